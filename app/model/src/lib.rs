@@ -5,17 +5,17 @@
 //!
 //! Instants are [`Millis`]: whole milliseconds since the Unix epoch, in UTC.
 
-pub mod ids;
-pub mod phone;
-pub mod segments;
-pub mod message;
-pub mod media;
 pub mod conversation;
-pub mod patient;
-pub mod staff;
+pub mod failure;
+pub mod ids;
 pub mod line;
 pub mod live;
-pub mod failure;
+pub mod media;
+pub mod message;
+pub mod patient;
+pub mod phone;
+pub mod segments;
+pub mod staff;
 
 pub use failure::{Failure, FailureCode};
 pub use ids::*;

@@ -141,9 +141,12 @@ mod parse {
                 .trim()
                 .trim_start_matches("whatsapp:")
                 .chars()
-                .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '.' | '(' | ')' | '/' | '\u{2010}'..='\u{2015}'))
+                .filter(|c| {
+                    !c.is_whitespace() && !matches!(c, '-' | '.' | '(' | ')' | '/' | '\u{2010}'..='\u{2015}')
+                })
                 .collect();
-            let plausible = compact.chars().enumerate().all(|(i, c)| c.is_ascii_digit() || (i == 0 && c == '+'));
+            let plausible =
+                compact.chars().enumerate().all(|(i, c)| c.is_ascii_digit() || (i == 0 && c == '+'));
             if !plausible {
                 return Err(PhoneError::NotANumber);
             }
@@ -208,7 +211,8 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_e164() {
-        for text in ["", "+", "61491570006", "+0491570006", "+61 491 570 006", "+6149157000612345678", "+61a"] {
+        for text in ["", "+", "61491570006", "+0491570006", "+61 491 570 006", "+6149157000612345678", "+61a"]
+        {
             assert_eq!(PhoneNumber::from_e164(text), Err(PhoneError::NotANumber), "{text}");
         }
     }
@@ -232,14 +236,26 @@ mod tests {
             let read = PhoneNumber::parse(text, Country::AU).map(String::from);
             assert_eq!(read.as_deref(), Ok("+61491570006"), "{text}");
         }
-        assert_eq!(PhoneNumber::parse("+1 415 555 2671", Country::AU).map(String::from).as_deref(), Ok("+14155552671"));
+        assert_eq!(
+            PhoneNumber::parse("+1 415 555 2671", Country::AU).map(String::from).as_deref(),
+            Ok("+14155552671")
+        );
     }
 
     #[cfg(feature = "parse")]
     #[test]
     fn refuses_landlines_services_and_fragments() {
         assert_eq!(PhoneNumber::parse("0291234567", Country::AU), Err(PhoneError::NotMobile));
-        for text in ["131313", "1300 555 010", "1800 555 010", "049157000", "04915700061", "Clinic", "0491 570 00x", ""] {
+        for text in [
+            "131313",
+            "1300 555 010",
+            "1800 555 010",
+            "049157000",
+            "04915700061",
+            "Clinic",
+            "0491 570 00x",
+            "",
+        ] {
             assert!(PhoneNumber::parse(text, Country::AU).is_err(), "{text}");
         }
     }

@@ -1,0 +1,142 @@
+//! Conversations: an organisation and one number.
+
+use crate::message::{Channel, DeliveryState, Direction, MessageView};
+use crate::{ConversationId, MessageId, Millis, PatientId, PhoneNumber, StaffId};
+use serde::{Deserialize, Serialize};
+
+/// A row of the inbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ConversationRow {
+    /// The conversation.
+    pub id: ConversationId,
+    /// The other side.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub number: PhoneNumber,
+    /// Who the number belongs to; several for a family's telephone, none for a stranger.
+    pub patients: Vec<PatientName>,
+    /// The newest message, if there is one.
+    pub last: Option<LastMessage>,
+    /// Inbound messages nobody has read yet; one count for all staff.
+    pub unread: u32,
+    /// Who looks after it.
+    pub assigned_to: Option<StaffId>,
+    /// The number asked to be left alone, and may not be sent to.
+    pub opted_out: bool,
+}
+
+impl ConversationRow {
+    /// Who to show: the patients' names, else the number.
+    pub fn title(&self) -> String {
+        if self.patients.is_empty() {
+            self.number.spaced()
+        } else {
+            self.patients.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+/// A patient, as far as a list needs to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PatientName {
+    /// The patient.
+    pub id: PatientId,
+    /// As written in the record.
+    pub name: String,
+}
+
+/// The newest message, as far as the inbox shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LastMessage {
+    /// In or out.
+    pub direction: Direction,
+    /// The way it travelled.
+    pub channel: Channel,
+    /// At most 160 characters of its text.
+    pub excerpt: String,
+    /// It carries at least one picture.
+    pub has_photo: bool,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = i64))]
+    pub at: Millis,
+    /// How far it has come.
+    pub state: DeliveryState,
+}
+
+/// Which conversations to list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Show {
+    /// Every one.
+    #[default]
+    All,
+    /// Those with unread messages.
+    Unread,
+    /// Those assigned to the caller.
+    Mine,
+}
+
+/// A question to the inbox.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxQuery {
+    /// The filter.
+    pub show: Show,
+    /// Part of a patient's name, a whole number in any format, or its last 4 to 9 digits.
+    pub search: Option<String>,
+    /// From the previous page.
+    pub cursor: Option<String>,
+}
+
+/// A conversation with what stands beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ConversationView {
+    /// Its row in the inbox.
+    pub row: ConversationRow,
+    /// The oldest inbound message that was unread when the caller opened the conversation.
+    pub first_unread: Option<MessageId>,
+    /// Pictures can be sent on this organisation's line; otherwise why not, in words for staff.
+    pub can_send: SendAbility,
+}
+
+/// What can be sent from here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SendAbility {
+    /// Why nothing can be sent at all, in words for staff.
+    pub blocked: Option<String>,
+    /// Pictures can be sent.
+    pub pictures: bool,
+    /// Everything goes to a simulator.
+    pub mock: bool,
+}
+
+/// A stretch of a thread.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ThreadSlice {
+    /// Oldest first.
+    pub messages: Vec<MessageView>,
+    /// Cursor towards older messages; absent at the beginning of the thread.
+    pub older: Option<String>,
+    /// Cursor towards newer messages; absent at the end of the thread.
+    pub newer: Option<String>,
+}
+
+/// Which stretch of a thread.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThreadFrom {
+    /// The newest messages.
+    #[default]
+    Newest,
+    /// Those before a cursor.
+    Older(String),
+    /// Those after a cursor.
+    Newer(String),
+    /// Those around a message, so that a link to it can open.
+    Around(MessageId),
+}

@@ -1,0 +1,80 @@
+//! The one error that crosses the wire.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Something a caller can act on. As JSON it is the value of `error` in the one error shape:
+/// `{"error": {"code": "…", "message": "what happened and what to do", "field": null}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[error("{code}: {message}")]
+pub struct Failure {
+    /// For programs.
+    pub code: FailureCode,
+    /// For people: what happened, what was kept, what to do.
+    pub message: String,
+    /// The input that is wrong, by its name in the request.
+    pub field: Option<String>,
+}
+
+/// The closed list of what can go wrong at the surface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FailureCode {
+    /// Nobody is signed in, or the token is not valid.
+    SignedOut,
+    /// Signed in, and the role does not allow it.
+    NotAllowed,
+    /// It does not exist, or belongs to another organisation.
+    NotFound,
+    /// The request is understood and wrong; `field` says where.
+    Invalid,
+    /// It contradicts something that happened before.
+    Conflict,
+    /// The file is larger than allowed.
+    TooLarge,
+    /// The file is of a kind that is not accepted.
+    UnsupportedMedia,
+    /// The file is empty or broken.
+    BrokenMedia,
+    /// Sending is not possible now: switched off, no line, opted out.
+    CannotSend,
+    /// Too often; try again later.
+    TooManyRequests,
+    /// The server cannot keep it at the moment; nothing was changed.
+    Unavailable,
+    /// Our fault; the message carries the reference that the log knows it by.
+    Internal,
+}
+
+impl fmt::Display for FailureCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SignedOut => "signed_out",
+            Self::NotAllowed => "not_allowed",
+            Self::NotFound => "not_found",
+            Self::Invalid => "invalid",
+            Self::Conflict => "conflict",
+            Self::TooLarge => "too_large",
+            Self::UnsupportedMedia => "unsupported_media",
+            Self::BrokenMedia => "broken_media",
+            Self::CannotSend => "cannot_send",
+            Self::TooManyRequests => "too_many_requests",
+            Self::Unavailable => "unavailable",
+            Self::Internal => "internal",
+        })
+    }
+}
+
+impl Failure {
+    /// A failure that concerns the request as a whole.
+    pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), field: None }
+    }
+
+    /// A failure of one input.
+    pub fn field(field: &str, message: impl Into<String>) -> Self {
+        Self { code: FailureCode::Invalid, message: message.into(), field: Some(field.to_owned()) }
+    }
+}
