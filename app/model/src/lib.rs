@@ -16,6 +16,7 @@ pub mod patient;
 pub mod phone;
 pub mod segments;
 pub mod staff;
+mod words;
 
 pub use failure::{Failure, FailureCode};
 pub use ids::*;

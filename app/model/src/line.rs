@@ -14,23 +14,9 @@ pub enum ProviderKind {
     Twilio,
 }
 
+crate::words::words!(ProviderKind { Simulator = "simulator", Twilio = "twilio" });
+
 impl ProviderKind {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Simulator, Self::Twilio];
-
-    /// The word in webhook paths, the store and the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Simulator => "simulator",
-            Self::Twilio => "twilio",
-        }
-    }
-
-    /// The reverse of [`as_str`](Self::as_str).
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
-    }
-
     /// The name to show.
     pub fn label(self) -> &'static str {
         match self {

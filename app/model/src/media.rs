@@ -16,16 +16,9 @@ pub enum RenditionRole {
     Carrier,
 }
 
-impl RenditionRole {
-    /// The word that the store, blob keys and links use.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Tile => "tile",
-            Self::Screen => "screen",
-            Self::Carrier => "carrier",
-        }
-    }
-}
+crate::words::words!(RenditionRole { Tile = "tile", Screen = "screen", Carrier = "carrier" });
+
+impl RenditionRole {}
 
 /// Longest side of the carrier copy, in pixels.
 pub const CARRIER_LONGEST_SIDE: u32 = 1024;
@@ -50,18 +43,9 @@ pub enum AttachmentState {
     Unreadable,
 }
 
-impl AttachmentState {
-    /// The word that the store uses.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Arriving => "arriving",
-            Self::Unfetchable => "unfetchable",
-            Self::Processing => "processing",
-            Self::Ready => "ready",
-            Self::Unreadable => "unreadable",
-        }
-    }
-}
+crate::words::words!(AttachmentState { Arriving = "arriving", Unfetchable = "unfetchable", Processing = "processing", Ready = "ready", Unreadable = "unreadable" });
+
+impl AttachmentState {}
 
 /// An attachment as staff and API callers see it. Links are short-lived and signed; read again for new ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,21 +123,9 @@ pub enum Category {
     Other,
 }
 
+crate::words::words!(Category { Prescriptions = "prescriptions", Devices = "devices", XRays = "x_rays", Reports = "reports", Other = "other" });
+
 impl Category {
-    /// All, in the order to offer them.
-    pub const ALL: [Self; 5] = [Self::Prescriptions, Self::Devices, Self::XRays, Self::Reports, Self::Other];
-
-    /// The word that the store and the wire use.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Prescriptions => "prescriptions",
-            Self::Devices => "devices",
-            Self::XRays => "x_rays",
-            Self::Reports => "reports",
-            Self::Other => "other",
-        }
-    }
-
     /// The name to show.
     pub fn label(self) -> &'static str {
         match self {

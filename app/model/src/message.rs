@@ -15,6 +15,8 @@ pub enum Direction {
     Outbound,
 }
 
+crate::words::words!(Direction { Inbound = "inbound", Outbound = "outbound" });
+
 /// The way a message travels, as its reader sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -27,6 +29,8 @@ pub enum Channel {
     /// Through WhatsApp.
     Whatsapp,
 }
+
+crate::words::words!(Channel { Sms = "sms", Mms = "mms", Whatsapp = "whatsapp" });
 
 impl Channel {
     /// The channel's name in words: `SMS`, `MMS`, `WhatsApp`.
@@ -64,20 +68,9 @@ pub enum DeliveryState {
     Uncertain,
 }
 
-impl DeliveryState {
-    /// Every state, in the order of the ladder.
-    pub const ALL: [Self; 9] = [
-        Self::Queued,
-        Self::Sending,
-        Self::Accepted,
-        Self::Sent,
-        Self::Delivered,
-        Self::Read,
-        Self::Failed,
-        Self::Undelivered,
-        Self::Uncertain,
-    ];
+crate::words::words!(DeliveryState { Queued = "queued", Sending = "sending", Accepted = "accepted", Sent = "sent", Delivered = "delivered", Read = "read", Failed = "failed", Undelivered = "undelivered", Uncertain = "uncertain" });
 
+impl DeliveryState {
     /// The state after hearing `news`: the only way a delivery state changes.
     ///
     /// States only move up their ladder. `Uncertain` may become any outcome. `Delivered` overrides a failure,
@@ -124,21 +117,6 @@ impl DeliveryState {
             Self::Failed | Self::Undelivered => 4,
             Self::Delivered => 5,
             Self::Read => 6,
-        }
-    }
-
-    /// The word that the store and the wire use.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Sending => "sending",
-            Self::Accepted => "accepted",
-            Self::Sent => "sent",
-            Self::Delivered => "delivered",
-            Self::Read => "read",
-            Self::Failed => "failed",
-            Self::Undelivered => "undelivered",
-            Self::Uncertain => "uncertain",
         }
     }
 }

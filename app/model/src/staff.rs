@@ -16,19 +16,9 @@ pub enum Role {
     Admin,
 }
 
+crate::words::words!(Role { Viewer = "viewer", Staff = "staff", Admin = "admin" });
+
 impl Role {
-    /// All, least trusted first.
-    pub const ALL: [Self; 3] = [Self::Viewer, Self::Staff, Self::Admin];
-
-    /// The word that the store and the wire use.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Staff => "staff",
-            Self::Admin => "admin",
-        }
-    }
-
     /// The name to show.
     pub fn label(self) -> &'static str {
         match self {

@@ -57,7 +57,12 @@ impl Http {
     }
 
     /// Fetches a URL that someone else chose. Redirects are followed a few times; credentials never cross hosts.
-    pub async fn fetch(&self, _url: &Url, _basic_auth: Option<&(String, String)>, _max_bytes: u64) -> Result<Fetched, HttpError> {
+    pub async fn fetch(
+        &self,
+        _url: &Url,
+        _basic_auth: Option<&(String, String)>,
+        _max_bytes: u64,
+    ) -> Result<Fetched, HttpError> {
         unimplemented!()
     }
 }

@@ -206,7 +206,7 @@ impl WebhookKind {
 }
 
 /// A webhook that was checked and read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Received {
     /// Whether its signature held. `false` only under [`Verification::Observe`] and [`Verification::Off`].
     pub verified: bool,
