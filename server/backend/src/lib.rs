@@ -1,1 +1,94 @@
-//! backend
+//! Everything the product does, minus HTTP.
+//!
+//! Each area is a module of plain functions that take the [`Backend`], who is asking (a [`Caller`]) and what
+//! for; the first thing each does is to ask whether the caller may. Nothing here names a status code or a
+//! header. Work that outlives a request is a job, recorded in the same transaction as its reason, and no job
+//! holds a transaction while it talks to the network.
+
+pub mod audit;
+pub mod caller;
+pub mod clock;
+pub mod consent;
+pub mod conversations;
+pub mod demo;
+pub mod error;
+pub mod images;
+pub mod inbox;
+pub mod jobs;
+pub mod keys;
+pub mod lines;
+pub mod live;
+pub mod media;
+pub mod messages;
+pub mod numbers;
+pub mod organisations;
+pub mod patients;
+pub mod sign_in;
+pub mod staff;
+pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod tokens;
+
+pub use caller::Caller;
+pub use clock::Clock;
+pub use error::{Error, Result};
+pub use keys::Keys;
+pub use media::blobs::Blobs;
+pub use providers;
+pub use store::Store;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use url::Url;
+
+/// The product. Cheap to clone; every clone is the same one.
+#[derive(Clone)]
+pub struct Backend(Arc<Parts>);
+
+/// What a backend is made of.
+pub struct Parts {
+    /// The database, migrated.
+    pub store: Store,
+    /// Where originals and renditions lie.
+    pub blobs: Blobs,
+    /// The outbound HTTP client.
+    pub http: providers::Http,
+    /// What time it is.
+    pub clock: Clock,
+    /// What is sealed, and under what numbers are found.
+    pub keys: Keys,
+    /// What the operator decided.
+    pub settings: Settings,
+    /// Tells open screens and idle workers that something happened.
+    pub live: live::Hub,
+}
+
+/// What the operator decided.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The public base of links and webhooks, without a trailing slash.
+    pub app_url: Url,
+    /// Bytes of one uploaded or fetched file, at most.
+    pub max_media_bytes: u64,
+    /// `false` refuses sending with a clear reason and goes on receiving.
+    pub messaging_enabled: bool,
+    /// Every line is a simulator.
+    pub mock_mode: bool,
+    /// The program whose `picture-worker` subcommand decodes pictures: the server's own, in production.
+    pub picture_worker: PathBuf,
+}
+
+impl Backend {
+    /// Puts the parts together. Jobs run once [`jobs::work`] is started.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl std::ops::Deref for Backend {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

@@ -1,0 +1,84 @@
+//! Time and randomness, handed in so that stories can hold them still.
+
+use model::Millis;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// What time it is: the system's, or one that a story moves.
+#[derive(Clone)]
+pub struct Clock(Source);
+
+#[derive(Clone)]
+enum Source {
+    System,
+    Adjustable(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// The system's clock.
+    pub fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that stands at `start` until it is moved.
+    pub fn adjustable(start: Millis) -> Self {
+        Self(Source::Adjustable(Arc::new(AtomicI64::new(start))))
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub fn now(&self) -> Millis {
+        match &self.0 {
+            Source::System => {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "the one place that asks the system for the time"
+                )]
+                let now = jiff::Timestamp::now();
+                now.as_millisecond()
+            }
+            Source::Adjustable(at) => at.load(Ordering::SeqCst),
+        }
+    }
+
+    /// Moves an adjustable clock on; the system's goes by itself.
+    pub fn advance(&self, by: Duration) {
+        if let Source::Adjustable(at) = &self.0 {
+            at.fetch_add(millis(by), Ordering::SeqCst);
+        }
+    }
+
+    /// A new id. Ids made later sort later.
+    pub fn new_id<Id: From<Uuid>>(&self) -> Id {
+        let now = self.now().unsigned_abs();
+        let at = uuid::Timestamp::from_unix_time(now / 1000, (now % 1000) as u32 * 1_000_000, 0, 0);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one place that makes ids, from the clock that was handed in"
+        )]
+        let id = Uuid::new_v7(at);
+        id.into()
+    }
+}
+
+/// A duration as the store keeps it.
+pub fn millis(duration: Duration) -> Millis {
+    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
+}
+
+/// `N` bytes that nobody can guess.
+///
+/// # Panics
+/// When the operating system has no randomness to give; nothing secret can be made then.
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system gives randomness");
+    bytes
+}
+
+/// A secret for links, tokens and webhook paths: 192 random bits, 32 characters of URL-safe base64.
+pub fn random_token() -> String {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    URL_SAFE_NO_PAD.encode(random_bytes::<24>())
+}

@@ -1,0 +1,250 @@
+//! The two engines, behind one transaction type.
+
+use super::value::{Record, Value};
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, Postgres};
+use sqlx::sqlite::{
+    Sqlite, SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{SqlSafeStr, Transaction};
+use std::str::FromStr;
+use std::time::Duration;
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
+
+/// A failure of the database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The address names no engine that we know.
+    #[error("DATABASE_URL must begin with sqlite: or postgres:")]
+    UnknownEngine,
+    /// It cannot be reached, is full, or too busy: nothing was changed.
+    #[error("unavailable: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// A row that must be unique exists already.
+    #[error("exists already")]
+    Conflict,
+    /// A migration could not be applied.
+    #[error("migration: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// Anything else; a mistake of ours.
+    #[error("query: {0}")]
+    Query(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Tls(_) => Self::Unavailable(error),
+            sqlx::Error::Database(cause) if cause.is_unique_violation() => Self::Conflict,
+            sqlx::Error::Database(cause) if is_unavailable(&cause.code().unwrap_or_default()) => {
+                Self::Unavailable(error)
+            }
+            _ => Self::Query(error),
+        }
+    }
+}
+
+/// SQLite: busy (5), locked (6), read-only (8), I/O error (10), full (13), cannot open (14), by primary code.
+/// PostgreSQL: connection (08), out of resources (53), operator's intervention (57), system error (58).
+fn is_unavailable(code: &str) -> bool {
+    match code.parse::<u32>() {
+        Ok(sqlite) if code.len() < 5 => matches!(sqlite & 0xff, 5 | 6 | 8 | 10 | 13 | 14),
+        _ => ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)),
+    }
+}
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Pools);
+
+#[derive(Clone)]
+enum Pools {
+    /// One connection writes, several read: SQLite has a single writer, and waiting in our pool is fairer than
+    /// waiting on its lock.
+    Sqlite {
+        write: SqlitePool,
+        read: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+impl Store {
+    /// Opens `sqlite:PATH` (created when missing) or `postgres://…`.
+    ///
+    /// # Errors
+    /// An unknown scheme is refused rather than becoming a new, empty file.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let options = PgConnectOptions::from_str(url)?;
+            let pool = PgPoolOptions::new()
+                .max_connections(16)
+                .acquire_timeout(Duration::from_secs(5))
+                .connect_with(options)
+                .await?;
+            return Ok(Self(Pools::Postgres(pool)));
+        }
+        if !url.starts_with("sqlite:") {
+            return Err(StoreError::UnknownEngine);
+        }
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A commit that was acknowledged survives a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5));
+        let pool = |connections, options| {
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(Duration::from_secs(5))
+                .connect_with(options)
+        };
+        let write = pool(1, options.clone()).await?;
+        let read = pool(8, options.read_only(true).create_if_missing(false)).await?;
+        Ok(Self(Pools::Sqlite { write, read }))
+    }
+
+    /// Applies the migrations that are missing.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        match &self.0 {
+            Pools::Sqlite { write, .. } => SQLITE_MIGRATIONS.run(write).await?,
+            Pools::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// A consistent view to read from.
+    pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
+        Ok(Tx(match &self.0 {
+            Pools::Sqlite { read, .. } => Engine::Sqlite(read.begin().await?),
+            Pools::Postgres(pool) => Engine::Postgres(pool.begin_with("BEGIN READ ONLY").await?),
+        }))
+    }
+
+    /// A transaction that writes. Dropping it without [`Tx::commit`] changes nothing.
+    pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
+        Ok(Tx(match &self.0 {
+            // Taking the lock at the start: a reader that turns writer half-way can only fail.
+            Pools::Sqlite { write, .. } => Engine::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres(pool) => Engine::Postgres(pool.begin().await?),
+        }))
+    }
+
+    /// Closes all connections, so that SQLite's log is folded into its file.
+    pub async fn close(&self) {
+        match &self.0 {
+            Pools::Sqlite { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// A transaction on either engine.
+pub struct Tx(Engine);
+
+enum Engine {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Tx {
+    /// Runs a statement; answers how many rows it touched.
+    pub(crate) async fn execute(
+        &mut self,
+        sql: impl SqlSafeStr,
+        args: Vec<Value>,
+    ) -> Result<u64, StoreError> {
+        Ok(match &mut self.0 {
+            Engine::Sqlite(tx) => {
+                sqlx::query_with(sql, sqlite_arguments(args)?).execute(&mut **tx).await?.rows_affected()
+            }
+            Engine::Postgres(tx) => {
+                sqlx::query_with(sql, postgres_arguments(args)?).execute(&mut **tx).await?.rows_affected()
+            }
+        })
+    }
+
+    /// Every row of a query.
+    pub(crate) async fn all<R: Record>(
+        &mut self,
+        sql: impl SqlSafeStr,
+        args: Vec<Value>,
+    ) -> Result<Vec<R>, StoreError> {
+        Ok(match &mut self.0 {
+            Engine::Sqlite(tx) => {
+                sqlx::query_as_with(sql, sqlite_arguments(args)?).fetch_all(&mut **tx).await?
+            }
+            Engine::Postgres(tx) => {
+                sqlx::query_as_with(sql, postgres_arguments(args)?).fetch_all(&mut **tx).await?
+            }
+        })
+    }
+
+    /// The first row of a query, if there is one.
+    pub(crate) async fn one<R: Record>(
+        &mut self,
+        sql: impl SqlSafeStr,
+        args: Vec<Value>,
+    ) -> Result<Option<R>, StoreError> {
+        Ok(match &mut self.0 {
+            Engine::Sqlite(tx) => {
+                sqlx::query_as_with(sql, sqlite_arguments(args)?).fetch_optional(&mut **tx).await?
+            }
+            Engine::Postgres(tx) => {
+                sqlx::query_as_with(sql, postgres_arguments(args)?).fetch_optional(&mut **tx).await?
+            }
+        })
+    }
+
+    /// A single number, such as a count; 0 where there is no row.
+    pub(crate) async fn number(&mut self, sql: impl SqlSafeStr, args: Vec<Value>) -> Result<i64, StoreError> {
+        Ok(self.one::<(i64,)>(sql, args).await?.map_or(0, |(n,)| n))
+    }
+
+    /// Makes it so.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        match self.0 {
+            Engine::Sqlite(tx) => tx.commit().await?,
+            Engine::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Whether this is PostgreSQL, for the few labelled differences.
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.0, Engine::Postgres(_))
+    }
+}
+
+macro_rules! arguments {
+    ($name:ident, $arguments:ty) => {
+        fn $name(args: Vec<Value>) -> Result<$arguments, StoreError> {
+            use sqlx::Arguments;
+            let mut all = <$arguments>::default();
+            for value in args {
+                match value {
+                    Value::Id(v) => all.add(v),
+                    Value::Int(v) => all.add(v),
+                    Value::Bool(v) => all.add(v),
+                    Value::Text(v) => all.add(v),
+                    Value::Bytes(v) => all.add(v),
+                }
+                .map_err(|cause| StoreError::Query(sqlx::Error::Encode(cause)))?;
+            }
+            Ok(all)
+        }
+    };
+}
+
+arguments!(sqlite_arguments, SqliteArguments);
+arguments!(postgres_arguments, PgArguments);
