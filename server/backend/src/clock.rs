@@ -1,14 +1,19 @@
 //! Time and randomness, handed in so that stories can hold them still.
 
 use model::Millis;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use uuid::Uuid;
+use uuid::timestamp::context::ContextV7;
+use uuid::{Timestamp, Uuid};
 
 /// What time it is: the system's, or one that a story moves.
 #[derive(Clone)]
-pub struct Clock(Source);
+pub struct Clock {
+    source: Source,
+    /// Counts ids within a millisecond, so that those made later sort later also then.
+    ids: Arc<Mutex<ContextV7>>,
+}
 
 #[derive(Clone)]
 enum Source {
@@ -19,17 +24,21 @@ enum Source {
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
-        Self(Source::System)
+        Self::with(Source::System)
     }
 
     /// A clock that stands at `start` until it is moved.
     pub fn adjustable(start: Millis) -> Self {
-        Self(Source::Adjustable(Arc::new(AtomicI64::new(start))))
+        Self::with(Source::Adjustable(Arc::new(AtomicI64::new(start))))
+    }
+
+    fn with(source: Source) -> Self {
+        Self { source, ids: Arc::new(Mutex::new(ContextV7::new())) }
     }
 
     /// Milliseconds since the Unix epoch.
     pub fn now(&self) -> Millis {
-        match &self.0 {
+        match &self.source {
             Source::System => {
                 #[expect(
                     clippy::disallowed_methods,
@@ -44,7 +53,7 @@ impl Clock {
 
     /// Moves an adjustable clock on; the system's goes by itself.
     pub fn advance(&self, by: Duration) {
-        if let Source::Adjustable(at) = &self.0 {
+        if let Source::Adjustable(at) = &self.source {
             at.fetch_add(millis(by), Ordering::SeqCst);
         }
     }
@@ -52,7 +61,7 @@ impl Clock {
     /// A new id. Ids made later sort later.
     pub fn new_id<Id: From<Uuid>>(&self) -> Id {
         let now = self.now().unsigned_abs();
-        let at = uuid::Timestamp::from_unix_time(now / 1000, (now % 1000) as u32 * 1_000_000, 0, 0);
+        let at = Timestamp::from_unix(&*self.ids, now / 1000, (now % 1000) as u32 * 1_000_000);
         #[expect(
             clippy::disallowed_methods,
             reason = "the one place that makes ids, from the clock that was handed in"
@@ -81,4 +90,16 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
 pub fn random_token() -> String {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     URL_SAFE_NO_PAD.encode(random_bytes::<24>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_in_the_order_they_were_made_while_time_stands_still() {
+        let clock = Clock::adjustable(1_760_000_000_000);
+        let ids: Vec<Uuid> = (0..1000).map(|_| clock.new_id()).collect();
+        assert!(ids.is_sorted());
+    }
 }

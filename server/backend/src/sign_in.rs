@@ -1,8 +1,36 @@
 //! Passwords, sessions and one-time links.
 
-use crate::{Backend, Caller, Result};
-use model::staff::Me;
-use model::{Millis, OrgId, StaffId};
+use crate::clock::{millis, random_token};
+use crate::keys::Purpose;
+use crate::store::{Tx, args};
+use crate::{Backend, Caller, Error, Result, organisations};
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Argon2, PasswordHasher, PasswordVerifier};
+use model::staff::{MIN_PASSWORD_CHARS, Me, Role};
+use model::{FailureCode, Millis, OrgId, StaffId};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A session ends this long after it began.
+const SESSION: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// A one-time link holds this long.
+const ONE_TIME_LINK: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Failed attempts are counted over this long.
+const ATTEMPT_WINDOW: Duration = Duration::from_secs(15 * 60);
+
+/// Failures in the window after which an address has to wait.
+const ATTEMPTS_PER_EMAIL: i64 = 10;
+
+/// Failures in the window after which a network address has to wait; a clinic shares one.
+const ATTEMPTS_PER_SOURCE: i64 = 30;
+
+/// Characters a password has at most: hashing must not become a way to keep the server busy.
+const MAX_PASSWORD_CHARS: usize = 1000;
+
+/// `last_seen_at` is written at most this often.
+const SEEN_EVERY: Duration = Duration::from_secs(60);
 
 /// A session's secret, for the cookie. The store keeps its hash.
 pub struct NewSession {
@@ -18,36 +46,184 @@ pub struct NewSession {
 /// `Invalid` without telling whether the address is known; `TooManyRequests` after ten failures in fifteen
 /// minutes for an address or thirty from a network address.
 pub async fn sign_in(backend: &Backend, email: &str, password: &str, from: &str) -> Result<NewSession> {
-    unimplemented!()
+    let email = fold_email(email);
+    let subjects = [
+        (backend.keys.hash(Purpose::SignInAttempt, &format!("email {email}")), ATTEMPTS_PER_EMAIL),
+        (backend.keys.hash(Purpose::SignInAttempt, &format!("from {from}")), ATTEMPTS_PER_SOURCE),
+    ];
+    let since = backend.clock.now() - millis(ATTEMPT_WINDOW);
+    let mut tx = backend.store.read().await?;
+    for (subject, allowed) in &subjects {
+        let failures = tx
+            .number(
+                "SELECT COUNT(*) FROM sign_in_attempt WHERE subject_hash = $1 AND at > $2",
+                args![subject.as_slice(), since],
+            )
+            .await?;
+        if failures >= *allowed {
+            return Err(Error::failure(
+                FailureCode::TooManyRequests,
+                "Too many attempts. Wait fifteen minutes, or ask an admin for a new sign-in link.",
+            ));
+        }
+    }
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        id: Uuid,
+        password_hash: Option<String>,
+        org_id: Uuid,
+    }
+    let row: Option<Row> = tx
+        .one(
+            "SELECT s.id, s.password_hash, m.org_id FROM staff s JOIN membership m ON m.staff_id = s.id
+             WHERE s.email = $1 AND m.disabled_at IS NULL ORDER BY m.created_at LIMIT 1",
+            args![&email],
+        )
+        .await?;
+    drop(tx);
+    let known = row.as_ref().and_then(|row| row.password_hash.clone());
+    let fits = verify_password(password.to_owned(), known).await?;
+    let mut tx = backend.store.write().await?;
+    let (Some(row), true) = (row, fits) else {
+        for (subject, _) in subjects {
+            tx.execute(
+                "INSERT INTO sign_in_attempt (subject_hash, at) VALUES ($1, $2)",
+                args![subject, backend.clock.now()],
+            )
+            .await?;
+        }
+        tx.commit().await?;
+        return Err(Error::invalid(
+            "password",
+            "The e-mail address and the password do not belong together.",
+        ));
+    };
+    let [(email_subject, _), _] = subjects;
+    tx.execute(
+        "DELETE FROM sign_in_attempt WHERE subject_hash = $1 OR at <= $2",
+        args![email_subject, since],
+    )
+    .await?;
+    let session = start_session(backend, &mut tx, row.id.into(), row.org_id.into()).await?;
+    tx.commit().await?;
+    Ok(session)
 }
 
 /// Ends a session; a token nobody knows ends nothing.
 pub async fn sign_out(backend: &Backend, token: &str) -> Result<()> {
-    unimplemented!()
+    let mut tx = backend.store.write().await?;
+    tx.execute("DELETE FROM session WHERE token_hash = $1", args![backend.keys.hash(Purpose::Token, token)])
+        .await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Who a session's secret belongs to, if it holds.
 pub async fn caller_by_session(backend: &Backend, token: &str) -> Result<Option<Caller>> {
-    unimplemented!()
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        staff_id: Uuid,
+        org_id: Uuid,
+        role: String,
+        last_seen_at: Option<i64>,
+    }
+    let now = backend.clock.now();
+    let mut tx = backend.store.read().await?;
+    let row: Option<Row> = tx
+        .one(
+            "SELECT s.staff_id, s.org_id, m.role, m.last_seen_at FROM session s
+             JOIN membership m ON m.org_id = s.org_id AND m.staff_id = s.staff_id
+             WHERE s.token_hash = $1 AND s.expires_at > $2 AND m.disabled_at IS NULL",
+            args![backend.keys.hash(Purpose::Token, token), now],
+        )
+        .await?;
+    drop(tx);
+    let Some(row) = row else { return Ok(None) };
+    if row.last_seen_at.is_none_or(|seen| seen < now - millis(SEEN_EVERY)) {
+        let mut tx = backend.store.write().await?;
+        tx.execute(
+            "UPDATE membership SET last_seen_at = $3 WHERE org_id = $1 AND staff_id = $2",
+            args![row.org_id, row.staff_id, now],
+        )
+        .await?;
+        tx.commit().await?;
+    }
+    Ok(Some(Caller {
+        org_id: row.org_id.into(),
+        role: role(&row.role)?,
+        staff_id: Some(row.staff_id.into()),
+        token_id: None,
+    }))
 }
 
 /// Who a bearer token belongs to, if it holds.
 pub async fn caller_by_api_token(backend: &Backend, token: &str) -> Result<Option<Caller>> {
-    unimplemented!()
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        id: Uuid,
+        org_id: Uuid,
+        role: String,
+        last_used_at: Option<i64>,
+    }
+    let now = backend.clock.now();
+    let mut tx = backend.store.read().await?;
+    let row: Option<Row> = tx
+        .one(
+            "SELECT id, org_id, role, last_used_at FROM api_token WHERE token_hash = $1 AND revoked_at IS NULL",
+            args![backend.keys.hash(Purpose::Token, token)],
+        )
+        .await?;
+    drop(tx);
+    let Some(row) = row else { return Ok(None) };
+    if row.last_used_at.is_none_or(|used| used < now - millis(SEEN_EVERY)) {
+        let mut tx = backend.store.write().await?;
+        tx.execute("UPDATE api_token SET last_used_at = $2 WHERE id = $1", args![row.id, now]).await?;
+        tx.commit().await?;
+    }
+    Ok(Some(Caller {
+        org_id: row.org_id.into(),
+        role: role(&row.role)?,
+        staff_id: None,
+        token_id: Some(row.id.into()),
+    }))
 }
 
-/// What the page shows about the person who is signed in. `SignedOut` for an API token.
+/// What the page shows about the person who is signed in.
+///
+/// # Errors
+/// `SignedOut` for a caller with an API token: it is no person.
 pub async fn me(backend: &Backend, caller: &Caller) -> Result<Me> {
-    unimplemented!()
+    let staff_id = caller.staff_id.ok_or_else(|| {
+        Error::failure(FailureCode::SignedOut, "Sign in as a person; an API token has no page of its own.")
+    })?;
+    let organisation = organisations::get(backend, caller).await?;
+    let mut tx = backend.store.read().await?;
+    let row: Option<(String, String)> =
+        tx.one("SELECT name, email FROM staff WHERE id = $1", args![staff_id]).await?;
+    let (name, email) = row.ok_or(Error::Inconsistent("a session without a person"))?;
+    Ok(Me { staff_id, name, email, role: caller.role, organisation })
 }
 
-/// Makes a one-time link for a member of staff and answers its full URL (`{APP_URL}/welcome/{token}`). Holds for
+/// Makes a one-time link for a member of staff and answers its full URL (`{APP_URL}/welcome/{token}`). It holds for
 /// seven days.
-pub async fn make_one_time_link(backend: &Backend, org: OrgId, staff: StaffId) -> Result<String> {
-    unimplemented!()
+pub(crate) async fn make_one_time_link(
+    backend: &Backend,
+    tx: &mut Tx,
+    org: OrgId,
+    staff: StaffId,
+) -> Result<String> {
+    let token = random_token();
+    let now = backend.clock.now();
+    tx.execute(
+        "INSERT INTO one_time_link (token_hash, org_id, staff_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
+        args![backend.keys.hash(Purpose::Token, &token), org, staff, now, now + millis(ONE_TIME_LINK)],
+    )
+    .await?;
+    Ok(format!("{}/welcome/{token}", backend.settings.app_url.as_str().trim_end_matches('/')))
 }
 
 /// Whom a one-time link invites.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Welcome {
     /// Their name.
     pub name: String,
@@ -57,12 +233,122 @@ pub struct Welcome {
     pub organisation: String,
 }
 
-/// Reads a one-time link without using it up. `NotFound` when it was used or has expired.
+/// Reads a one-time link without using it up.
+///
+/// # Errors
+/// `NotFound` when it was used or has expired.
 pub async fn read_one_time_link(backend: &Backend, token: &str) -> Result<Welcome> {
-    unimplemented!()
+    let mut tx = backend.store.read().await?;
+    let row: Option<(String, String, String)> = tx
+        .one(
+            "SELECT s.name, s.email, o.name FROM one_time_link l
+             JOIN staff s ON s.id = l.staff_id JOIN organisation o ON o.id = l.org_id
+             JOIN membership m ON m.org_id = l.org_id AND m.staff_id = l.staff_id
+             WHERE l.token_hash = $1 AND l.used_at IS NULL AND l.expires_at > $2 AND m.disabled_at IS NULL",
+            args![backend.keys.hash(Purpose::Token, token), backend.clock.now()],
+        )
+        .await?;
+    let (name, email, organisation) = row.ok_or_else(used_up)?;
+    Ok(Welcome { name, email, organisation })
 }
 
 /// Uses a one-time link: sets the password, ends every other session of the person, and signs in.
+///
+/// # Errors
+/// `NotFound` when the link was used or has expired, `Invalid` for a password that is too short.
 pub async fn use_one_time_link(backend: &Backend, token: &str, password: &str) -> Result<NewSession> {
-    unimplemented!()
+    read_one_time_link(backend, token).await?;
+    let hash = hash_password(password).await?;
+    let now = backend.clock.now();
+    let mut tx = backend.store.write().await?;
+    let row: Option<(Uuid, Uuid)> = tx
+        .one(
+            "UPDATE one_time_link SET used_at = $2
+             WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2 RETURNING org_id, staff_id",
+            args![backend.keys.hash(Purpose::Token, token), now],
+        )
+        .await?;
+    let (org, staff) = row.ok_or_else(used_up)?;
+    tx.execute("UPDATE staff SET password_hash = $2 WHERE id = $1", args![staff, hash]).await?;
+    tx.execute("DELETE FROM session WHERE staff_id = $1", args![staff]).await?;
+    // Older links to the same person lose their power with the first one used.
+    tx.execute(
+        "UPDATE one_time_link SET used_at = $2 WHERE staff_id = $1 AND used_at IS NULL",
+        args![staff, now],
+    )
+    .await?;
+    let session = start_session(backend, &mut tx, staff.into(), org.into()).await?;
+    tx.commit().await?;
+    Ok(session)
+}
+
+/// The stored form of an e-mail address.
+pub(crate) fn fold_email(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+/// The role under its stored word.
+pub(crate) fn role(word: &str) -> Result<Role> {
+    Role::from_word(word).ok_or(Error::Inconsistent("a role that is no role"))
+}
+
+async fn start_session(backend: &Backend, tx: &mut Tx, staff: StaffId, org: OrgId) -> Result<NewSession> {
+    let token = random_token();
+    let now = backend.clock.now();
+    let expires_at = now + millis(SESSION);
+    tx.execute("DELETE FROM session WHERE expires_at <= $1", args![now]).await?;
+    tx.execute(
+        "INSERT INTO session (token_hash, staff_id, org_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
+        args![backend.keys.hash(Purpose::Token, &token), staff, org, now, expires_at],
+    )
+    .await?;
+    Ok(NewSession { token, expires_at })
+}
+
+fn used_up() -> Error {
+    Error::failure(
+        FailureCode::NotFound,
+        "This link was used already or has expired. Ask an admin for a new one, in Settings, Staff.",
+    )
+}
+
+async fn hash_password(password: &str) -> Result<String> {
+    let chars = password.chars().count();
+    if !(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&chars) {
+        return Err(Error::invalid(
+            "password",
+            format!("Choose a password of at least {MIN_PASSWORD_CHARS} characters."),
+        ));
+    }
+    let password = password.to_owned();
+    off_the_runtime(move || {
+        Argon2::default()
+            .hash_password(password.as_bytes())
+            .map(|hash| hash.to_string())
+            .map_err(|_| Error::Inconsistent("a password did not hash"))
+    })
+    .await?
+}
+
+/// Compares in the time of a real comparison also where there is no hash, so that a stopwatch does not tell which
+/// addresses are known.
+async fn verify_password(password: String, hash: Option<String>) -> Result<bool> {
+    const NOBODY: &str =
+        "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGF0IGFsbA$Ni8Xm2O5XJbgDqnYPjnNbMTUuRYq8F0bAsnYZCCqVGo";
+    off_the_runtime(move || {
+        let known = hash.is_some();
+        let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
+        let fits = PasswordHash::new(&hash).is_ok_and(|hash| {
+            password.chars().count() <= MAX_PASSWORD_CHARS
+                && Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
+        });
+        known && fits
+    })
+    .await
+}
+
+async fn off_the_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| Error::Inconsistent("hashing a password was interrupted"))
 }
