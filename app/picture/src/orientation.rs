@@ -179,7 +179,8 @@ mod tests {
 
             let block = tiff(little, value);
             let length = u32::try_from(block.len()).expect("short");
-            let png = [b"\x89PNG\r\n\x1a\n\0\0\0\0IDAT\0\0\0\0", &length.to_be_bytes()[..], b"eXIf", &block].concat();
+            let png = [b"\x89PNG\r\n\x1a\n\0\0\0\0IDAT\0\0\0\0", &length.to_be_bytes()[..], b"eXIf", &block]
+                .concat();
             assert_eq!(Orientation::of(PictureKind::Png, &png), wanted);
 
             let webp = [b"RIFF\0\0\0\0WEBPVP8 \x01\0\0\0x\0EXIF", &length.to_le_bytes()[..], &block].concat();

@@ -159,8 +159,7 @@ fn markup(head: &[u8]) -> Option<&'static str> {
 }
 
 /// HEIF brands whose pictures are coded in HEVC (ISO/IEC 23008-12 annex B).
-const HEVC_BRANDS: [&[u8; 4]; 8] =
-    [b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"];
+const HEVC_BRANDS: [&[u8; 4]; 8] = [b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"];
 
 fn is_heic(head: &[u8]) -> bool {
     let Some((major, compatible)) = brands(head) else { return false };

@@ -30,10 +30,16 @@ pub(crate) enum Pixels {
     Rgb(Vec<u8>),
     Gray(Vec<u8>),
     /// Ink; 255 is all of it, or none of it where `inverted` (as Adobe's programs write).
-    Cmyk { data: Vec<u8>, inverted: bool },
+    Cmyk {
+        data: Vec<u8>,
+        inverted: bool,
+    },
     /// Luma, blue and red difference, each with a size of its own: scaling three small planes and
     /// converting few pixels takes half the time of converting all pixels first.
-    Ycc { planes: [Plane; 3], matrix: Matrix },
+    Ycc {
+        planes: [Plane; 3],
+        matrix: Matrix,
+    },
 }
 
 pub(crate) struct Plane {

@@ -65,13 +65,17 @@ pub enum PictureError {
         detail: String,
     },
     /// Damaged or cut off. The detail is for the log.
-    #[error("The picture is damaged or incomplete and could not be opened. The original is kept as it came. Ask for it again, or send another copy.")]
+    #[error(
+        "The picture is damaged or incomplete and could not be opened. The original is kept as it came. Ask for it again, or send another copy."
+    )]
     Broken {
         /// For the log.
         detail: String,
     },
     /// Decoding it used up its limits of memory and time, or crashed. The detail is for the log.
-    #[error("The picture could not be opened safely. The original is kept as it came. Ask for it again, for example as a JPEG.")]
+    #[error(
+        "The picture could not be opened safely. The original is kept as it came. Ask for it again, for example as a JPEG."
+    )]
     Died {
         /// For the log.
         detail: String,
@@ -221,12 +225,7 @@ fn cut(header: &Header, mut body: &[u8], kind: PictureKind, wanted: &[WantedRend
             bytes: bytes.to_vec(),
         });
     }
-    body.is_empty().then_some(Developed {
-        width: header.width,
-        height: header.height,
-        kind,
-        renditions,
-    })
+    body.is_empty().then_some(Developed { width: header.width, height: header.height, kind, renditions })
 }
 
 impl From<Failure> for PictureError {

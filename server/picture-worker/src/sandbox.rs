@@ -93,7 +93,10 @@ fn filter() -> Result<BpfProgram, seccompiler::Error> {
     .map(|call| (call, Vec::new()))
     .collect();
     // A thread, never a process. `clone3` hides its flags behind a pointer and stays out.
-    rules.insert(libc::SYS_clone, vec![argument_has(0, libc::CLONE_THREAD as u64, libc::CLONE_THREAD as u64)?]);
+    rules.insert(
+        libc::SYS_clone,
+        vec![argument_has(0, libc::CLONE_THREAD as u64, libc::CLONE_THREAD as u64)?],
+    );
     // No memory becomes executable.
     for call in [libc::SYS_mmap, libc::SYS_mprotect] {
         rules.insert(call, vec![argument_has(2, libc::PROT_EXEC as u64, 0)?]);
@@ -142,7 +145,8 @@ mod tests {
                 ("lift a limit", limit_resources()),
             ]
             .map(|(what, tried)| (what, tried.is_err()));
-            let sum = std::thread::spawn(|| vec![1u8; 50_000_000].iter().map(|one| u64::from(*one)).sum::<u64>());
+            let sum =
+                std::thread::spawn(|| vec![1u8; 50_000_000].iter().map(|one| u64::from(*one)).sum::<u64>());
             assert_eq!(sum.join().unwrap(), 50_000_000, "threads and memory still work");
             denied
         });

@@ -62,12 +62,12 @@ fn options() -> Result<DecodingOptions, Failure> {
 
 /// The general way: libheif converts to RGB, with alpha.
 fn rgba(library: &LibHeif, handle: &ImageHandle) -> Result<Raster, Failure> {
-    let image = library
-        .decode(handle, ColorSpace::Rgb(RgbChroma::Rgba), Some(options()?))
-        .map_err(refused)?;
+    let image =
+        library.decode(handle, ColorSpace::Rgb(RgbChroma::Rgba), Some(options()?)).map_err(refused)?;
     let plane = image.planes().interleaved.ok_or_else(|| Failure::broken("no pixels were decoded"))?;
     let size = Size { width: plane.width, height: plane.height };
-    let pixels = packed(plane.data, plane.stride, size, 4).ok_or_else(|| Failure::broken("rows are cut off"))?;
+    let pixels =
+        packed(plane.data, plane.stride, size, 4).ok_or_else(|| Failure::broken("rows are cut off"))?;
     Ok(Raster { size, pixels: Pixels::Rgb(on_white::<3>(&pixels, image.is_premultiplied_alpha())) })
 }
 
@@ -92,7 +92,8 @@ fn planes(image: &Image) -> Option<Pixels> {
 
 fn matrix(image: &Image) -> Option<Matrix> {
     let nclx = image.color_profile_nclx();
-    let coefficients = nclx.as_ref().map_or(MatrixCoefficients::Unspecified, |nclx| nclx.matrix_coefficients());
+    let coefficients =
+        nclx.as_ref().map_or(MatrixCoefficients::Unspecified, |nclx| nclx.matrix_coefficients());
     let (red_weight, blue_weight) = match coefficients {
         MatrixCoefficients::ITU_R_BT_709_5 => (0.2126, 0.0722),
         MatrixCoefficients::ITU_R_BT_601_6
@@ -169,8 +170,11 @@ mod tests {
         let decoders: Vec<String> =
             library.decoder_descriptors(10, None).iter().map(|decoder| decoder.id().to_owned()).collect();
         assert_eq!(decoders, ["libde265"], "see codecs.cmake");
-        let encoders: Vec<String> =
-            library.encoder_descriptors(20, None, None).iter().map(|encoder| encoder.id()).collect();
+        let encoders: Vec<String> = library
+            .encoder_descriptors(20, None, None)
+            .iter()
+            .map(|encoder| encoder.id().to_owned())
+            .collect();
         // libheif's own, which writes pixels as they are, needs no library.
         assert!(encoders.iter().all(|encoder| encoder == "mask"), "see codecs.cmake: {encoders:?}");
     }

@@ -60,7 +60,8 @@ pub(super) fn decode(file: &[u8], enough: impl Fn(Size) -> Size) -> Result<Decod
 /// cameras cause is stray bytes between segments; the picture is whole all the same if its end is
 /// there. Any other means that pixels are missing or made up.
 fn is_harmless(error: &Error, file: &[u8]) -> bool {
-    let stray = matches!(error, Error::TurboJpegError(words) if words.contains("extraneous bytes before marker"));
+    let stray =
+        matches!(error, Error::TurboJpegError(words) if words.contains("extraneous bytes before marker"));
     // Inside the compressed data `FF` is always followed by zero, so the first `FF D9` after the
     // headers is the end of the picture.
     stray && scan_data(file).windows(2).any(|marker| marker == [0xFF, 0xD9])
