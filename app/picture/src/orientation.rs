@@ -149,8 +149,8 @@ mod tests {
     use super::*;
 
     fn tiff(little: bool, value: u16) -> Vec<u8> {
-        let (n16, n32): (fn(u16) -> [u8; 2], fn(u32) -> [u8; 4]) =
-            if little { (u16::to_le_bytes, u32::to_le_bytes) } else { (u16::to_be_bytes, u32::to_be_bytes) };
+        let n16 = |n: u16| if little { n.to_le_bytes() } else { n.to_be_bytes() };
+        let n32 = |n: u32| if little { n.to_le_bytes() } else { n.to_be_bytes() };
         let mut block = if little { b"II*\0".to_vec() } else { b"MM\0*".to_vec() };
         block.extend(n32(8));
         block.extend(n16(2));

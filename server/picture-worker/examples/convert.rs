@@ -8,8 +8,6 @@
 //!
 //! The argument, if any, is where the copy is written.
 
-#![expect(clippy::disallowed_methods, reason = "measuring needs a clock")]
-
 use std::error::Error;
 use std::fs::File;
 use std::path::Path;

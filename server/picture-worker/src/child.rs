@@ -38,7 +38,7 @@ fn answer(request: &Request) -> Result<(Header, Vec<Vec<u8>>), Failure> {
         return Err(Failure::TooLarge(format!("more than {MAX_FILE_BYTES} bytes")));
     }
     let kind = picture::sniff(&file).ok_or_else(|| Failure::Unsupported("not a picture".to_owned()))?;
-    let decoded = decode::decode(kind, file, request)?;
+    let decoded = decode::decode(kind, &file, request)?;
     let original = decoded.original;
     let fitted = render::renditions(&decoded, &request.wanted)?;
     let (renditions, bodies) = request

@@ -56,16 +56,16 @@ pub(crate) struct Matrix {
 }
 
 /// Decodes an original far enough for the wanted copies.
-pub(crate) fn decode(kind: PictureKind, file: Vec<u8>, request: &Request) -> Result<Decoded, Failure> {
+pub(crate) fn decode(kind: PictureKind, file: &[u8], request: &Request) -> Result<Decoded, Failure> {
     // The largest size that any copy has, for an upright original of that size.
     let enough = |original: Size| {
         let longest = request.wanted.iter().map(|wanted| wanted.budget(original).longest).max();
         original.fit_within(longest.unwrap_or(1))
     };
     match kind {
-        PictureKind::Jpeg => jpeg::decode(&file, enough),
-        PictureKind::Png | PictureKind::Gif | PictureKind::Webp => raster::decode(kind, &file),
-        PictureKind::Heic => heic::decode(&file, request.heic_decoder, request.threads),
+        PictureKind::Jpeg => jpeg::decode(file, enough),
+        PictureKind::Png | PictureKind::Gif | PictureKind::Webp => raster::decode(kind, file),
+        PictureKind::Heic => heic::decode(file, request.heic_decoder, request.threads),
     }
 }
 

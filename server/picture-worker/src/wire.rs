@@ -136,6 +136,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
     pub(crate) fn broken(cause: impl ToString) -> Self {
         Self::Broken(cause.to_string())
     }

@@ -51,7 +51,6 @@ pub(super) fn decode(kind: PictureKind, file: &[u8]) -> Result<Decoded, Failure>
     })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn refused(error: ImageError) -> Failure {
     match error {
         ImageError::Limits(limit) => Failure::TooLarge(limit.to_string()),

@@ -52,7 +52,7 @@ fn checked(developed: &Developed) -> RgbImage {
 
 /// The shared test media, or `None` with a note where they are not to be had.
 fn shared_data() -> Option<PathBuf> {
-    let folder = std::env::var_os("HELIOGRAPH_TEST_DATA")
+    let folder = option_env!("HELIOGRAPH_TEST_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
     if folder.is_dir() {
         return Some(folder);
