@@ -121,6 +121,14 @@ fn a_query_in_the_legacy_spelling_holds() {
 }
 
 #[test]
+fn a_value_cannot_be_turned_into_a_name() {
+    let signature = sign(AUTH_TOKEN, &format!("{STATUS}MessageSidsome"));
+    let request = form(WebhookKind::Status, STATUS, "MessageSid=some", &signature);
+    assert!(holds(AUTH_TOKEN, &request));
+    assert!(!holds(AUTH_TOKEN, &WebhookRequest { body: b"MessageSid&some".to_vec(), ..request }));
+}
+
+#[test]
 fn worked_examples_hold_and_their_alterations_do_not() {
     for request in [sms(), mms(), whatsapp(), status()] {
         assert!(holds(AUTH_TOKEN, &request));
