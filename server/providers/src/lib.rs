@@ -2,16 +2,17 @@
 //!
 //! A carrier only translates. It knows no database, no configuration file, no clock, and no other carrier;
 //! what outlives a request (journal, jobs, states, retries) is the backend's. Every carrier is one file in the
-//! same internal order: limits, credentials, send, receive, media, tables.
+//! same internal order: limits, credentials, the trait, send, receive; a folder beside it holds its signature and
+//! its tables where they are long.
 
 pub mod http;
 pub mod simulator;
 mod twilio;
 
-pub use http::{Http, HttpError, Netguard};
+pub use http::{Http, HttpError, Netguard, NoTrust};
 
 use futures::future::BoxFuture;
-use model::message::DeliveryState;
+use model::message::{Channel, DeliveryState};
 use model::{PhoneNumber, line::ProviderKind};
 use std::time::Duration;
 use url::Url;
@@ -162,8 +163,9 @@ pub struct CredentialError {
     pub message: String,
 }
 
-/// A webhook exactly as it arrived: some signatures cover the body, some the URL, some both.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+/// A webhook exactly as it arrived: some signatures cover the body, some the URL, some both. `Debug` shows no
+/// content.
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct WebhookRequest {
     /// Which of the two doors it came through.
     pub kind: WebhookKind,
@@ -176,6 +178,15 @@ pub struct WebhookRequest {
     /// Raw bytes.
     #[serde(with = "base64_bytes")]
     pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for WebhookRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebhookRequest")
+            .field("kind", &self.kind)
+            .field("method", &self.method)
+            .finish_non_exhaustive()
+    }
 }
 
 impl WebhookRequest {
@@ -206,7 +217,7 @@ impl WebhookKind {
 }
 
 /// A webhook that was checked and read.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received {
     /// Whether its signature held. `false` only under [`Verification::Observe`] and [`Verification::Off`].
     pub verified: bool,
@@ -230,12 +241,24 @@ pub enum Event {
     },
 }
 
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Inbound(inbound) => write!(f, "Inbound({} media)", inbound.media.len()),
+            Self::Status(status) => write!(f, "Status({:?})", status.state),
+            Self::Ignored { why } => write!(f, "Ignored({why})"),
+        }
+    }
+}
+
 /// A message from a patient.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Inbound {
     /// The carrier's id of the message.
     pub carrier_id: String,
-    /// As the carrier writes it; usually E.164, sometimes a short code or a name.
+    /// The way it came.
+    pub channel: Channel,
+    /// As the carrier writes it, without a channel's prefix; usually E.164, sometimes a short code or a name.
     pub from: String,
     /// May be empty when there are pictures.
     pub text: String,
@@ -298,6 +321,13 @@ pub struct MediaRequest {
     pub url: Url,
     /// User and password; never sent on to another host by a redirect.
     pub basic_auth: Option<(String, String)>,
+}
+
+/// An address below a carrier's base, which may have a path of its own.
+pub(crate) fn below(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}/{path}", base.path().trim_end_matches('/')));
+    url
 }
 
 mod base64_bytes {

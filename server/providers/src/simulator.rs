@@ -1,25 +1,187 @@
-//! The simulated carrier.
+//! The simulated carrier: for trying out, demonstrations and tests, shipped with the product.
+//!
+//! [`Simulator`] is our side, a carrier like any other. [`Network`] is the other side: it takes messages, fetches
+//! their pictures, shows them on phones and calls the line's public webhooks over HTTP as a real carrier would.
+
+mod network;
+mod phones;
+mod wire;
+
+pub use network::{AcceptError, Network, NetworkSetup, ReplyError};
+pub use phones::{PhoneMessage, PhoneMessageState, Photo, ShownPhoto};
+pub use wire::{AcceptAnswer, SIGNATURE_HEADER};
+
+use crate::http::{Answer, Call};
 use crate::*;
+use serde::Deserialize;
+use wire::{MEDIA_PATH, MEDIA_USER, MESSAGES_PATH, Submission, Webhook};
+
+/// Carrier, see the module.
 pub struct Simulator;
+
+/// Twilio's, so that what works here works there.
+const LIMITS: Limits = Limits { media_per_request: 10, media_bytes: 5_000_000, text_chars: 1600 };
+
+#[derive(Deserialize)]
+struct Credentials {
+    /// Where the simulated network answers: this server's own public base.
+    api_base: Url,
+    /// Shared with the network, signs both ways.
+    secret: String,
+}
+
 impl Provider for Simulator {
     fn limits(&self) -> Limits {
-        unimplemented!()
+        LIMITS
     }
-    fn check_credentials(&self, _: &serde_json::Value) -> Result<(), CredentialError> {
-        unimplemented!()
+
+    fn check_credentials(&self, credentials: &serde_json::Value) -> Result<(), CredentialError> {
+        Credentials::read(credentials).map(|_| ())
     }
+
     fn send<'a>(
         &'a self,
-        _: &'a Http,
-        _: &'a Account,
-        _: &'a Outbound,
+        http: &'a Http,
+        account: &'a Account,
+        outbound: &'a Outbound,
     ) -> BoxFuture<'a, Result<Receipt, SendError>> {
-        unimplemented!()
+        Box::pin(send(http, account, outbound))
     }
-    fn receive(&self, _: &Account, _: &WebhookRequest) -> Result<Received, Rejected> {
-        unimplemented!()
+
+    fn receive(&self, account: &Account, request: &WebhookRequest) -> Result<Received, Rejected> {
+        let secret = Credentials::read(&account.credentials).map(|credentials| credentials.secret);
+        let verified = match (secret, request.header(SIGNATURE_HEADER)) {
+            (Ok(secret), Some(given)) => wire::holds(&secret, &request.url, &request.body, given),
+            _ => false,
+        };
+        if !verified && account.verification == Verification::Enforce {
+            return Err(Rejected::Signature);
+        }
+        let webhook = serde_json::from_slice(&request.body)
+            .map_err(|_| Rejected::Malformed("not a simulator's webhook"))?;
+        let (external_id, event) = read_webhook(webhook);
+        Ok(Received { verified, external_id, events: vec![event] })
     }
-    fn media_request(&self, _: &Account, _: &Url) -> Result<MediaRequest, Rejected> {
-        unimplemented!()
+
+    fn media_request(&self, account: &Account, remote: &Url) -> Result<MediaRequest, Rejected> {
+        let refused = Rejected::Malformed("media that is not the simulator's");
+        let credentials = Credentials::read(&account.credentials).map_err(|_| refused)?;
+        let shelf = below(&credentials.api_base, MEDIA_PATH);
+        if remote.origin() != shelf.origin() || !remote.path().starts_with(shelf.path()) {
+            return Err(refused);
+        }
+        let basic_auth = Some((MEDIA_USER.to_owned(), credentials.secret));
+        Ok(MediaRequest { url: remote.clone(), basic_auth })
     }
+}
+
+impl Credentials {
+    fn read(json: &serde_json::Value) -> Result<Self, CredentialError> {
+        let text = |field| json.get(field).and_then(serde_json::Value::as_str).unwrap_or_default();
+        let wrong = |field, message: &str| CredentialError { field, message: message.to_owned() };
+        let api_base = match text("api_base").parse::<Url>() {
+            Ok(base) if matches!(base.scheme(), "http" | "https") && base.has_host() => base,
+            _ => return Err(wrong("api_base", "must be this server's public address, for example APP_URL")),
+        };
+        match text("secret") {
+            secret if secret.len() >= 16 => Ok(Self { api_base, secret: secret.to_owned() }),
+            _ => Err(wrong("secret", "must have at least 16 characters")),
+        }
+    }
+}
+
+async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Receipt, SendError> {
+    let refused =
+        |code: &str, reason: String| SendError::Refused { code: code.to_owned(), reason, opted_out: false };
+    let credentials = Credentials::read(&account.credentials).map_err(|error| {
+        refused("credentials", format!("The line's credentials are incomplete: {error}."))
+    })?;
+    let submission = Submission {
+        reference: outbound.reference.clone(),
+        from: account.sender.clone(),
+        to: outbound.to.clone(),
+        text: outbound.text.clone(),
+        media: outbound.media.clone(),
+        status_url: account.status_url.clone(),
+    };
+    let body = serde_json::to_vec(&submission).expect("plain text and addresses serialise");
+    let signature = wire::sign(&credentials.secret, MESSAGES_PATH, &body);
+    let call = Call {
+        url: &below(&credentials.api_base, MESSAGES_PATH),
+        basic_auth: None,
+        headers: &[(SIGNATURE_HEADER, signature)],
+        content_type: "application/json",
+        body,
+    };
+    match http.post(call).await {
+        Ok(answer) => read_answer(&answer),
+        Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
+        Err(HttpError::Forbidden) => Err(refused(
+            "address",
+            "The simulator's address is private or not https. Check APP_URL.".to_owned(),
+        )),
+        Err(_) => Err(SendError::Unknown),
+    }
+}
+
+fn read_answer(answer: &Answer) -> Result<Receipt, SendError> {
+    #[derive(Deserialize)]
+    struct Refusal {
+        error: Problem,
+    }
+    #[derive(Deserialize)]
+    struct Problem {
+        code: String,
+        message: String,
+    }
+    match answer.status {
+        200..=299 => {
+            let taken: AcceptAnswer = serde_json::from_slice(&answer.body).map_err(|_| SendError::Unknown)?;
+            let state = state(&taken.status).unwrap_or(DeliveryState::Accepted);
+            Ok(Receipt { carrier_id: taken.id, state, carrier_state: Some(taken.status), parts: None })
+        }
+        429 => Err(SendError::Retry { after: answer.retry_after }),
+        400..=499 if answer.status != 408 => {
+            let Refusal { error } = serde_json::from_slice(&answer.body).map_err(|_| SendError::Unknown)?;
+            Err(SendError::Refused { code: error.code, reason: error.message, opted_out: false })
+        }
+        _ => Err(SendError::Unknown),
+    }
+}
+
+fn read_webhook(webhook: Webhook) -> (String, Event) {
+    match webhook {
+        Webhook::Inbound { id, from, text, media, .. } => {
+            let channel = if media.is_empty() { Channel::Sms } else { Channel::Mms };
+            let media =
+                media.into_iter().map(|m| RemoteMedia { url: m.url, media_type: m.media_type }).collect();
+            let external_id = format!("inbound:{id}");
+            (
+                external_id,
+                Event::Inbound(Inbound { carrier_id: id, channel, from, text, media, opt_out: None }),
+            )
+        }
+        Webhook::Status { id, status, error_code, error } => {
+            let external_id = format!("status:{id}:{status}");
+            let status = Status {
+                carrier_id: id,
+                state: state(&status),
+                carrier_state: status,
+                error_code,
+                failure: error,
+                opted_out: false,
+            };
+            (external_id, Event::Status(status))
+        }
+    }
+}
+
+fn state(word: &str) -> Option<DeliveryState> {
+    Some(match word {
+        "accepted" => DeliveryState::Accepted,
+        "sent" => DeliveryState::Sent,
+        "delivered" => DeliveryState::Delivered,
+        "undelivered" => DeliveryState::Undelivered,
+        _ => return None,
+    })
 }

@@ -1,0 +1,305 @@
+//! The simulated carrier's network.
+
+use super::phones::{PhoneMessage, PhoneMessageState, Phones, Photo};
+use super::wire::{
+    self, AcceptAnswer, MEDIA_PATH, MEDIA_USER, MESSAGES_PATH, SIGNATURE_HEADER, Submission, Webhook,
+    WebhookMedia,
+};
+use crate::http::Call;
+use crate::{Http, HttpError, Limits, below};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use model::{Millis, PhoneNumber};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use subtle::ConstantTimeEq;
+use tokio::sync::watch;
+use url::Url;
+
+const LIMITS: Limits = super::LIMITS;
+
+/// References that are remembered, so that a repetition is taken once.
+const REFERENCES: usize = 10_000;
+/// Tries to hand a webhook over.
+const TRIES: u32 = 6;
+/// Before the second try; doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// A mobile network that exists in memory only. Cheap to clone; needs a Tokio runtime around it.
+#[derive(Clone)]
+pub struct Network(Arc<Inner>);
+
+/// What a [`Network`] is made of.
+pub struct NetworkSetup {
+    /// Fetches media and calls webhooks.
+    pub http: Http,
+    /// Where the server's `/simulator/…` routes are reached.
+    pub base: Url,
+    /// The time.
+    pub now: Box<dyn Fn() -> Millis + Send + Sync>,
+    /// Makes an id that is unique across restarts and cannot be guessed: photos are found by it.
+    pub new_id: Box<dyn Fn() -> String + Send + Sync>,
+}
+
+/// Why a message is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AcceptError {
+    /// For status 401.
+    #[error("the sender is not registered with the simulator, or the signature does not hold")]
+    Unsigned,
+    /// For status 422.
+    #[error("the message cannot be read, is empty, or exceeds the simulator's limits")]
+    Malformed,
+}
+
+/// Why a reply is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReplyError {
+    /// No line has this number.
+    #[error("no simulator line has this number")]
+    UnknownLine,
+    /// Neither text nor photo.
+    #[error("write something or attach a photo")]
+    Empty,
+}
+
+struct Inner {
+    setup: NetworkSetup,
+    state: Mutex<State>,
+    /// How many deliveries are under way.
+    busy: watch::Sender<usize>,
+}
+
+#[derive(Default)]
+struct State {
+    lines: HashMap<PhoneNumber, Line>,
+    phones: Phones,
+    accepted: HashMap<(PhoneNumber, String), AcceptAnswer>,
+    accepted_order: VecDeque<(PhoneNumber, String)>,
+}
+
+#[derive(Clone)]
+struct Line {
+    inbound_url: Url,
+    status_url: Url,
+    secret: String,
+}
+
+impl Network {
+    /// An empty network.
+    pub fn new(setup: NetworkSetup) -> Self {
+        Self(Arc::new(Inner { setup, state: Mutex::default(), busy: watch::Sender::new(0) }))
+    }
+
+    /// Makes a line known, or changes what is known of it. Nothing is accepted from a number that is not.
+    pub fn register(&self, line: PhoneNumber, inbound_url: Url, status_url: Url, secret: String) {
+        self.state().lines.insert(line, Line { inbound_url, status_url, secret });
+    }
+
+    /// Takes a message, given the request's [`SIGNATURE_HEADER`] and body, and delivers it in the background.
+    /// The same reference from the same line again gets the same answer and is not delivered again.
+    ///
+    /// # Errors
+    /// See [`AcceptError`].
+    pub fn accept(&self, signature: Option<&str>, body: &[u8]) -> Result<AcceptAnswer, AcceptError> {
+        let submission: Submission = serde_json::from_slice(body).map_err(|_| AcceptError::Malformed)?;
+        let id = (self.0.setup.new_id)();
+        let mut state = self.state();
+        let line = state.lines.get_mut(&submission.from).ok_or(AcceptError::Unsigned)?;
+        if !signature.is_some_and(|given| wire::holds(&line.secret, MESSAGES_PATH, body, given)) {
+            return Err(AcceptError::Unsigned);
+        }
+        let empty = submission.text.is_empty() && submission.media.is_empty();
+        let too_long = submission.text.chars().count() > LIMITS.text_chars;
+        if empty || too_long || submission.media.len() > LIMITS.media_per_request {
+            return Err(AcceptError::Malformed);
+        }
+        line.status_url = submission.status_url.clone();
+        let key = (submission.from.clone(), submission.reference.clone());
+        if let Some(answer) = state.accepted.get(&key) {
+            return Ok(answer.clone());
+        }
+        let answer = AcceptAnswer { id: id.clone(), status: "accepted".to_owned() };
+        state.accepted.insert(key.clone(), answer.clone());
+        state.accepted_order.push_back(key);
+        if state.accepted_order.len() > REFERENCES
+            && let Some(oldest) = state.accepted_order.pop_front()
+        {
+            state.accepted.remove(&oldest);
+        }
+        drop(state);
+        let network = self.clone();
+        self.run(async move { network.deliver(id, submission).await });
+        Ok(answer)
+    }
+
+    /// What a phone shows of its conversation with a line, oldest first: what is new or changed after the
+    /// revision `since`; everything after 0.
+    pub fn phone(&self, phone: &PhoneNumber, line: &PhoneNumber, since: u64) -> Vec<PhoneMessage> {
+        self.state().phones.thread(phone, line, since)
+    }
+
+    /// Writes from a phone to a line: shown on the phone at once, brought to the line's webhook in the
+    /// background.
+    ///
+    /// # Errors
+    /// See [`ReplyError`].
+    pub fn reply(
+        &self,
+        line: &PhoneNumber,
+        phone: &PhoneNumber,
+        text: String,
+        photos: Vec<Photo>,
+    ) -> Result<PhoneMessage, ReplyError> {
+        if text.is_empty() && photos.is_empty() {
+            return Err(ReplyError::Empty);
+        }
+        let new_id = &self.0.setup.new_id;
+        let photos: Vec<_> = photos.into_iter().map(|photo| (new_id(), photo)).collect();
+        let media = photos.iter().map(|(id, photo)| WebhookMedia {
+            url: below(&self.0.setup.base, &format!("{MEDIA_PATH}{id}")),
+            media_type: photo.media_type.clone(),
+        });
+        let id = new_id();
+        let webhook = Webhook::Inbound {
+            id: id.clone(),
+            from: phone.as_e164().to_owned(),
+            to: line.as_e164().to_owned(),
+            text: text.clone(),
+            media: media.collect(),
+        };
+        let message = self.message(id.clone(), line, true, text);
+        let mut state = self.state();
+        let inbound_url = state.lines.get(line).ok_or(ReplyError::UnknownLine)?.inbound_url.clone();
+        let shown = state.phones.show(phone, message, photos);
+        drop(state);
+        let (network, line, phone) = (self.clone(), line.clone(), phone.clone());
+        self.run(async move {
+            let taken = network.call(&line, &inbound_url, &webhook).await;
+            let state = if taken { PhoneMessageState::Delivered } else { PhoneMessageState::Failed };
+            network.state().phones.settle(&phone, &id, state);
+        });
+        Ok(shown)
+    }
+
+    /// A photo by its id, for whoever may see the phones; for anyone else see [`Network::may_fetch`].
+    pub fn media(&self, id: &str) -> Option<Photo> {
+        self.state().phones.photo(id).map(|(_, photo)| photo.clone())
+    }
+
+    /// Whether an `Authorization` header entitles to a photo: the secret of the line it belongs to, as a real
+    /// carrier demands its account's.
+    pub fn may_fetch(&self, id: &str, authorization: &str) -> bool {
+        let state = self.state();
+        let line = state.phones.photo(id).and_then(|(line, _)| state.lines.get(line));
+        line.is_some_and(|line| {
+            let expected = format!("Basic {}", STANDARD.encode(format!("{MEDIA_USER}:{}", line.secret)));
+            expected.as_bytes().ct_eq(authorization.as_bytes()).into()
+        })
+    }
+
+    /// Waits until nothing is under way: every webhook handed over or given up.
+    pub async fn settled(&self) {
+        let mut busy = self.0.busy.subscribe();
+        busy.wait_for(|count| *count == 0).await.expect("the sender lives in self");
+    }
+
+    /// Brings an accepted message to its phone, as a real carrier does: fetch the media, hand over, report.
+    async fn deliver(&self, id: String, submission: Submission) {
+        let Submission { from: line, to: phone, text, media, status_url, .. } = submission;
+        let status = |status: &str, error: Option<(&str, &str)>| Webhook::Status {
+            id: id.clone(),
+            status: status.to_owned(),
+            error_code: error.map(|(code, _)| code.to_owned()),
+            error: error.map(|(_, words)| words.to_owned()),
+        };
+        let Ok(photos) = self.fetch_all(&media).await else {
+            let problem = ("media_unreachable", "The simulated carrier could not fetch the picture.");
+            self.call(&line, &status_url, &status("undelivered", Some(problem))).await;
+            return;
+        };
+        let mut message = self.message(id.clone(), &line, false, text);
+        message.state = PhoneMessageState::Delivered;
+        self.state().phones.show(&phone, message, photos);
+        self.call(&line, &status_url, &status("sent", None)).await;
+        self.call(&line, &status_url, &status("delivered", None)).await;
+    }
+
+    async fn fetch_all(&self, media: &[Url]) -> Result<Vec<(String, Photo)>, HttpError> {
+        let mut left = LIMITS.media_bytes;
+        let mut photos = Vec::new();
+        for link in media {
+            let (media_type, bytes) = self.0.setup.http.fetch_whole(link, None, left).await?;
+            left -= bytes.len() as u64;
+            photos.push(((self.0.setup.new_id)(), Photo { media_type, bytes }));
+        }
+        Ok(photos)
+    }
+
+    /// Posts a webhook until the line takes it; tried again where it asks for that (503, 429) or cannot be
+    /// reached. Repetitions are the receiver's to recognise. `false` when it was given up.
+    async fn call(&self, line: &PhoneNumber, url: &Url, webhook: &Webhook) -> bool {
+        let Some(Line { secret, .. }) = self.state().lines.get(line).cloned() else { return false };
+        let body = serde_json::to_vec(webhook).expect("plain text and addresses serialise");
+        let headers = [(SIGNATURE_HEADER, wire::sign(&secret, url.as_str(), &body))];
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(attempt - 1)).await;
+            }
+            let content_type = "application/json";
+            let call = Call { url, basic_auth: None, headers: &headers, content_type, body: body.clone() };
+            match self.0.setup.http.post(call).await {
+                Ok(answer) if (200..300).contains(&answer.status) => return true,
+                Ok(answer) if matches!(answer.status, 429 | 503) => {}
+                Ok(answer) => {
+                    tracing::warn!(status = answer.status, "a line refused the simulated carrier's webhook");
+                    return false;
+                }
+                Err(HttpError::Forbidden) => {
+                    tracing::warn!(
+                        "a line's webhook address is private or not https; the simulator may not call it"
+                    );
+                    return false;
+                }
+                Err(_) => {}
+            }
+        }
+        tracing::warn!("a line's webhook cannot be reached; the simulated carrier gave up");
+        false
+    }
+
+    fn message(&self, id: String, line: &PhoneNumber, from_phone: bool, text: String) -> PhoneMessage {
+        PhoneMessage {
+            id,
+            revision: 0,
+            line: line.clone(),
+            from_phone,
+            text,
+            photos: Vec::new(),
+            at: (self.0.setup.now)(),
+            state: PhoneMessageState::Sending,
+        }
+    }
+
+    fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.0.busy.send_modify(|count| *count += 1);
+        let network = self.clone();
+        tokio::spawn(async move {
+            // Counts down also when the work panics or the runtime stops.
+            let _done = Countdown(network);
+            work.await;
+        });
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Countdown(Network);
+
+impl Drop for Countdown {
+    fn drop(&mut self) {
+        self.0.0.busy.send_modify(|count| *count -= 1);
+    }
+}

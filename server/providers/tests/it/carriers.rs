@@ -1,0 +1,361 @@
+//! One table for all carriers: an answer, the exact request that it was given to, and what we make of it.
+
+use crate::support::*;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use model::message::DeliveryState;
+use providers::simulator::SIGNATURE_HEADER;
+use providers::{Account, Provider, Receipt, SendError};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+struct Case {
+    label: &'static str,
+    carrier: &'static dyn Provider,
+    /// Without `api_base`, which is the stub's.
+    credentials: Value,
+    text: &'static str,
+    media: &'static [&'static str],
+    answer: ResponseTemplate,
+    /// Path, content type, `Authorization` and body.
+    request: (String, &'static str, Option<String>, String),
+    outcome: Result<Receipt, SendError>,
+}
+
+const MEDIA: &[&str] =
+    &["https://media.example.test/a.jpg?sig=link-secret", "https://media.example.test/b.png"];
+
+#[tokio::test]
+async fn every_carrier_asks_as_documented_and_understands_the_answer() {
+    logged();
+    for case in cases() {
+        let Case { label, carrier, mut credentials, text, media, answer, request, outcome } = case;
+        let server = MockServer::start().await;
+        Mock::given(any()).respond_with(answer).mount(&server).await;
+        credentials["api_base"] = json!(server.uri());
+        carrier.check_credentials(&credentials).unwrap();
+        let (http, account, outbound) = (http_to(&[&server]), account(credentials), outbound(text, media));
+        let got = carrier.send(&http, &account, &outbound).await;
+        assert_eq!(got, outcome, "{label}");
+
+        let requests = server.received_requests().await.unwrap();
+        let [sent] = requests.as_slice() else { panic!("{label}: {} requests", requests.len()) };
+        let header = |name: &str| sent.headers.get(name).map(|v| v.to_str().unwrap().to_owned());
+        let (path, content_type, authorization, body) = request;
+        assert_eq!((sent.method.as_str(), sent.url.path()), ("POST", path.as_str()), "{label}");
+        assert_eq!(header("content-type").as_deref(), Some(content_type), "{label}");
+        assert_eq!(header("authorization"), authorization, "{label}");
+        assert_eq!(String::from_utf8_lossy(&sent.body), body, "{label}");
+        let signed = header(SIGNATURE_HEADER).is_some_and(|signature| signature.len() == 64);
+        assert_eq!(signed, authorization.is_none(), "{label}: either credentials or a signature");
+
+        let shown = format!("{http:?} {account:?} {got:?}");
+        let log = logged();
+        assert!(log.contains("reqwest"), "the client's own log lines are not recorded");
+        let basic = STANDARD.encode(format!("{ACCOUNT_SID}:{AUTH_TOKEN}"));
+        let secrets =
+            [AUTH_TOKEN, SIMULATOR_SECRET, &basic, "key-secret", "link-secret", "private words", "491570156"];
+        for secret in secrets {
+            assert!(!shown.contains(secret), "{label}: Debug shows {secret}");
+            let line = log.lines().find(|line| line.contains(secret));
+            assert_eq!(line, None, "{label}: logged {secret}");
+        }
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let created = |status: &str, segments: &str| {
+        ResponseTemplate::new(201).set_body_json(json!({
+            "sid": "MM00000000000000000000000000000002", "status": status, "num_segments": segments,
+            "num_media": "2", "error_code": null, "from": null, "price": null, "tags": {},
+        }))
+    };
+    let problem = |status: u16, code: u32| {
+        ResponseTemplate::new(status)
+            .set_body_json(json!({ "code": code, "message": "of +61491570156", "status": status }))
+    };
+    let receipt = |state, word: &str, parts| {
+        let (carrier_id, carrier_state) =
+            ("MM00000000000000000000000000000002".to_owned(), Some(word.to_owned()));
+        Ok(Receipt { carrier_id, state, carrier_state, parts })
+    };
+    let refused = |code: &str, reason: &str, opted_out| {
+        Err(SendError::Refused { code: code.to_owned(), reason: reason.to_owned(), opted_out })
+    };
+    let retry = |seconds: Option<u64>| Err(SendError::Retry { after: seconds.map(Duration::from_secs) });
+    let accepted = DeliveryState::Accepted;
+    vec![
+        Case {
+            text: "private words & quote",
+            media: MEDIA,
+            request: twilio_request(concat!(
+                "To=%2B61491570156&From=%2B61491570006&Body=private+words+%26+quote",
+                "&MediaUrl=https%3A%2F%2Fmedia.example.test%2Fa.jpg%3Fsig%3Dlink-secret",
+                "&MediaUrl=https%3A%2F%2Fmedia.example.test%2Fb.png",
+                "&StatusCallback=https%3A%2F%2Fhooks.example.test%2Fwebhooks%2Ftwilio%2Fstatus",
+            )),
+            ..of_twilio("text with pictures", created("queued", "1"), receipt(accepted, "queued", Some(1)))
+        },
+        Case {
+            text: "",
+            media: &MEDIA[1..],
+            request: twilio_request(concat!(
+                "To=%2B61491570156&From=%2B61491570006&MediaUrl=https%3A%2F%2Fmedia.example.test%2Fb.png",
+                "&StatusCallback=https%3A%2F%2Fhooks.example.test%2Fwebhooks%2Ftwilio%2Fstatus",
+            )),
+            ..of_twilio(
+                "a picture without a caption",
+                created("queued", "1"),
+                receipt(accepted, "queued", Some(1)),
+            )
+        },
+        Case {
+            credentials: json!({
+                "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN,
+                "api_key_sid": "SK00000000000000000000000000000009", "api_key_secret": "key-secret",
+                "messaging_service_sid": "MG00000000000000000000000000000007",
+            }),
+            request: {
+                let (path, content_type, _, _) = twilio_request("");
+                let user = STANDARD.encode("SK00000000000000000000000000000009:key-secret");
+                let body = concat!(
+                    "To=%2B61491570156&From=%2B61491570006&MessagingServiceSid=MG00000000000000000000000000000007",
+                    "&Body=private+words",
+                    "&StatusCallback=https%3A%2F%2Fhooks.example.test%2Fwebhooks%2Ftwilio%2Fstatus",
+                );
+                (path, content_type, Some(format!("Basic {user}")), body.to_owned())
+            },
+            ..of_twilio(
+                "API key and messaging service",
+                created("accepted", "0"),
+                receipt(accepted, "accepted", None),
+            )
+        },
+        of_twilio(
+            "already failed",
+            created("failed", "1"),
+            receipt(DeliveryState::Failed, "failed", Some(1)),
+        ),
+        of_twilio("a state of tomorrow", created("beamed", "1"), receipt(accepted, "beamed", Some(1))),
+        of_twilio(
+            "opted out",
+            problem(400, 21610),
+            refused(
+                "21610",
+                "This person has replied STOP and gets no messages from this number until they reply START.",
+                true,
+            ),
+        ),
+        of_twilio(
+            "bad credentials",
+            problem(401, 20003),
+            refused(
+                "20003",
+                "Twilio does not accept the line's credentials. Check account SID and auth token in Settings > Lines.",
+                false,
+            ),
+        ),
+        of_twilio(
+            "a code of tomorrow",
+            problem(400, 29999),
+            refused(
+                "29999",
+                "Twilio refused the message with error 29999. See https://www.twilio.com/docs/errors/29999.",
+                false,
+            ),
+        ),
+        of_twilio("too many requests", problem(429, 20429).insert_header("retry-after", "7"), retry(Some(7))),
+        of_twilio(
+            "too many requests, no hint",
+            ResponseTemplate::new(429).set_body_string("<html>"),
+            retry(None),
+        ),
+        of_twilio(
+            "absurd hint",
+            problem(429, 20429).insert_header("retry-after", "99999999"),
+            retry(Some(3600)),
+        ),
+        of_twilio("the sender's queue is full", problem(400, 21611), retry(Some(60))),
+        of_twilio("broken at Twilio", problem(500, 20500), Err(SendError::Unknown)),
+        of_twilio(
+            "overloaded",
+            ResponseTemplate::new(503).set_body_string("<html>"),
+            Err(SendError::Unknown),
+        ),
+        of_twilio("time-out on the way", problem(408, 20408), Err(SendError::Unknown)),
+        of_twilio("refused by something between", ResponseTemplate::new(403), Err(SendError::Unknown)),
+        of_twilio(
+            "garbled success",
+            ResponseTemplate::new(201).set_body_string("{\"sid\":"),
+            Err(SendError::Unknown),
+        ),
+        of_twilio(
+            "success without an id",
+            ResponseTemplate::new(201).set_body_json(json!({})),
+            Err(SendError::Unknown),
+        ),
+        of_twilio(
+            "an endless answer",
+            ResponseTemplate::new(201).set_body_string("x".repeat(2 << 20)),
+            Err(SendError::Unknown),
+        ),
+        of_twilio(
+            "a redirect, which is not followed",
+            ResponseTemplate::new(307).insert_header("location", "/elsewhere"),
+            Err(SendError::Unknown),
+        ),
+        of_simulator(
+            "accepted",
+            ResponseTemplate::new(201).set_body_json(json!({ "id": "m1", "status": "accepted" })),
+            Ok(Receipt {
+                carrier_id: "m1".to_owned(),
+                state: accepted,
+                carrier_state: Some("accepted".to_owned()),
+                parts: None,
+            }),
+        ),
+        of_simulator(
+            "refused",
+            ResponseTemplate::new(422)
+                .set_body_json(json!({ "error": { "code": "c", "message": "why", "field": null } })),
+            refused("c", "why", false),
+        ),
+        of_simulator("busy", ResponseTemplate::new(429).insert_header("retry-after", "1"), retry(Some(1))),
+        of_simulator("broken", ResponseTemplate::new(500), Err(SendError::Unknown)),
+        of_simulator("garbled", ResponseTemplate::new(201), Err(SendError::Unknown)),
+    ]
+}
+
+fn of_twilio(label: &'static str, answer: ResponseTemplate, outcome: Result<Receipt, SendError>) -> Case {
+    let request = twilio_request(concat!(
+        "To=%2B61491570156&From=%2B61491570006&Body=private+words",
+        "&StatusCallback=https%3A%2F%2Fhooks.example.test%2Fwebhooks%2Ftwilio%2Fstatus",
+    ));
+    let credentials = json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN });
+    Case {
+        label,
+        carrier: twilio(),
+        credentials,
+        text: "private words",
+        media: &[],
+        answer,
+        request,
+        outcome,
+    }
+}
+
+fn twilio_request(body: &str) -> (String, &'static str, Option<String>, String) {
+    let user = STANDARD.encode(format!("{ACCOUNT_SID}:{AUTH_TOKEN}"));
+    let path = format!("/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json");
+    (path, "application/x-www-form-urlencoded", Some(format!("Basic {user}")), body.to_owned())
+}
+
+fn of_simulator(label: &'static str, answer: ResponseTemplate, outcome: Result<Receipt, SendError>) -> Case {
+    let body = concat!(
+        r#"{"reference":"delivery-1","from":"+61491570006","to":"+61491570156","text":"private words","#,
+        r#""media":["https://media.example.test/b.png"],"#,
+        r#""status_url":"https://hooks.example.test/webhooks/twilio/status"}"#,
+    );
+    let request = ("/simulator/messages".to_owned(), "application/json", None, body.to_owned());
+    let credentials = json!({ "secret": SIMULATOR_SECRET });
+    let media = &MEDIA[1..];
+    Case { label, carrier: simulator(), credentials, text: "private words", media, answer, request, outcome }
+}
+
+#[tokio::test]
+async fn without_a_connection_it_may_be_tried_again() {
+    // A port that was free a moment ago.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    for (carrier, account) in both(&format!("http://{address}")) {
+        let http = http_to_address(address);
+        let got = carrier.send(&http, &account, &outbound("hello", &[])).await;
+        assert_eq!(got, Err(SendError::Retry { after: None }));
+    }
+}
+
+#[tokio::test]
+async fn where_no_tls_is_spoken_it_may_be_tried_again() {
+    let address = raw_server("not TLS at all\r\n\r\n").await;
+    for (carrier, account) in both(&format!("https://{address}")) {
+        let got = carrier.send(&http_to_address(address), &account, &outbound("hello", &[])).await;
+        assert_eq!(got, Err(SendError::Retry { after: None }));
+    }
+}
+
+#[tokio::test]
+async fn after_the_request_was_read_nobody_knows() {
+    for half_an_answer in ["", "HTTP/1.1 201 Created\r\ncontent-length: 1000\r\n\r\n{"] {
+        let address = raw_server(half_an_answer).await;
+        for (carrier, account) in both(&format!("http://{address}")) {
+            let got = carrier.send(&http_to_address(address), &account, &outbound("hello", &[])).await;
+            assert_eq!(got, Err(SendError::Unknown));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_private_api_address_is_refused_and_named() {
+    let server = MockServer::start().await;
+    for (carrier, account) in both(&server.uri()) {
+        let got = carrier.send(&http_to(&[]), &account, &outbound("hello", &[])).await;
+        assert!(matches!(got, Err(SendError::Refused { code, .. }) if code == "address"));
+    }
+    assert!(server.received_requests().await.unwrap().is_empty());
+}
+
+#[test]
+fn credentials_are_checked_by_field() {
+    let good =
+        json!({ "account_sid": format!(" {ACCOUNT_SID}\n"), "auth_token": AUTH_TOKEN, "api_base": "" });
+    assert_eq!(twilio().check_credentials(&good), Ok(()));
+    let wrong = [
+        (json!({}), "account_sid"),
+        (json!({ "account_sid": "AC1", "auth_token": AUTH_TOKEN }), "account_sid"),
+        (json!({ "account_sid": ACCOUNT_SID }), "auth_token"),
+        (json!({ "account_sid": ACCOUNT_SID, "auth_token": 7 }), "auth_token"),
+        (with("api_key_sid", "SK00000000000000000000000000000009"), "api_key_secret"),
+        (with("api_key_secret", "key-secret"), "api_key_sid"),
+        (with("messaging_service_sid", "MG"), "messaging_service_sid"),
+        (with("api_base", "ftp://api.example.test"), "api_base"),
+    ];
+    for (credentials, field) in wrong {
+        assert_eq!(twilio().check_credentials(&credentials).unwrap_err().field, field);
+    }
+    let short = json!({ "api_base": "http://127.0.0.1:3000", "secret": "short" });
+    assert_eq!(simulator().check_credentials(&short).unwrap_err().field, "secret");
+    assert_eq!(simulator().check_credentials(&json!({ "api_base": "x" })).unwrap_err().field, "api_base");
+}
+
+fn with(field: &str, value: &str) -> Value {
+    let mut credentials = json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN });
+    credentials[field] = json!(value);
+    credentials
+}
+
+fn both(base: &str) -> [(&'static dyn Provider, Account); 2] {
+    [(twilio(), account(with("api_base", base))), (simulator(), simulator_account(base))]
+}
+
+fn http_to_address(address: std::net::SocketAddr) -> providers::Http {
+    providers::Http::new(providers::Netguard { allowed_private: [address.to_string()].into() }).unwrap()
+}
+
+/// Reads the beginning of whatever comes, answers the same, and hangs up.
+async fn raw_server(answer: &'static str) -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let read = socket.read(&mut request).await.unwrap();
+            assert!(read > 0);
+            socket.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    address
+}

@@ -1,0 +1,19 @@
+//! Carriers and the HTTP client against real sockets on this machine; nothing here reaches further.
+//!
+//! - `carriers`: one table for all carriers: what is asked of them, what their answers mean, and that neither
+//!   logs nor `Debug` tell secrets
+//! - `signature`: Twilio's published signatures, and alterations that must not pass
+//! - `webhooks`: what carriers tell, read
+//! - `guard`: addresses, redirects, credentials and sizes
+//! - `network`: the simulated carrier, both sides together
+//! - `openapi`: what we send against Twilio's own description of it
+
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
+mod carriers;
+mod guard;
+mod network;
+mod openapi;
+mod signature;
+mod support;
+mod webhooks;

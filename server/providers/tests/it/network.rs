@@ -1,0 +1,236 @@
+//! The simulated carrier: our side and the network, over HTTP, with a small server between them.
+
+use crate::support::*;
+use model::message::DeliveryState;
+use providers::simulator::{Network, NetworkSetup, PhoneMessageState, Photo, ReplyError, SIGNATURE_HEADER};
+use providers::{Account, Event, Http, Received, SendError, WebhookKind, WebhookRequest};
+use serde_json::json;
+use std::sync::atomic::{AtomicU64, Ordering};
+use wiremock::matchers::{method, path, path_regex};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
+
+const LINE: &str = "+61491570006";
+const PHONE: &str = "+61491570156";
+
+#[tokio::test]
+async fn a_photo_travels_both_ways() {
+    let world = World::new().await;
+    let photo = b"\xff\xd8 a photo".to_vec();
+    world.serve("/media/a.jpg", &photo, "image/jpeg").await;
+    let message = outbound("Look", &[&format!("{}/media/a.jpg", world.server.uri())]);
+    let receipt = simulator().send(&world.http, &world.account, &message).await.unwrap();
+    assert_eq!(receipt.state, DeliveryState::Accepted);
+    world.network.settled().await;
+
+    let shown = world.network.phone(&number(PHONE), &number(LINE), 0);
+    let [shown] = shown.as_slice() else { panic!("{} messages", shown.len()) };
+    assert_eq!((shown.text.as_str(), shown.from_phone, shown.at), ("Look", false, 1_700_000_000_000));
+    let kept = world.network.media(&shown.photos[0].id).unwrap();
+    assert_eq!((kept.media_type.as_deref(), kept.bytes.as_ref()), (Some("image/jpeg"), photo.as_slice()));
+    let states: Vec<_> = world.received("/hooks/status").await.into_iter().map(status_of).collect();
+    let id = receipt.carrier_id;
+    assert_eq!(states, [(id.clone(), Some(DeliveryState::Sent)), (id, Some(DeliveryState::Delivered))]);
+
+    let answer = Photo { media_type: Some("image/png".to_owned()), bytes: b"png bytes".as_slice().into() };
+    let since = shown.revision;
+    let reply = world.network.reply(&number(LINE), &number(PHONE), "Back".to_owned(), vec![answer]).unwrap();
+    assert_eq!(reply.state, PhoneMessageState::Sending);
+    world.network.settled().await;
+    let news = world.network.phone(&number(PHONE), &number(LINE), since);
+    assert_eq!(
+        news.iter().map(|m| (m.from_phone, m.state)).collect::<Vec<_>>(),
+        [(true, PhoneMessageState::Delivered)]
+    );
+
+    let received = world.received("/hooks/inbound").await.remove(0);
+    assert!(received.verified);
+    let Event::Inbound(inbound) = &received.events[0] else { panic!("a message") };
+    assert_eq!((inbound.from.as_str(), inbound.text.as_str()), (PHONE, "Back"));
+    let request = simulator().media_request(&world.account, &inbound.media[0].url).unwrap();
+    let (media_type, bytes) =
+        world.http.fetch_whole(&request.url, request.basic_auth.as_ref(), 1000).await.unwrap();
+    assert_eq!((media_type.as_deref(), bytes.as_ref()), (Some("image/png"), b"png bytes".as_slice()));
+    assert!(world.http.fetch(&request.url, None, 1000).await.is_err(), "a photo is not public");
+    assert!(
+        simulator()
+            .media_request(&world.account, &url("https://media.example.test/simulator/media/1"))
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn the_same_reference_is_delivered_once() {
+    let world = World::new().await;
+    let message = outbound("Once", &[]);
+    let first = simulator().send(&world.http, &world.account, &message).await.unwrap();
+    let again = simulator().send(&world.http, &world.account, &message).await.unwrap();
+    assert_eq!(first, again);
+    world.network.settled().await;
+    assert_eq!(world.network.phone(&number(PHONE), &number(LINE), 0).len(), 1);
+    assert_eq!(world.received("/hooks/status").await.len(), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_accepted_without_the_lines_secret() {
+    let world = World::new().await;
+    let uri = world.server.uri();
+    let stranger = account(json!({ "api_base": uri, "secret": "another-secret-0123456789" }));
+    let unknown = Account { sender: number("+61491570110"), ..simulator_account(&uri) };
+    for account in [stranger, unknown] {
+        let got = simulator().send(&world.http, &account, &outbound("Hi", &[])).await;
+        assert!(matches!(got, Err(SendError::Refused { code, .. }) if code == "unauthorised"));
+    }
+    world.network.settled().await;
+    assert!(world.network.phone(&number(PHONE), &number(LINE), 0).is_empty());
+}
+
+#[tokio::test]
+async fn a_picture_that_cannot_be_fetched_fails_the_message() {
+    let world = World::new().await;
+    let message = outbound("Look", &[&format!("{}/media/gone.jpg", world.server.uri())]);
+    simulator().send(&world.http, &world.account, &message).await.unwrap();
+    world.network.settled().await;
+    assert!(world.network.phone(&number(PHONE), &number(LINE), 0).is_empty());
+    let received = world.received("/hooks/status").await.remove(0);
+    let Event::Status(status) = &received.events[0] else { panic!("a status") };
+    assert_eq!(status.state, Some(DeliveryState::Undelivered));
+    assert_eq!(status.error_code.as_deref(), Some("media_unreachable"));
+    assert!(status.failure.is_some());
+}
+
+#[tokio::test]
+async fn a_webhook_is_tried_again_after_503_and_given_up_after_a_refusal() {
+    let world = World::new().await;
+    let say = |text: &str| world.network.reply(&number(LINE), &number(PHONE), text.to_owned(), Vec::new());
+    world.answer_once("/hooks/inbound", 503).await;
+    say("first").unwrap();
+    world.network.settled().await;
+    assert_eq!(world.received("/hooks/inbound").await.len(), 2);
+    world.answer_once("/hooks/inbound", 401).await;
+    say("second").unwrap();
+    world.network.settled().await;
+    assert_eq!(world.received("/hooks/inbound").await.len(), 3);
+    let states: Vec<_> =
+        world.network.phone(&number(PHONE), &number(LINE), 0).iter().map(|m| m.state).collect();
+    assert_eq!(states, [PhoneMessageState::Delivered, PhoneMessageState::Failed]);
+}
+
+#[tokio::test]
+async fn a_reply_needs_a_line_and_something_to_say() {
+    let world = World::new().await;
+    let reply = |line: &str, text: &str| {
+        world.network.reply(&number(line), &number(PHONE), text.to_owned(), Vec::new()).map(|_| ())
+    };
+    assert_eq!(reply(LINE, ""), Err(ReplyError::Empty));
+    assert_eq!(reply("+61491570110", "Hi"), Err(ReplyError::UnknownLine));
+}
+
+#[tokio::test]
+async fn a_phone_keeps_its_latest_messages_only() {
+    let world = World::new().await;
+    for n in 0..510 {
+        world.network.reply(&number(LINE), &number(PHONE), n.to_string(), Vec::new()).unwrap();
+    }
+    world.network.settled().await;
+    let thread = world.network.phone(&number(PHONE), &number(LINE), 0);
+    assert_eq!((thread.len(), thread[0].text.as_str(), thread[499].text.as_str()), (500, "10", "509"));
+}
+
+/// A network, and a server that mounts its routes and takes a line's webhooks.
+struct World {
+    server: MockServer,
+    http: Http,
+    network: Network,
+    account: Account,
+}
+
+impl World {
+    async fn new() -> Self {
+        let server = MockServer::start().await;
+        let base = url(&server.uri());
+        let http = http_to(&[&server]);
+        let counter = AtomicU64::new(0);
+        let network = Network::new(NetworkSetup {
+            http: http.clone(),
+            base: base.clone(),
+            now: Box::new(|| 1_700_000_000_000),
+            new_id: Box::new(move || format!("id-{}", counter.fetch_add(1, Ordering::Relaxed))),
+        });
+        let hook = |kind: &str| base.join(&format!("/hooks/{kind}")).unwrap();
+        network.register(number(LINE), hook("inbound"), hook("status"), SIMULATOR_SECRET.to_owned());
+        let account = Account { status_url: hook("status"), ..simulator_account(&server.uri()) };
+
+        let taking = network.clone();
+        let accept = move |request: &Request| {
+            let signature = request.headers.get(SIGNATURE_HEADER).and_then(|v| v.to_str().ok());
+            match taking.accept(signature, &request.body) {
+                Ok(answer) => ResponseTemplate::new(201).set_body_json(answer),
+                Err(error) => ResponseTemplate::new(401).set_body_json(
+                    json!({ "error": { "code": "unauthorised", "message": error.to_string(), "field": null } }),
+                ),
+            }
+        };
+        Mock::given(method("POST"))
+            .and(path("/simulator/messages"))
+            .respond_with(accept)
+            .mount(&server)
+            .await;
+        let serving = network.clone();
+        let media = move |request: &Request| {
+            let id = request.url.path().rsplit('/').next().unwrap();
+            let authorization =
+                request.headers.get("authorization").and_then(|v| v.to_str().ok()).unwrap_or_default();
+            match serving.media(id).filter(|_| serving.may_fetch(id, authorization)) {
+                Some(photo) => {
+                    ResponseTemplate::new(200).set_body_raw(photo.bytes, &photo.media_type.unwrap())
+                }
+                None => ResponseTemplate::new(404),
+            }
+        };
+        let shelf = path_regex("^/simulator/media/");
+        Mock::given(method("GET")).and(shelf).respond_with(media).mount(&server).await;
+        let hooks = Mock::given(method("POST")).and(path_regex("^/hooks/"));
+        hooks.respond_with(ResponseTemplate::new(200)).mount(&server).await;
+        Self { server, http, network, account }
+    }
+
+    async fn serve(&self, at: &str, bytes: &[u8], media_type: &str) {
+        let answer = ResponseTemplate::new(200).set_body_raw(bytes, media_type);
+        Mock::given(method("GET")).and(path(at)).respond_with(answer).mount(&self.server).await;
+    }
+
+    async fn answer_once(&self, at: &str, status: u16) {
+        let answer = ResponseTemplate::new(status);
+        let mock = Mock::given(path(at)).respond_with(answer).up_to_n_times(1).with_priority(1);
+        mock.mount(&self.server).await;
+    }
+
+    /// The webhooks that came to a path, verified and read.
+    async fn received(&self, at: &str) -> Vec<Received> {
+        let requests = self.server.received_requests().await.unwrap();
+        let here = requests.iter().filter(|request| request.url.path() == at);
+        here.map(|request| simulator().receive(&self.account, &self.as_webhook(request)).unwrap()).collect()
+    }
+
+    fn as_webhook(&self, request: &Request) -> WebhookRequest {
+        let headers = request
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+        WebhookRequest {
+            kind: WebhookKind::Inbound,
+            method: request.method.to_string(),
+            url: format!("{}{}", self.server.uri(), request.url.path()),
+            headers: headers.collect(),
+            body: request.body.clone(),
+        }
+    }
+}
+
+fn status_of(received: Received) -> (String, Option<DeliveryState>) {
+    assert!(received.verified);
+    match received.events.into_iter().next() {
+        Some(Event::Status(status)) => (status.carrier_id, status.state),
+        _ => panic!("a status"),
+    }
+}

@@ -1,0 +1,99 @@
+//! What the tests share.
+
+use model::PhoneNumber;
+use model::line::ProviderKind;
+use providers::{
+    Account, Http, Netguard, Outbound, Provider, Verification, WebhookKind, WebhookRequest, for_kind,
+};
+use serde_json::{Value, json};
+use std::io::Write;
+use std::sync::{Mutex, OnceLock};
+use url::Url;
+use wiremock::MockServer;
+
+pub(crate) const ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
+pub(crate) const AUTH_TOKEN: &str = "test_auth_token_0123456789abcdef";
+pub(crate) const SIMULATOR_SECRET: &str = "simulator-secret-0123456789";
+
+pub(crate) fn twilio() -> &'static dyn Provider {
+    for_kind(ProviderKind::Twilio)
+}
+
+pub(crate) fn simulator() -> &'static dyn Provider {
+    for_kind(ProviderKind::Simulator)
+}
+
+/// A client that may call these servers and nothing else on this machine.
+pub(crate) fn http_to(servers: &[&MockServer]) -> Http {
+    Http::new(Netguard { allowed_private: servers.iter().map(|s| s.address().to_string()).collect() })
+        .unwrap()
+}
+
+pub(crate) fn number(e164: &str) -> PhoneNumber {
+    PhoneNumber::from_e164(e164).unwrap()
+}
+
+pub(crate) fn url(text: &str) -> Url {
+    text.parse().unwrap()
+}
+
+pub(crate) fn account(credentials: Value) -> Account {
+    Account {
+        sender: number("+61491570006"),
+        credentials,
+        verification: Verification::Enforce,
+        status_url: url("https://hooks.example.test/webhooks/twilio/status"),
+    }
+}
+
+pub(crate) fn twilio_account() -> Account {
+    account(json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN }))
+}
+
+pub(crate) fn simulator_account(base: &str) -> Account {
+    account(json!({ "api_base": base, "secret": SIMULATOR_SECRET }))
+}
+
+pub(crate) fn outbound(text: &str, media: &[&str]) -> Outbound {
+    Outbound {
+        to: number("+61491570156"),
+        text: text.to_owned(),
+        media: media.iter().map(|link| url(link)).collect(),
+        reference: "delivery-1".to_owned(),
+    }
+}
+
+/// A form as Twilio posts it.
+pub(crate) fn form(kind: WebhookKind, url: &str, body: &str, signature: &str) -> WebhookRequest {
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("x-twilio-signature", signature)];
+    WebhookRequest {
+        kind,
+        method: "POST".to_owned(),
+        url: url.to_owned(),
+        headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        body: body.as_bytes().to_vec(),
+    }
+}
+
+/// Everything that this process has logged so far, at the finest level. Starts to record with the first call.
+pub(crate) fn logged() -> String {
+    static RECORD: OnceLock<()> = OnceLock::new();
+    RECORD.get_or_init(|| {
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(|| Recorder).init();
+    });
+    String::from_utf8_lossy(&LOG.lock().unwrap()).into_owned()
+}
+
+static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+struct Recorder;
+
+impl Write for Recorder {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LOG.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
