@@ -2,10 +2,10 @@
 // worker.js?wasm=<url of preview_worker.wasm>.
 //
 // In:  { id, file: Blob, cover }: cover is the side of the square box to fill, in device pixels.
-// Out: { id, kind: 'preview', stage: 'thumbnail' | 'whole', last, width, height, rgba }, the same with
-//      `jpeg` (a Blob under 200 KB) in place of `rgba`, or
+// Out: { id, kind: 'preview', stage: 'thumbnail' | 'whole', last, blob, width, height } or
 //      { id, kind: 'unsupported' | 'too_large' | 'broken', last: true, message }.
-// Pixels come first because they can be painted at once; the JPEG is what is kept.
+// What can be painted comes at once as a bitmap file, which costs nothing to make; the last blob is
+// a JPEG under 200 KB, small enough to be kept.
 const MOST_BYTES = 60_000_000;
 const JPEG_BYTES = 200_000;
 const REFUSALS = {
@@ -19,7 +19,7 @@ const started = WebAssembly.instantiateStreaming(fetch(new URL(location.href).se
 started.catch(() => {}); // Told where it is awaited.
 
 onmessage = async ({ data: { id, file, cover } }) => {
-  const reply = (message, transfer) => postMessage({ id, ...message }, transfer);
+  const reply = (message) => postMessage({ id, ...message });
   const refuse = (status) => reply({ kind: REFUSALS[status][0], last: true, message: REFUSALS[status][1] });
   if (file.size > MOST_BYTES) return refuse(3);
   try {
@@ -30,12 +30,12 @@ onmessage = async ({ data: { id, file, cover } }) => {
     const run = (decode) => {
       const answer = decode(at, bytes.byteLength, cover);
       const [status, width, height, pixels, length] = new Uint32Array(exports.memory.buffer, answer, 5);
-      return { status, width, height, rgba: exports.memory.buffer.slice(pixels, pixels + length) };
+      return { status, width, height, rgba: new Uint8ClampedArray(exports.memory.buffer, pixels, length).slice() };
     };
-    const show = async ({ width, height, rgba }, stage, last) => {
-      const kept = last && new Uint8ClampedArray(rgba.slice(0));
-      reply({ kind: 'preview', stage, last: false, width, height, rgba }, [rgba]);
-      if (last) reply({ kind: 'preview', stage, last, width, height, jpeg: await jpeg(kept, width, height) });
+    const show = async (picture, stage, last) => {
+      const { width, height } = picture;
+      reply({ kind: 'preview', stage, last: false, width, height, blob: bitmap(picture) });
+      if (last) reply({ kind: 'preview', stage, last, width, height, blob: await jpeg(picture) });
     };
 
     const thumbnail = run(exports.decode_thumbnail);
@@ -48,13 +48,24 @@ onmessage = async ({ data: { id, file, cover } }) => {
     }
     exports.free(at, bytes.byteLength);
   } catch (error) {
-    // A trap leaves the instance in an unknown state: the page ends this worker on any refusal.
+    // A trap leaves the instance in an unknown state: the page ends a worker that refused a file.
     reply({ kind: 'broken', last: true, message: String(error) });
   }
 };
 
+// The pixels behind a bitmap header: 32 bits each, top row first, red in the lowest byte.
+function bitmap({ width, height, rgba }) {
+  const header = new DataView(new ArrayBuffer(66));
+  header.setUint16(0, 0x424d);
+  const fields = { 2: 66 + rgba.length, 10: 66, 14: 40, 18: width, 22: -height, 30: 3, 34: rgba.length };
+  for (const [at, value] of Object.entries(fields)) header.setInt32(Number(at), value, true);
+  header.setUint32(26, 0x200001, true);
+  [0xff, 0xff00, 0xff0000].forEach((mask, channel) => header.setUint32(54 + 4 * channel, mask, true));
+  return new Blob([header, rgba], { type: 'image/bmp' });
+}
+
 // The best quality that stays under the limit; a picture too large for all of them is halved.
-async function jpeg(rgba, width, height) {
+async function jpeg({ width, height, rgba }) {
   let canvas = new OffscreenCanvas(width, height);
   canvas.getContext('2d').putImageData(new ImageData(rgba, width, height), 0, 0);
   for (;;) {
