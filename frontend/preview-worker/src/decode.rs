@@ -5,6 +5,7 @@ use heifer::heifer_isobmff::{Error as Container, HeifFile};
 use heifer::{Error, Image, Options};
 
 use crate::container;
+use crate::reduced;
 use crate::shrink::shrink;
 
 /// What a file may ask of the browser before anything is decoded.
@@ -73,7 +74,7 @@ pub fn thumbnail(file: &mut [u8], cover: u32, limits: Limits) -> Result<Pixels, 
     Ok(opaque(image, cover))
 }
 
-/// Decodes the whole picture and shrinks it by a whole factor, as far as a square box with sides
+/// Decodes the whole picture and shrinks it by whole factors, as far as a square box with sides
 /// of `cover` pixels stays covered.
 ///
 /// # Errors
@@ -81,7 +82,11 @@ pub fn thumbnail(file: &mut [u8], cover: u32, limits: Limits) -> Result<Pixels, 
 pub fn whole(file: &[u8], cover: u32, limits: Limits) -> Result<Pixels, Refusal> {
     let heif = open(file, limits)?;
     container::check_size(&heif, limits.pixels)?;
-    Ok(opaque(decode(file, limits)?, cover))
+    let image = match reduced::decode(&heif, cover, limits.pixels) {
+        Some(small) => small?,
+        None => decode(file, limits)?,
+    };
+    Ok(opaque(image, cover))
 }
 
 fn open(file: &[u8], limits: Limits) -> Result<HeifFile<'_>, Refusal> {
