@@ -194,9 +194,10 @@ mod browser {
                 return None;
             }
             let Some(queued) = bridge.queue.pop_front() else {
-                bridge.idle = bridge.worker.is_some().then(|| {
-                    Timeout::new(IDLE_LIMIT_MS, || with_bridge(Bridge::end_worker))
-                });
+                bridge.idle = bridge
+                    .worker
+                    .is_some()
+                    .then(|| Timeout::new(IDLE_LIMIT_MS, || with_bridge(Bridge::end_worker)));
                 return None;
             };
             bridge.idle = None;
@@ -223,7 +224,9 @@ mod browser {
     }
 
     async fn browser_decodes(file: &File) -> bool {
-        let Some(decoding) = web_sys::window().and_then(|window| window.create_image_bitmap_with_blob(file).ok()) else {
+        let Some(decoding) =
+            web_sys::window().and_then(|window| window.create_image_bitmap_with_blob(file).ok())
+        else {
             return false;
         };
         match JsFuture::from(decoding).await {
@@ -237,7 +240,8 @@ mod browser {
 
     fn ask_worker(job: &PreviewJob) {
         let asked = with_bridge(|bridge| {
-            let Some(running) = bridge.running.as_ref().filter(|running| running.queued.job.id == job.id) else {
+            let Some(running) = bridge.running.as_ref().filter(|running| running.queued.job.id == job.id)
+            else {
                 return Ok(());
             };
             let message = js_sys::Object::new();
@@ -285,7 +289,8 @@ mod browser {
             let wasm = js_sys::encode_uri_component(&assets.preview_worker_wasm);
             let worker =
                 Worker::new(&format!("{}?wasm={wasm}", assets.preview_worker_js)).map_err(|_| NO_WORKER)?;
-            let on_message = Closure::<dyn FnMut(MessageEvent)>::new(|event: MessageEvent| receive(&event.data()));
+            let on_message =
+                Closure::<dyn FnMut(MessageEvent)>::new(|event: MessageEvent| receive(&event.data()));
             let on_error = Closure::<dyn FnMut(ErrorEvent)>::new(|_| {
                 if let Some(job) = running_job() {
                     finish(&job, Some(NO_WORKER));

@@ -1,8 +1,8 @@
-//! From a photo's own colours to sRGB, for the pixels that are left after shrinking.
+//! From a photo's own colours to sRGB.
 //!
-//! The decoder's own conversion runs over every coded pixel, which takes longer than decoding them.
-//! This one knows what phones write: matrix profiles and the usual code points. Any other file goes
-//! through the decoder's conversion.
+//! The decoder's own conversion is exact for any profile, runs over every coded pixel, and takes
+//! longer than decoding them. This one knows what phones write (matrix profiles and the usual code
+//! points), can wait until the picture is small, and leaves any other file to the decoder's.
 
 use heifer::heifer_hevc_dec::nal::NalUnit;
 use heifer::heifer_hevc_dec::params::ParameterSets;
@@ -13,16 +13,33 @@ type Matrix = [[f32; 3]; 3];
 
 const IDENTITY: Matrix = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
 
-/// XYZ relative to D50, where ICC profiles meet, to linear sRGB (the inverse of sRGB's own profile matrix).
+/// XYZ relative to D50, where ICC profiles meet, to linear sRGB (Bradford adaptation).
 const D50_TO_SRGB: Matrix = [
-    [3.133_856_1, -1.616_866_7, -0.490_614_6],
-    [-0.978_768_4, 1.916_141_5, 0.033_454],
-    [0.071_945_3, -0.228_991_4, 1.405_242_7],
+    [3.134_186, -1.617_209, -0.490_694],
+    [-0.978_749, 1.916_13, 0.033_433],
+    [0.071_964, -0.228_994, 1.405_754],
 ];
 
-/// Linear Display P3 to linear sRGB; both have the white point D65.
-const P3_TO_SRGB: Matrix =
-    [[1.224_940_2, -0.224_940_2, 0.0], [-0.042_056_9, 1.042_056_9, 0.0], [-0.019_637_6, -0.078_636_1, 1.098_273_7]];
+/// To linear sRGB from the linear light of other primaries with the white point D65
+/// (ITU-T H.273, table 2; what is unspecified is taken for sRGB).
+fn from_primaries(code_point: u16) -> Option<Matrix> {
+    Some(match code_point {
+        1 | 2 => IDENTITY,
+        5 => [[1.044_043, -0.044_043, 0.0], [0.0, 1.0, 0.0], [0.0, 0.011_793, 0.988_207]],
+        6 => [
+            [0.939_542, 0.050_181, 0.010_277],
+            [0.017_772, 0.965_793, 0.016_435],
+            [-0.001_622, -0.004_37, 1.005_991],
+        ],
+        9 => [
+            [1.660_491, -0.587_641, -0.072_85],
+            [-0.124_55, 1.132_9, -0.008_349],
+            [-0.018_151, -0.100_579, 1.118_73],
+        ],
+        12 => [[1.224_94, -0.224_94, 0.0], [-0.042_057, 1.042_057, 0.0], [-0.019_638, -0.078_636, 1.098_274]],
+        _ => return None,
+    })
+}
 
 /// How code values become linear light, per channel, and how those mix.
 #[derive(Debug)]
@@ -42,12 +59,8 @@ impl Conversion {
             .or_else(|| code_points(heif, part))
             .or_else(|| stream_code_points(heif, part))
             .unwrap_or((2, 2));
-        // ITU-T H.273, tables 2 and 3. What is unspecified is taken for sRGB.
-        let matrix = match primaries {
-            1 | 2 => IDENTITY,
-            12 => P3_TO_SRGB,
-            _ => return None,
-        };
+        let matrix = from_primaries(primaries)?;
+        // ITU-T H.273, table 3. HDR (PQ, HLG) is left to the decoder.
         let curve = match transfer {
             0 | 2 | 13 => srgb_to_linear,
             1 | 6 | 14 | 15 => rec709_to_linear,
@@ -59,7 +72,9 @@ impl Conversion {
 
     /// A profile made of three curves and a matrix (ICC.1, 8.3.3); none for tables and damaged ones.
     fn of_profile(profile: &[u8]) -> Option<Self> {
-        if profile.get(16..24)? != b"RGB XYZ " || ["A2B0", "A2B1"].iter().any(|name| tag(profile, name).is_some()) {
+        if profile.get(16..24)? != b"RGB XYZ "
+            || ["A2B0", "A2B1"].iter().any(|name| tag(profile, name).is_some())
+        {
             return None;
         }
         let [red, green, blue] = ["rXYZ", "gXYZ", "bXYZ"].map(|name| tag(profile, name).and_then(point));
@@ -76,7 +91,8 @@ impl Conversion {
             .map(|step| (linear_to_srgb(step as f32 / STEPS as f32) * 255.0 + 0.5) as u8)
             .collect();
         for pixel in rgba.chunks_exact_mut(4) {
-            let light: [f32; 3] = std::array::from_fn(|channel| self.linear[channel][usize::from(pixel[channel])]);
+            let light: [f32; 3] =
+                std::array::from_fn(|channel| self.linear[channel][usize::from(pixel[channel])]);
             for (value, row) in pixel.iter_mut().zip(&self.matrix) {
                 let mixed = row[0] * light[0] + row[1] * light[1] + row[2] * light[2];
                 // A cast from float saturates, so colours outside sRGB end at its edge.
@@ -106,7 +122,8 @@ fn stream_code_points(heif: &HeifFile<'_>, id: ItemId) -> Option<(u16, u16)> {
 
 fn tag<'a>(profile: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let count = number(profile, 128)? as usize;
-    let entry = profile.get(132..)?.chunks_exact(12).take(count).find(|entry| entry.starts_with(name.as_bytes()))?;
+    let entry =
+        profile.get(132..)?.chunks_exact(12).take(count).find(|entry| entry.starts_with(name.as_bytes()))?;
     let (offset, length) = (number(entry, 4)? as usize, number(entry, 8)? as usize);
     profile.get(offset..offset.checked_add(length)?)
 }
@@ -158,10 +175,14 @@ fn curve(tag: &[u8]) -> Option<Vec<f32>> {
                     [a, b, 0.0, -b / a, c, c]
                 }
                 3 => [parameter(1)?, parameter(2)?, parameter(3)?, parameter(4)?, 0.0, 0.0],
-                4 => [parameter(1)?, parameter(2)?, parameter(3)?, parameter(4)?, parameter(5)?, parameter(6)?],
+                4 => {
+                    [parameter(1)?, parameter(2)?, parameter(3)?, parameter(4)?, parameter(5)?, parameter(6)?]
+                }
                 _ => return None,
             };
-            Some(code_values().map(|x| if x >= d { (a * x + b).powf(gamma) + e } else { c * x + f }).collect())
+            Some(
+                code_values().map(|x| if x >= d { (a * x + b).powf(gamma) + e } else { c * x + f }).collect(),
+            )
         }
         _ => None,
     }

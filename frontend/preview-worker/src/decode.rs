@@ -4,6 +4,7 @@ use heifer::heifer_hevc_dec::Error as Hevc;
 use heifer::heifer_isobmff::{Error as Container, HeifFile};
 use heifer::{Error, Image, Options};
 
+use crate::colour::Conversion;
 use crate::container;
 use crate::reduced;
 use crate::shrink::shrink;
@@ -102,6 +103,13 @@ fn open(file: &[u8], limits: Limits) -> Result<HeifFile<'_>, Refusal> {
 
 fn decode(file: &[u8], limits: Limits) -> Result<Image<u8>, Refusal> {
     let options = Options { max_threads: 1, max_pixels: limits.pixels };
+    let heif = open(file, limits)?;
+    let part = heif.referenced_items(heif.primary_id, b"dimg").first().copied().unwrap_or(heif.primary_id);
+    if let Some(conversion) = Conversion::of(&heif, heif.primary_id, part) {
+        let mut image = heifer::decode_rgba8(file, &options)?;
+        conversion.apply(&mut image.data);
+        return Ok(image);
+    }
     match heifer::decode_srgb_rgba8(file, &options) {
         // An odd profile or an HDR transfer: colours that are a little off beat no preview.
         Err(Error::Unsupported(_)) => Ok(heifer::decode_rgba8(file, &options)?),

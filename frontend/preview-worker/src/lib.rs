@@ -5,10 +5,10 @@
 //! Everything else is safe Rust and runs natively in the tests.
 
 pub mod abi;
-mod decode;
-mod container;
-mod reduced;
 mod colour;
+mod container;
+mod decode;
+mod reduced;
 mod shrink;
 
 pub use decode::{Limits, Pixels, Refusal, thumbnail, whole};

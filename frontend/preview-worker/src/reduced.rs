@@ -5,7 +5,7 @@
 //! finished tile, so nothing else depends on them).
 
 use heifer::Image;
-use heifer::color::{ColorParams, frame_to_rgba_as};
+use heifer::color::ColorParams;
 use heifer::heifer_hevc_dec::decoder::{DecodeOptions, decode_picture};
 use heifer::heifer_hevc_dec::recon::Frame;
 use heifer::heifer_isobmff::boxes::{ColorInfo, Property};
@@ -20,7 +20,11 @@ const LEAST: u32 = 4;
 /// Decodes the primary item at half, a quarter, … of its size, as far as the shorter side stays at
 /// least `cover` pixels. None where the picture is not of the kind that this way can go: opaque,
 /// one coded image or a grid of them, no crop, colours that [`Conversion`] knows.
-pub(crate) fn decode(heif: &HeifFile<'_>, cover: u32, most_pixels: u64) -> Option<Result<Image<u8>, Refusal>> {
+pub(crate) fn decode(
+    heif: &HeifFile<'_>,
+    cover: u32,
+    most_pixels: u64,
+) -> Option<Result<Image<u8>, Refusal>> {
     let primary = heif.primary_id;
     let plan = Plan::of(heif, cover)?;
     let conversion = Conversion::of(heif, primary, *plan.tiles.first()?)?;
@@ -71,65 +75,108 @@ impl Plan {
 
     fn run(&self, heif: &HeifFile<'_>, most_pixels: u64) -> Result<Image<u8>, Refusal> {
         let (width, height) = ((self.size.0 / self.factor) as usize, (self.size.1 / self.factor) as usize);
-        let (tile_width, tile_height) = ((self.tile.0 / self.factor) as usize, (self.tile.1 / self.factor) as usize);
+        let (tile_width, tile_height) =
+            ((self.tile.0 / self.factor) as usize, (self.tile.1 / self.factor) as usize);
         let mut canvas = Image::<u8>::filled_samples(width as u32, height as u32, 8, [255; 4]);
-        let options = DecodeOptions { skip_loop_filters: true, max_pixels: most_pixels, ..Default::default() };
+        let options =
+            DecodeOptions { skip_loop_filters: true, max_pixels: most_pixels, ..Default::default() };
         for (index, &id) in self.tiles.iter().enumerate() {
             let stream = heif.hevc_bitstream(id).map_err(heifer::Error::from)?;
             let frame = decode_picture(&stream, options).map_err(heifer::Error::from)?;
             if frame.widths[0] < self.tile.0 || frame.heights[0] < self.tile.1 {
                 return Err(Refusal::Broken);
             }
-            let small = frame_to_rgba_as::<u8>(&shrunk(&frame, self.factor), colours(heif, id, &frame));
             let (left, top) = (index % self.columns * tile_width, index / self.columns * tile_height);
-            let across = tile_width.min(width.saturating_sub(left));
-            for row in 0..tile_height.min(height.saturating_sub(top)) {
-                let from = row * small.width as usize * 4;
+            let (across, down) = (width.saturating_sub(left), height.saturating_sub(top));
+            let small = Shrunk::of(&frame, self.factor, colours(heif, id, &frame));
+            for row in 0..small.height.min(tile_height).min(down) {
+                let from = row * small.width;
                 let to = ((top + row) * width + left) * 4;
-                canvas.data[to..to + across * 4].copy_from_slice(&small.data[from..from + across * 4]);
+                let pixels =
+                    canvas.data[to..].chunks_exact_mut(4).take(small.width.min(tile_width).min(across));
+                for (column, pixel) in pixels.enumerate() {
+                    pixel[..3].copy_from_slice(&small.rgb(from + column));
+                }
             }
         }
         Ok(canvas)
     }
 }
 
-/// The frame with every plane at `1 / factor` of the luma's size, which no longer subsamples colour.
-fn shrunk(frame: &Frame, factor: u32) -> Frame {
-    let (width, height) = (frame.widths[0] / factor, frame.heights[0] / factor);
-    let mut small = Frame {
-        widths: [0; 3],
-        heights: [0; 3],
-        planes: [Vec::new(), Vec::new(), Vec::new()],
-        chroma_format: if frame.planes[1].is_empty() { 0 } else { 3 },
-        ..*frame
-    };
-    for plane in 0..3 {
-        if frame.planes[plane].is_empty() {
-            continue;
-        }
-        let across = factor * frame.widths[plane] / frame.widths[0];
-        let down = factor * frame.heights[plane] / frame.heights[0];
-        small.planes[plane] = means(&frame.planes[plane], frame.widths[plane], (width, height), (across, down));
-        (small.widths[plane], small.heights[plane]) = (width, height);
+/// A frame with every plane at `1 / factor` of the luma's size, as fractions of full brightness.
+struct Shrunk {
+    width: usize,
+    height: usize,
+    /// Luma from 0 to 1, colour differences from -0.5 to 0.5; none in a grey picture.
+    planes: [Vec<f32>; 3],
+    matrix: u16,
+}
+
+impl Shrunk {
+    fn of(frame: &Frame, factor: u32, colours: ColorParams) -> Self {
+        let (width, height) = ((frame.widths[0] / factor) as usize, (frame.heights[0] / factor) as usize);
+        let planes = [0, 1, 2].map(|plane| {
+            if frame.planes[plane].is_empty() {
+                return vec![0.0; width * height];
+            }
+            let across = factor * frame.widths[plane] / frame.widths[0];
+            let down = factor * frame.heights[plane] / frame.heights[0];
+            let depth = u32::from(frame.bit_depth[plane.min(1)]);
+            // ITU-T H.273, 8.3: the levels of black, or of no colour, and the span above it.
+            let unit = (1u32 << (depth - 8)) as f32;
+            let (zero, span) = match (colours.full_range, plane) {
+                (true, 0) => (0.0, ((1u32 << depth) - 1) as f32),
+                (true, _) => ((1u32 << (depth - 1)) as f32, ((1u32 << depth) - 1) as f32),
+                (false, 0) => (16.0 * unit, 219.0 * unit),
+                (false, _) => (128.0 * unit, 224.0 * unit),
+            };
+            let size = (width, height);
+            means(&frame.planes[plane], frame.widths[plane] as usize, size, (across as usize, down as usize))
+                .into_iter()
+                .map(|mean| (mean - zero) / span)
+                .collect()
+        });
+        Self { width, height, planes, matrix: colours.matrix }
     }
-    small
+
+    fn rgb(&self, index: usize) -> [u8; 3] {
+        let [y, blue, red] = [0, 1, 2].map(|plane| self.planes[plane][index]);
+        let (kr, kb) = match self.matrix {
+            0 => return [red + 0.5, y, blue + 0.5].map(byte),
+            1 => (0.2126, 0.0722),
+            9 | 10 => (0.2627, 0.0593),
+            _ => (0.299, 0.114),
+        };
+        let (red, blue) = (2.0 * (1.0 - kr) * red, 2.0 * (1.0 - kb) * blue);
+        [y + red, y - (kr * red + kb * blue) / (1.0 - kr - kb), y + blue].map(byte)
+    }
+}
+
+/// A cast from float saturates, which is what values past black and white need.
+fn byte(fraction: f32) -> u8 {
+    (fraction * 255.0 + 0.5) as u8
 }
 
 /// The mean of every `across` by `down` samples.
-fn means(plane: &[u16], stride: u32, (width, height): (u32, u32), (across, down): (u32, u32)) -> Vec<u16> {
-    let (stride, width, across) = (stride as usize, width as usize, across as usize);
-    let count = across as u32 * down;
+fn means(
+    plane: &[u16],
+    stride: usize,
+    (width, height): (usize, usize),
+    (across, down): (usize, usize),
+) -> Vec<f32> {
+    let scale = 1.0 / (across * down).max(1) as f32;
     let mut sums = vec![0u32; width];
-    let mut small = Vec::with_capacity(width * height as usize);
-    for band in plane.chunks_exact(stride * down as usize).take(height as usize) {
+    let mut small = Vec::with_capacity(width * height);
+    for band in plane.chunks_exact((stride * down).max(1)).take(height) {
         sums.fill(0);
         for row in band.chunks_exact(stride) {
-            for (sum, samples) in sums.iter_mut().zip(row.chunks_exact(across)) {
+            for (sum, samples) in sums.iter_mut().zip(row.chunks_exact(across.max(1))) {
                 *sum += samples.iter().map(|&sample| u32::from(sample)).sum::<u32>();
             }
         }
-        small.extend(sums.iter().map(|sum| ((sum + count / 2) / count) as u16));
+        small.extend(sums.iter().map(|&sum| sum as f32 * scale));
     }
+    small.resize(width * height, 0.0);
     small
 }
 
@@ -172,8 +219,7 @@ fn is_cropped(heif: &HeifFile<'_>, id: ItemId) -> bool {
 }
 
 fn has_alpha(heif: &HeifFile<'_>, id: ItemId) -> bool {
-    let names_alpha =
-        |property: &Property| matches!(property, Property::AuxiliaryType(kind) if kind.contains("alpha") || kind.ends_with("auxid:1"));
+    let names_alpha = |property: &Property| matches!(property, Property::AuxiliaryType(kind) if kind.contains("alpha") || kind.ends_with("auxid:1"));
     heif.referencing_items(id, b"auxl")
         .into_iter()
         .any(|other| heif.item_properties(other).map_or(true, |mut properties| properties.any(names_alpha)))

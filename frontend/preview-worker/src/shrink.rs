@@ -55,7 +55,9 @@ mod tests {
 
     #[test]
     fn the_box_stays_covered_and_small_pictures_stay_as_they_are() {
-        for (width, height, expected) in [(400, 300, (200, 150)), (299, 900, (299, 900)), (1499, 1501, (166, 166))] {
+        for (width, height, expected) in
+            [(400, 300, (200, 150)), (299, 900, (299, 900)), (1499, 1501, (166, 166))]
+        {
             let (w, h, pixels) = shrink(width, height, vec![7; (width * height * 4) as usize], 150);
             assert_eq!((w, h), expected);
             assert_eq!(pixels.len(), (w * h * 4) as usize);
