@@ -1,0 +1,170 @@
+//! Records of patients, and how they are found.
+
+use backend::testing::{TestBackend, on_each_engine};
+use backend::{Error, conversations, patients};
+use model::FailureCode;
+use model::patient::{NumberInput, PatientInput};
+use model::staff::Role;
+
+fn patient(name: &str, numbers: &[&str]) -> PatientInput {
+    PatientInput {
+        name: name.to_owned(),
+        numbers: numbers.iter().map(|n| NumberInput { number: (*n).to_owned(), label: String::new() }).collect(),
+        ..PatientInput::default()
+    }
+}
+
+fn failure<T>(result: Result<T, Error>) -> model::Failure {
+    match result {
+        Err(Error::Failure(failure)) => failure,
+        Err(other) => panic!("expected a failure, got {other}"),
+        Ok(_) => panic!("expected a failure"),
+    }
+}
+
+#[tokio::test]
+async fn a_patient_is_found_by_name_by_number_in_any_format_and_by_its_last_digits() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        let amelia = patients::create(b, &t.admin, &patient("Amelia Hart", &["0491 570 156"])).await.unwrap();
+        patients::create(b, &t.admin, &patient("Ben 50%_Okafor", &["0491 570 157"])).await.unwrap();
+        for search in ["amelia", "HART", "ia ha", "+61 491 570 156", "(04) 9157-0156", "0156", "570156", "491570156"] {
+            let page = patients::list(b, &t.admin, Some(search), None).await.unwrap();
+            let found: Vec<_> = page.items.iter().map(|row| row.patient.id).collect();
+            assert_eq!(found, [amelia.id], "{search}");
+        }
+        for (search, expected) in [("%", 1), ("_", 1), ("156", 0), ("nobody", 0), ("", 2)] {
+            let page = patients::list(b, &t.admin, Some(search), None).await.unwrap();
+            assert_eq!(page.items.len(), expected, "{search}");
+        }
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_long_list_is_read_page_by_page_without_gaps() {
+    on_each_engine(async |t: TestBackend| {
+        for n in 0..120 {
+            // Equal names: the cursor must not skip those that share one.
+            patients::create(&t.backend, &t.admin, &patient(&format!("Sam {}", n / 60), &[])).await.unwrap();
+        }
+        let mut seen = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = patients::list(&t.backend, &t.admin, None, cursor.as_deref()).await.unwrap();
+            seen.extend(page.items.into_iter().map(|row| row.patient.id));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let all = seen.len();
+        seen.sort();
+        seen.dedup();
+        assert_eq!((all, seen.len()), (120, 120));
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn wrong_input_names_its_field() {
+    on_each_engine(async |t: TestBackend| {
+        let cases = [
+            (patient("  ", &[]), "name"),
+            (patient("Sam", &["0491 570 156", "12"]), "numbers.1"),
+            (patient("Sam", &["02 9123 4567"]), "numbers.0"),
+            (PatientInput { born: Some("29/02/1984".to_owned()), ..patient("Sam", &[]) }, "born"),
+            (PatientInput { born: Some("1983-02-29".to_owned()), ..patient("Sam", &[]) }, "born"),
+        ];
+        for (input, field) in cases {
+            let failure = failure(patients::create(&t.backend, &t.admin, &input).await);
+            assert_eq!((failure.code, failure.field.as_deref()), (FailureCode::Invalid, Some(field)));
+        }
+        assert_eq!(failure(patients::list(&t.backend, &t.admin, None, Some("zz")).await).field.as_deref(), Some("cursor"));
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_number_may_belong_to_a_family() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        let conversation = conversations::open(b, &t.admin, "0491 570 156").await.unwrap();
+        let mother = patients::create(b, &t.admin, &patient("Amelia Hart", &["0491 570 156"])).await.unwrap();
+        let child = patients::create(b, &t.admin, &patient("Zoe Hart", &["+61491570156"])).await.unwrap();
+        assert_eq!(mother.numbers[0].conversation_id, Some(conversation));
+        let view = conversations::get(b, &t.admin, conversation).await.unwrap();
+        let mut linked: Vec<_> = view.row.patients.iter().map(|p| p.id).collect();
+        linked.sort();
+        assert_eq!(linked, [mother.id, child.id]);
+
+        patients::unlink(b, &t.admin, child.id, conversation).await.unwrap();
+        let view = conversations::get(b, &t.admin, conversation).await.unwrap();
+        assert_eq!(view.row.patients.len(), 1);
+        assert!(patients::get(b, &t.admin, child.id).await.unwrap().numbers.is_empty());
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stranger_s_conversation_is_linked_to_a_patient() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        let conversation = conversations::open(b, &t.admin, "0491 570 158").await.unwrap();
+        assert!(conversations::get(b, &t.admin, conversation).await.unwrap().row.patients.is_empty());
+        let chloe = patients::create(b, &t.admin, &patient("Chloe Nguyen", &[])).await.unwrap();
+        patients::link(b, &t.admin, chloe.id, conversation).await.unwrap();
+        patients::link(b, &t.admin, chloe.id, conversation).await.unwrap();
+        let row = conversations::get(b, &t.admin, conversation).await.unwrap().row;
+        assert_eq!(row.title(), "Chloe Nguyen");
+        let numbers = patients::get(b, &t.admin, chloe.id).await.unwrap().numbers;
+        assert_eq!(numbers.iter().map(|n| n.number.as_e164()).collect::<Vec<_>>(), ["+61491570158"]);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn numbers_do_not_lie_in_the_database_in_the_open() {
+    on_each_engine(async |t: TestBackend| {
+        patients::create(&t.backend, &t.admin, &patient("Amelia Hart", &["0491 570 156"])).await.unwrap();
+        let sealed = t
+            .count("SELECT COUNT(*) FROM number WHERE CAST(e164_sealed AS TEXT) NOT LIKE '%570156%'")
+            .await;
+        let all = t.count("SELECT COUNT(*) FROM number").await;
+        assert_eq!((sealed, all), (2, 2));
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn records_are_scoped_and_guarded() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        let amelia = patients::create(b, &t.admin, &patient("Amelia Hart", &["0491 570 156"])).await.unwrap();
+        let stranger = t.stranger().await;
+        let nobody = b.clock.new_id();
+        assert_eq!(
+            failure(patients::get(b, &stranger, amelia.id).await),
+            failure(patients::get(b, &stranger, nobody).await)
+        );
+        assert_eq!(failure(patients::update(b, &stranger, amelia.id, &patient("X", &[])).await).code, FailureCode::NotFound);
+        assert_eq!(failure(patients::delete(b, &stranger, amelia.id).await).code, FailureCode::NotFound);
+        assert!(patients::list(b, &stranger, None, None).await.unwrap().items.is_empty());
+
+        let viewer = t.colleague(Role::Viewer).await;
+        assert!(patients::get(b, &viewer, amelia.id).await.is_ok());
+        assert_eq!(failure(patients::create(b, &viewer, &patient("X", &[])).await).code, FailureCode::NotAllowed);
+        assert_eq!(failure(patients::delete(b, &viewer, amelia.id).await).code, FailureCode::NotAllowed);
+
+        patients::delete(b, &t.admin, amelia.id).await.unwrap();
+        assert_eq!(failure(patients::get(b, &t.admin, amelia.id).await).code, FailureCode::NotFound);
+        t
+    })
+    .await;
+}
