@@ -94,7 +94,7 @@ impl Programs {
             execute(build.args(["build", "--release", "--locked", "-p", "picture-worker", "--bins", "--examples"]))
         })?;
         let node = Node::find(workspace)?;
-        let sharp = node.install_for_bench(workspace, "convert", &["sharp@0.34.5"])?;
+        let sharp = node.install_for_bench(workspace, "convert", &["sharp@0.35.5"])?;
         fs::write(sharp.join("convert.mjs"), include_str!("convert_sharp.mjs"))?;
         let python = tools::python(workspace, &["pillow", "pillow-heif"])?.join("python");
         let pillow = sharp.join("convert.py");
@@ -124,13 +124,13 @@ impl Programs {
     }
 
     fn measure(&self, files: &[PathBuf], cores: usize) -> Result<Vec<Case>> {
-        let mut ours = Converter::start(Command::new(&self.ours), cores)?;
+        let mut ours = Converter::start(&Command::new(&self.ours), cores)?;
         let mut node = self.node.command()?;
         node.arg("convert.mjs").arg(cores.to_string()).current_dir(&self.sharp);
-        let mut sharp = Converter::start(node, cores)?;
+        let mut sharp = Converter::start(&node, cores)?;
         let mut python = Command::new(&self.python);
         python.arg(&self.pillow);
-        let mut pillow = Converter::start(python, cores)?;
+        let mut pillow = Converter::start(&python, cores)?;
 
         let mut cases = Vec::new();
         for file in files {
@@ -184,7 +184,7 @@ struct Converted {
 }
 
 impl Converter {
-    fn start(program: Command, cores: usize) -> Result<Self> {
+    fn start(program: &Command, cores: usize) -> Result<Self> {
         let mut pinned = Command::new("taskset");
         pinned.arg("--cpu-list").arg(format!("0-{}", cores - 1));
         pinned.arg(program.get_program()).args(program.get_args());
