@@ -231,6 +231,8 @@ CREATE TABLE parked_status (
     carrier_state TEXT,
     error_code TEXT,
     failure TEXT,
+    -- The carrier says that the number has opted out.
+    opted_out BOOLEAN NOT NULL,
     received_at BIGINT NOT NULL,
     PRIMARY KEY (account_id, carrier_id, state)
 );

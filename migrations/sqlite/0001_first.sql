@@ -231,6 +231,8 @@ CREATE TABLE parked_status (
     carrier_state TEXT,
     error_code TEXT,
     failure TEXT,
+    -- The carrier says that the number has opted out.
+    opted_out INTEGER NOT NULL,
     received_at INTEGER NOT NULL,
     PRIMARY KEY (account_id, carrier_id, state)
 ) STRICT;

@@ -1,8 +1,16 @@
 //! Webhooks: journalled as they came, answered, and worked on in jobs.
 
-use crate::{Backend, Result};
+use crate::jobs::{Job, queue};
+use crate::keys::{Purpose, sha256};
+use crate::lines::{self, Route};
+use crate::store::args;
+use crate::{Backend, Error, Result};
 use model::line::ProviderKind;
-use providers::WebhookRequest;
+use model::{FailureCode, JournalEntryId};
+use providers::{Event, Received, Rejected, WebhookRequest};
+
+/// Webhooks that are kept in quarantine per account; older ones make room.
+pub const MAX_QUARANTINED: i64 = 1000;
 
 /// What became of a webhook. Each is answered alike, so that a forger learns nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +23,17 @@ pub enum Accepted {
     Quarantined,
 }
 
+/// How a webhook stands in the journal.
+struct Entry {
+    state: &'static str,
+    /// Equal for repetitions of one event. Events that did not verify are named by their bytes under a prefix of
+    /// their own, so that no forged one can take the place of a genuine one.
+    external_id: String,
+    failure: Option<&'static str>,
+    /// Webhooks with the same key are read one after the other.
+    order_key: Option<String>,
+}
+
 /// Makes a webhook durable. `NotFound` for a line key that nobody knows; `Unavailable` when it cannot be stored.
 pub async fn accept(
     backend: &Backend,
@@ -22,5 +41,122 @@ pub async fn accept(
     line_key: &str,
     request: &WebhookRequest,
 ) -> Result<Accepted> {
-    unimplemented!()
+    let Some(route) = route(backend, provider, line_key).await.map_err(unavailable)? else {
+        count("unknown_line", provider);
+        return Err(Error::not_found("webhook address"));
+    };
+    let entry = match providers::for_kind(provider).receive(&route.account, request) {
+        Ok(received) => pending(backend, &route, received),
+        Err(Rejected::Signature) => {
+            count("signature", provider);
+            Entry {
+                state: "quarantined",
+                external_id: format!("quarantined:{}", digest(request)),
+                failure: Some("the signature does not hold"),
+                order_key: None,
+            }
+        }
+        Err(Rejected::Malformed(why)) => {
+            count("malformed", provider);
+            tracing::warn!(account = %route.account_id, why, "a webhook cannot be read and stays in the journal");
+            Entry {
+                state: "poisoned",
+                external_id: format!("malformed:{}", digest(request)),
+                failure: Some(why),
+                order_key: None,
+            }
+        }
+    };
+    journal(backend, &route, request, entry).await.map_err(unavailable)
+}
+
+async fn route(backend: &Backend, provider: ProviderKind, line_key: &str) -> Result<Option<Route>> {
+    let mut tx = backend.store.read().await?;
+    lines::route_by_key(backend, &mut tx, provider, line_key).await
+}
+
+fn pending(backend: &Backend, route: &Route, received: Received) -> Entry {
+    if !received.verified {
+        metrics::counter!("webhooks_unverified_total", "provider" => route.provider.as_str()).increment(1);
+    }
+    let sender = received.events.iter().find_map(|event| match event {
+        Event::Inbound(inbound) => Some(inbound.from.as_str()),
+        Event::Status(_) | Event::Ignored { .. } => None,
+    });
+    let order_key = sender.map(|sender| {
+        let hash = backend.keys.hash(Purpose::Number, sender);
+        format!("sender:{}:{}", route.org_id, hex::encode(hash))
+    });
+    Entry { state: "pending", external_id: received.external_id, failure: None, order_key }
+}
+
+async fn journal(
+    backend: &Backend,
+    route: &Route,
+    request: &WebhookRequest,
+    entry: Entry,
+) -> Result<Accepted> {
+    let raw = serde_json::to_vec(request).map_err(|_| Error::Inconsistent("a webhook does not serialise"))?;
+    let id: JournalEntryId = backend.clock.new_id();
+    let now = backend.clock.now();
+    let mut tx = backend.store.write().await?;
+    let inserted = tx
+        .execute(
+            "INSERT INTO journal_entry
+                 (id, org_id, account_id, kind, external_id, request_sealed, state, failure, received_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             ON CONFLICT (account_id, kind, external_id) DO NOTHING",
+            args![
+                id,
+                route.org_id,
+                route.account_id,
+                request.kind.as_str(),
+                entry.external_id,
+                backend.keys.seal(Purpose::Journal, &raw),
+                entry.state,
+                entry.failure,
+                now
+            ],
+        )
+        .await?;
+    let quarantined = entry.state == "quarantined";
+    if inserted > 0 && entry.state == "pending" {
+        let job = Job::ReadWebhook { journal_entry_id: id };
+        queue::push(backend, &mut tx, route.org_id, &job, entry.order_key.as_deref(), now).await?;
+    }
+    if inserted > 0 && quarantined {
+        tx.execute(
+            "DELETE FROM journal_entry WHERE org_id = $1 AND account_id = $2 AND state = 'quarantined'
+               AND id NOT IN (SELECT id FROM journal_entry
+                              WHERE org_id = $1 AND account_id = $2 AND state = 'quarantined'
+                              ORDER BY received_at DESC, id DESC LIMIT $3)",
+            args![route.org_id, route.account_id, MAX_QUARANTINED],
+        )
+        .await?;
+    }
+    tx.commit().await?;
+    backend.live.wake(route.org_id);
+    metrics::counter!("webhooks_total", "provider" => route.provider.as_str(), "state" => entry.state)
+        .increment(1);
+    Ok(match (quarantined, inserted) {
+        (true, _) => Accepted::Quarantined,
+        (false, 0) => Accepted::Repeated,
+        (false, _) => Accepted::Journalled,
+    })
+}
+
+/// Names a webhook by everything that was sent of it.
+fn digest(request: &WebhookRequest) -> String {
+    let all = [request.url.as_bytes(), b"\0", request.method.as_bytes(), b"\0", &request.body].concat();
+    hex::encode(sha256(&all))
+}
+
+fn count(why: &'static str, provider: ProviderKind) {
+    metrics::counter!("webhooks_rejected_total", "why" => why, "provider" => provider.as_str()).increment(1);
+}
+
+/// Whatever keeps a webhook from being stored, its sender is asked to come again rather than told that it failed.
+fn unavailable(error: Error) -> Error {
+    tracing::error!(%error, "a webhook could not be stored");
+    Error::failure(FailureCode::Unavailable, "The webhook could not be stored. Send it again in a minute.")
 }

@@ -53,6 +53,14 @@ pub(crate) async fn record(backend: &Backend, tx: &mut Tx, org: OrgId, change: C
         args![org, seq, backend.clock.now(), change],
     )
     .await?;
+    if seq % MAX_CATCH_UP == 0 {
+        // Nobody is given older ones any more.
+        tx.execute(
+            "DELETE FROM live_event WHERE org_id = $1 AND seq <= $2",
+            args![org, seq - 2 * MAX_CATCH_UP],
+        )
+        .await?;
+    }
     Ok(())
 }
 

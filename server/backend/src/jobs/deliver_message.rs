@@ -1,8 +1,365 @@
 //! One request to a carrier.
+//!
+//! The attempt is marked, and the mark committed, before the carrier is called: a delivery that is found marked
+//! and without an outcome may have reached the patient, so it becomes uncertain and is never sent again by itself.
 
-use super::Outcome;
-use crate::{Backend, Result};
+use super::{Outcome, backoff};
+use crate::clock::millis;
+use crate::consent;
+use crate::conversations::rows::known;
+use crate::lines::{self, Route};
+use crate::media::blobs::{BlobKey, Copy_};
+use crate::media::links::{self, Disposition};
+use crate::messages::deliveries::{self, News, Whole};
+use crate::messages::unreadable_words;
+use crate::store::{Tx, args};
+use crate::{Backend, Error, Result, numbers};
+use model::media::{AttachmentState, RenditionRole};
+use model::message::DeliveryState;
+use model::{AttachmentId, DeliveryId, LineAccountId, Millis, NumberId, PhoneNumber};
+use providers::{Outbound, Receipt, SendError};
+use std::time::Duration;
+use url::Url;
+use uuid::Uuid;
 
-pub(super) async fn run(_: &Backend, _: model::DeliveryId, _attempt: u32) -> Result<Outcome> {
-    unimplemented!()
+/// How long a carrier that cannot be reached is tried. A text that comes hours late confuses more than it helps.
+const TRIED_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// How long a message waits for its pictures to be prepared.
+const PREPARED_WITHIN: Duration = Duration::from_secs(30 * 60);
+
+/// How long the carrier may fetch the pictures: carriers queue for up to four hours.
+const LINKS_HOLD: Duration = Duration::from_secs(5 * 60 * 60);
+
+/// Attempts of this job after which errors of ours end the delivery too.
+const LAST_ATTEMPT: u32 = 15;
+
+/// What to do with a delivery now.
+enum Step {
+    /// Nothing: it has its outcome.
+    Leave,
+    /// Its pictures are not ready.
+    Wait,
+    /// It can go no further, and this is what to say of it.
+    End(News),
+    /// Everything is there.
+    Send(Box<Ready>),
+}
+
+/// A delivery that may be offered to its carrier.
+struct Ready {
+    request: Request,
+    to: PhoneNumber,
+    text: String,
+    pictures: Vec<Picture>,
+    route: Route,
+}
+
+/// Which request, of what, to whom.
+#[derive(Clone, Copy)]
+struct Request {
+    id: DeliveryId,
+    whole: Whole,
+    account: LineAccountId,
+    number: NumberId,
+    created_at: Millis,
+}
+
+struct Picture {
+    id: AttachmentId,
+    state: AttachmentState,
+    file_name: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    org_id: Uuid,
+    message_id: Uuid,
+    conversation_id: Uuid,
+    account_id: Uuid,
+    number_id: Uuid,
+    part: i64,
+    state: String,
+    marked_at: Option<Millis>,
+    created_at: Millis,
+    body: String,
+    e164_sealed: Vec<u8>,
+}
+
+pub(super) async fn run(backend: &Backend, id: DeliveryId, attempt: u32) -> Result<Outcome> {
+    match deliver(backend, id, attempt).await {
+        Err(error) if attempt >= LAST_ATTEMPT => {
+            // Staff must see that it did not leave, rather than a message that waits forever.
+            give_up(backend, id).await?;
+            tracing::error!(%error, "a delivery was given up");
+            Ok(Outcome::GiveUp { why: "errors of our own, see the log" })
+        }
+        outcome => outcome,
+    }
+}
+
+async fn deliver(backend: &Backend, id: DeliveryId, attempt: u32) -> Result<Outcome> {
+    let mut tx = backend.store.read().await?;
+    let Some((request, row)) = load(&mut tx, id).await? else { return Ok(Outcome::Done) };
+    let step = next_step(backend, &mut tx, request, row).await?;
+    drop(tx);
+    match step {
+        Step::Leave => Ok(Outcome::Done),
+        Step::Wait => {
+            Ok(Outcome::Again { after: backoff(attempt, Duration::from_millis(300), Duration::from_secs(10)) })
+        }
+        Step::End(news) => {
+            settle(backend, request, &news).await?;
+            Ok(Outcome::Done)
+        }
+        Step::Send(ready) => {
+            let outbound = outbound(backend, &ready).await?;
+            if !mark(backend, request).await? {
+                return Ok(Outcome::Done);
+            }
+            let provider = providers::for_kind(ready.route.provider);
+            let answer = provider.send(&backend.http, &ready.route.account, &outbound).await;
+            record(backend, request, answer, attempt).await
+        }
+    }
+}
+
+async fn load(tx: &mut Tx, id: DeliveryId) -> Result<Option<(Request, Row)>> {
+    let row: Option<Row> = tx
+        .one(
+            "SELECT d.org_id, d.message_id, m.conversation_id, d.account_id, c.number_id, d.part, d.state,
+                    d.marked_at, d.created_at, m.body, n.e164_sealed
+             FROM delivery d JOIN message m ON m.id = d.message_id
+             JOIN conversation c ON c.id = m.conversation_id JOIN number n ON n.id = c.number_id
+             WHERE d.id = $1",
+            args![id],
+        )
+        .await?;
+    Ok(row.map(|row| {
+        let whole = Whole {
+            org: row.org_id.into(),
+            message: row.message_id.into(),
+            conversation: row.conversation_id.into(),
+        };
+        let request = Request {
+            id,
+            whole,
+            account: row.account_id.into(),
+            number: row.number_id.into(),
+            created_at: row.created_at,
+        };
+        (request, row)
+    }))
+}
+
+async fn next_step(backend: &Backend, tx: &mut Tx, request: Request, row: Row) -> Result<Step> {
+    let failed = |words: &str| Ok(Step::End(News::of(DeliveryState::Failed, words)));
+    let state = known(DeliveryState::from_word(&row.state))?;
+    if !matches!(state, DeliveryState::Queued | DeliveryState::Sending) {
+        return Ok(Step::Leave);
+    }
+    if row.marked_at.is_some() {
+        return Ok(Step::End(uncertain()));
+    }
+    let parts = deliveries::parts(tx, request.whole.message).await?;
+    if parts.iter().any(|part| part.part == row.part && deliveries::arrived(part.state)) {
+        return failed("Not sent again: the earlier attempt arrived after all.");
+    }
+    if !backend.settings.messaging_enabled {
+        return failed("Sending is switched off on this server (MESSAGING_ENABLED=false).");
+    }
+    if consent::withdrawn(tx, request.whole.org, request.number).await? {
+        return failed(consent::WITHDRAWN);
+    }
+    let pictures = pictures(tx, request, row.part, parts.len()).await?;
+    if let Some(broken) = pictures.iter().find(|picture| picture.state == AttachmentState::Unreadable) {
+        return failed(&unreadable_words(&broken.file_name));
+    }
+    if let Some(slow) = pictures.iter().find(|picture| picture.state != AttachmentState::Ready) {
+        if backend.clock.now() - request.created_at < millis(PREPARED_WITHIN) {
+            return Ok(Step::Wait);
+        }
+        return failed(&format!("The picture “{}” could not be prepared in time. Send it again.", slow.file_name));
+    }
+    let Some(route) = lines::route(backend, tx, request.account).await? else {
+        return failed("The line that this message was to leave through does not exist any more.");
+    };
+    let text = if row.part == 0 { row.body } else { String::new() };
+    let to = numbers::open(backend, &row.e164_sealed)?;
+    Ok(Step::Send(Box::new(Ready { request, to, text, pictures, route })))
+}
+
+async fn pictures(tx: &mut Tx, request: Request, part: i64, parts: usize) -> Result<Vec<Picture>> {
+    let rows: Vec<(Uuid, String, String)> = tx
+        .all(
+            "SELECT id, state, file_name FROM attachment WHERE message_id = $1 ORDER BY position",
+            args![request.whole.message],
+        )
+        .await?;
+    let share = deliveries::pictures_of_part(part, parts as i64, rows.len() as i64);
+    rows.into_iter()
+        .zip(0..)
+        .filter(|(_, position)| share.contains(position))
+        .map(|((id, state, file_name), _)| {
+            let state = known(AttachmentState::from_word(&state))?;
+            Ok(Picture { id: id.into(), state, file_name })
+        })
+        .collect()
+}
+
+async fn outbound(backend: &Backend, ready: &Ready) -> Result<Outbound> {
+    let mut media = Vec::with_capacity(ready.pictures.len());
+    for picture in &ready.pictures {
+        let key = BlobKey::Outbound(picture.id, Copy_::Rendition(RenditionRole::Carrier));
+        // Its name is for carriers that show one, and some of those cut it: the picture's own may name a person.
+        let link = links::link(
+            backend,
+            &key,
+            "image/jpeg",
+            "photo.jpg",
+            Disposition::Inline,
+            millis(LINKS_HOLD),
+        )
+        .await?;
+        let link: Url = backend
+            .settings
+            .app_url
+            .join(&link)
+            .map_err(|_| Error::Inconsistent("a link of ours is no address"))?;
+        media.push(link);
+    }
+    Ok(Outbound {
+        to: ready.to.clone(),
+        text: ready.text.clone(),
+        media,
+        reference: ready.request.id.to_string(),
+    })
+}
+
+/// Marks the attempt. `false` when it must not be made (any more): another worker has it, or the patient said STOP
+/// in this moment, which is then recorded.
+async fn mark(backend: &Backend, request: Request) -> Result<bool> {
+    let mut tx = backend.store.write().await?;
+    deliveries::hold(&mut tx, request.whole.message).await?;
+    if consent::withdrawn(&mut tx, request.whole.org, request.number).await? {
+        let news = News::of(DeliveryState::Failed, consent::WITHDRAWN);
+        deliveries::hear(backend, &mut tx, request.whole, request.id, &news).await?;
+        commit(backend, tx, request).await?;
+        return Ok(false);
+    }
+    let now = backend.clock.now();
+    let marked = tx
+        .execute(
+            "UPDATE delivery SET state = 'sending', state_at = $2, marked_at = $2
+             WHERE id = $1 AND state IN ('queued', 'sending') AND marked_at IS NULL",
+            args![request.id, now],
+        )
+        .await?;
+    if marked == 0 {
+        return Ok(false);
+    }
+    deliveries::fold(backend, &mut tx, request.whole).await?;
+    commit(backend, tx, request).await?;
+    Ok(true)
+}
+
+async fn record(
+    backend: &Backend,
+    request: Request,
+    answer: Result<Receipt, SendError>,
+    attempt: u32,
+) -> Result<Outcome> {
+    let news = match answer {
+        Ok(receipt) => return accepted(backend, request, receipt).await,
+        Err(SendError::Retry { after }) => {
+            if backend.clock.now() - request.created_at < millis(TRIED_FOR) {
+                unmark(backend, request).await?;
+                let pause = backoff(attempt, Duration::from_secs(2), Duration::from_secs(5 * 60));
+                return Ok(Outcome::Again { after: after.map_or(pause, |asked| asked.max(pause)) });
+            }
+            News::of(
+                DeliveryState::Failed,
+                "The carrier could not be reached for an hour. Nothing was sent; try again later.",
+            )
+        }
+        Err(SendError::Refused { code, reason, opted_out }) => {
+            News { error_code: Some(code), opted_out, ..News::of(DeliveryState::Failed, reason) }
+        }
+        Err(SendError::Unknown) => uncertain(),
+    };
+    settle(backend, request, &news).await?;
+    Ok(Outcome::Done)
+}
+
+async fn accepted(backend: &Backend, request: Request, receipt: Receipt) -> Result<Outcome> {
+    let mut tx = backend.store.write().await?;
+    deliveries::hold(&mut tx, request.whole.message).await?;
+    let news = News {
+        state: Some(receipt.state),
+        carrier_id: Some(receipt.carrier_id.clone()),
+        carrier_state: receipt.carrier_state,
+        error_code: None,
+        failure: None,
+        opted_out: false,
+    };
+    deliveries::hear(backend, &mut tx, request.whole, request.id, &news).await?;
+    deliveries::hear_parked(
+        backend,
+        &mut tx,
+        request.whole,
+        request.id,
+        request.account,
+        &receipt.carrier_id,
+    )
+    .await?;
+    if let Some(parts) = receipt.parts {
+        tx.execute(
+            "UPDATE message SET parts = $2 WHERE id = $1 AND channel = 'sms'",
+            args![request.whole.message, parts],
+        )
+        .await?;
+    }
+    commit(backend, tx, request).await?;
+    Ok(Outcome::Done)
+}
+
+/// The carrier certainly did not take it: the next attempt may be made.
+async fn unmark(backend: &Backend, request: Request) -> Result<()> {
+    let mut tx = backend.store.write().await?;
+    tx.execute("UPDATE delivery SET marked_at = NULL WHERE id = $1 AND state = 'sending'", args![request.id])
+        .await?;
+    commit(backend, tx, request).await
+}
+
+async fn settle(backend: &Backend, request: Request, news: &News) -> Result<()> {
+    let mut tx = backend.store.write().await?;
+    deliveries::hold(&mut tx, request.whole.message).await?;
+    deliveries::hear(backend, &mut tx, request.whole, request.id, news).await?;
+    commit(backend, tx, request).await
+}
+
+async fn commit(backend: &Backend, tx: Tx, request: Request) -> Result<()> {
+    tx.commit().await?;
+    backend.live.wake(request.whole.org);
+    Ok(())
+}
+
+async fn give_up(backend: &Backend, id: DeliveryId) -> Result<()> {
+    let mut tx = backend.store.read().await?;
+    let found = load(&mut tx, id).await?;
+    drop(tx);
+    let Some((request, row)) = found else { return Ok(()) };
+    let news = if row.marked_at.is_some() {
+        uncertain()
+    } else {
+        News::of(DeliveryState::Failed, "The server could not prepare this message. Try again later.")
+    };
+    settle(backend, request, &news).await
+}
+
+fn uncertain() -> News {
+    News::of(
+        DeliveryState::Uncertain,
+        "The carrier did not confirm this message; it may have arrived. Ask the patient, then say whether it did.",
+    )
 }

@@ -1,8 +1,211 @@
 //! A journalled webhook becomes messages and states.
 
-use super::Outcome;
-use crate::{Backend, Result};
+use super::{Job, Outcome, queue};
+use crate::consent::{self, Entry, Source, Wish};
+use crate::keys::Purpose;
+use crate::lines::{self, Route};
+use crate::messages::deliveries::{self, Heard};
+use crate::store::{Tx, args};
+use crate::{Backend, Error, Result, conversations, live, numbers, organisations};
+use model::live::Change;
+use model::{
+    AttachmentId, ConversationId, JournalEntryId, LineAccountId, MessageId, Millis, NumberId, PhoneNumber,
+    segments,
+};
+use providers::{Event, Inbound, OptOut, RemoteMedia, Verification, WebhookRequest};
+use std::time::Duration;
+use uuid::Uuid;
 
-pub(super) async fn run(_: &Backend, _: model::JournalEntryId, _attempt: u32) -> Result<Outcome> {
-    unimplemented!()
+/// When a status whose message is not known is looked at once more: the carrier's answer to our request was on its
+/// way then, and is here by now.
+const LOOK_AGAIN: Duration = Duration::from_secs(20);
+
+/// What reading an event came to.
+enum Read {
+    Done,
+    /// To be looked at again.
+    Again,
+    /// It makes no sense to us; it stays in the journal, to be read again by a version that knows better.
+    Poisoned(&'static str),
+}
+
+pub(super) async fn run(backend: &Backend, id: JournalEntryId, _attempt: u32) -> Result<Outcome> {
+    let mut tx = backend.store.write().await?;
+    let row: Option<(Uuid, Vec<u8>, Millis)> = tx
+        .one(
+            "SELECT account_id, request_sealed, received_at FROM journal_entry
+             WHERE id = $1 AND state = 'pending'",
+            args![id],
+        )
+        .await?;
+    let Some((account, sealed, received_at)) = row else { return Ok(Outcome::Done) };
+    let route = lines::route(backend, &mut tx, LineAccountId(account)).await?;
+    let mut route = route.ok_or(Error::Inconsistent("a journalled webhook of no account"))?;
+    let raw = backend.keys.open(Purpose::Journal, &sealed)?;
+    let request: WebhookRequest = serde_json::from_slice(&raw)
+        .map_err(|_| Error::Inconsistent("a journalled webhook of a form that this version does not know"))?;
+
+    // It was checked when it came; the secret may have changed since.
+    route.account.verification = Verification::Off;
+    let read = match providers::for_kind(route.provider).receive(&route.account, &request) {
+        Ok(received) => {
+            let mut worst = Read::Done;
+            for event in received.events {
+                match read_event(backend, &mut tx, &route, event, received_at).await? {
+                    Read::Done => {}
+                    other => worst = other,
+                }
+            }
+            worst
+        }
+        Err(_) => Read::Poisoned("it was accepted, and cannot be read any more"),
+    };
+    let (state, failure) = match read {
+        Read::Done => ("done", None),
+        Read::Again => ("pending", None),
+        Read::Poisoned(why) => {
+            tracing::warn!(account = %route.account_id, why, "a webhook cannot be read and stays in the journal");
+            metrics::counter!("webhooks_poisoned_total", "provider" => route.provider.as_str()).increment(1);
+            ("poisoned", Some(why))
+        }
+    };
+    tx.execute(
+        "UPDATE journal_entry SET state = $2, failure = $3, done_at = $4 WHERE id = $1",
+        args![id, state, failure, backend.clock.now()],
+    )
+    .await?;
+    tx.commit().await?;
+    backend.live.wake(route.org_id);
+    Ok(match read {
+        Read::Again => Outcome::Again { after: LOOK_AGAIN },
+        Read::Done | Read::Poisoned(_) => Outcome::Done,
+    })
+}
+
+async fn read_event(
+    backend: &Backend,
+    tx: &mut Tx,
+    route: &Route,
+    event: Event,
+    received_at: Millis,
+) -> Result<Read> {
+    match event {
+        Event::Inbound(inbound) => receive(backend, tx, route, inbound, received_at).await,
+        Event::Status(status) => {
+            match deliveries::hear_status(backend, tx, route.account_id, status, received_at).await? {
+                Heard::Parked => Ok(Read::Again),
+                Heard::Applied | Heard::StillParked => Ok(Read::Done),
+            }
+        }
+        Event::Ignored { .. } => Ok(Read::Done),
+    }
+}
+
+/// Stores what a patient wrote: the text at once, a place for each picture, and a job that fetches it.
+async fn receive(
+    backend: &Backend,
+    tx: &mut Tx,
+    route: &Route,
+    inbound: Inbound,
+    at: Millis,
+) -> Result<Read> {
+    let home = organisations::country(tx, route.org_id).await?;
+    let from = PhoneNumber::from_e164(&inbound.from).or_else(|_| PhoneNumber::parse(&inbound.from, home));
+    let Ok(from) = from else {
+        // A short code or a name, which nobody can answer; patients do not write from those.
+        return Ok(Read::Poisoned("its sender is not a telephone number"));
+    };
+    let number = numbers::find_or_make(backend, tx, route.org_id, &from).await?;
+    let (conversation, _) = conversations::find_or_make(backend, tx, route.org_id, number).await?;
+    let message: MessageId = backend.clock.new_id();
+    let inserted = tx
+        .execute(
+            "INSERT INTO message (id, org_id, conversation_id, line_id, direction, channel, body, at, state,
+                 state_at, parts, account_id, carrier_id)
+             VALUES ($1, $2, $3, $4, 'inbound', $5, $6, $7, 'delivered', $7, $8, $9, $10)
+             ON CONFLICT (account_id, carrier_id) DO NOTHING",
+            args![
+                message,
+                route.org_id,
+                conversation,
+                route.line_id,
+                inbound.channel.as_str(),
+                &inbound.text,
+                at,
+                segments::count(&inbound.text).parts,
+                route.account_id,
+                &inbound.carrier_id
+            ],
+        )
+        .await?;
+    if inserted == 0 {
+        return Ok(Read::Done);
+    }
+    for (position, media) in inbound.media.iter().enumerate() {
+        announce(backend, tx, route, message, position, media).await?;
+    }
+    tx.execute(
+        "UPDATE conversation SET unread = unread + 1,
+             last_message_id = CASE WHEN last_at <= $2 OR last_message_id IS NULL THEN $3 ELSE last_message_id END,
+             last_at = CASE WHEN last_at <= $2 THEN $2 ELSE last_at END
+         WHERE id = $1",
+        args![conversation, at, message],
+    )
+    .await?;
+    heed(backend, tx, route, &inbound, conversation, number, at).await?;
+    let change = Change::MessageAdded { conversation_id: conversation, message_id: message };
+    live::record(backend, tx, route.org_id, change).await?;
+    metrics::counter!("inbound_messages_total", "channel" => inbound.channel.as_str()).increment(1);
+    Ok(Read::Done)
+}
+
+/// Keeps a place for a picture that waits at the carrier.
+async fn announce(
+    backend: &Backend,
+    tx: &mut Tx,
+    route: &Route,
+    message: MessageId,
+    position: usize,
+    media: &RemoteMedia,
+) -> Result<()> {
+    let id: AttachmentId = backend.clock.new_id();
+    let now = backend.clock.now();
+    tx.execute(
+        "INSERT INTO attachment (id, org_id, message_id, position, direction, state, remote_url_sealed,
+             file_name, media_type, byte_size, created_at)
+         VALUES ($1, $2, $3, $4, 'inbound', 'arriving', $5, $6, 'application/octet-stream', 0, $7)",
+        args![
+            id,
+            route.org_id,
+            message,
+            position,
+            backend.keys.seal(Purpose::RemoteUrl, media.url.as_str().as_bytes()),
+            format!("photo-{}", position + 1),
+            now
+        ],
+    )
+    .await?;
+    queue::push(backend, tx, route.org_id, &Job::FetchMedia { attachment_id: id }, None, now).await
+}
+
+/// Enters a wish to stop or to start again into the ledger.
+async fn heed(
+    backend: &Backend,
+    tx: &mut Tx,
+    route: &Route,
+    inbound: &Inbound,
+    conversation: ConversationId,
+    number: NumberId,
+    at: Millis,
+) -> Result<()> {
+    let (wish, source, reason) = match (inbound.opt_out, consent::keyword(&inbound.text)) {
+        (Some(OptOut::Stop), _) => (Wish::Withdrawn, Source::Carrier, "STOP"),
+        (Some(OptOut::Start), _) => (Wish::Granted, Source::Carrier, "START"),
+        (None, Some((wish, word))) => (wish, Source::Keyword, word),
+        (None, None) => return Ok(()),
+    };
+    let entry = Entry { wish, source, channel: inbound.channel, reason, staff: None, at };
+    consent::enter(backend, tx, route.org_id, number, entry).await?;
+    let change = Change::ConversationChanged { conversation_id: conversation };
+    live::record(backend, tx, route.org_id, change).await
 }

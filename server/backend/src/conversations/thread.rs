@@ -1,0 +1,178 @@
+//! Messages of a conversation, a slice at a time.
+
+use super::cursor::Cursor;
+use super::rows::known;
+use crate::store::{Tx, Value, args};
+use crate::{Backend, Caller, Error, Result, media};
+use model::conversation::{ThreadFrom, ThreadSlice};
+use model::message::{Channel, DeliveryState, Direction, MessageView};
+use model::staff::Permission;
+use model::{ConversationId, MessageId, Millis, OrgId};
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+/// Messages in a slice.
+const SLICE: usize = 50;
+
+#[derive(sqlx::FromRow)]
+struct Record {
+    id: Uuid,
+    conversation_id: Uuid,
+    direction: String,
+    channel: String,
+    body: String,
+    at: Millis,
+    state: String,
+    state_at: Millis,
+    failure: Option<String>,
+    parts: i64,
+    client_id: Option<String>,
+    author: Option<String>,
+}
+
+/// Messages from a place on, and whether there are more beyond them.
+struct Stretch {
+    /// Oldest first.
+    records: Vec<Record>,
+    more: bool,
+}
+
+/// A stretch of a thread, 50 messages, oldest first.
+pub async fn thread(
+    backend: &Backend,
+    caller: &Caller,
+    id: ConversationId,
+    from: &ThreadFrom,
+) -> Result<ThreadSlice> {
+    caller.require(Permission::ReadConversations)?;
+    let mut tx = backend.store.read().await?;
+    let exists = tx
+        .number(
+            "SELECT COUNT(*) FROM conversation WHERE id = $1 AND org_id = $2",
+            args![id, caller.org_id],
+        )
+        .await?;
+    if exists == 0 {
+        return Err(Error::not_found("conversation"));
+    }
+    let (records, older, newer) = match from {
+        ThreadFrom::Newest => {
+            let Stretch { records, more } = before(&mut tx, id, None, SLICE).await?;
+            (records, more, false)
+        }
+        ThreadFrom::Older(cursor) => {
+            let Stretch { records, more } = before(&mut tx, id, Some(Cursor::read(cursor)?), SLICE).await?;
+            (records, more, true)
+        }
+        ThreadFrom::Newer(cursor) => {
+            let Stretch { records, more } = after(&mut tx, id, Cursor::read(cursor)?, SLICE).await?;
+            (records, true, more)
+        }
+        ThreadFrom::Around(message) => {
+            let middle = place(&mut tx, id, *message).await?;
+            let before = before(&mut tx, id, Some(middle), SLICE / 2).await?;
+            let itself = one(&mut tx, caller.org_id, *message).await?;
+            let after = after(&mut tx, id, middle, SLICE / 2 - 1).await?;
+            let records = before.records.into_iter().chain([itself]).chain(after.records).collect();
+            (records, before.more, after.more)
+        }
+    };
+    let cursor = |record: &Record| Cursor { at: record.at, id: record.id }.to_string();
+    Ok(ThreadSlice {
+        older: records.first().filter(|_| older).map(cursor),
+        newer: records.last().filter(|_| newer).map(cursor),
+        messages: views(backend, &mut tx, caller.org_id, records).await?,
+    })
+}
+
+/// One message.
+pub async fn message(backend: &Backend, caller: &Caller, id: MessageId) -> Result<MessageView> {
+    caller.require(Permission::ReadConversations)?;
+    let mut tx = backend.store.read().await?;
+    view(backend, &mut tx, caller.org_id, id).await
+}
+
+/// One message, for a caller whose right was checked.
+pub(crate) async fn view(backend: &Backend, tx: &mut Tx, org: OrgId, id: MessageId) -> Result<MessageView> {
+    let record = one(tx, org, id).await?;
+    let view = views(backend, tx, org, vec![record]).await?.pop();
+    view.ok_or(Error::Inconsistent("a message vanished"))
+}
+
+async fn one(tx: &mut Tx, org: OrgId, id: MessageId) -> Result<Record> {
+    let found = select(tx, "m.id = $1 AND m.org_id = $2", args![id, org]).await?.pop();
+    found.ok_or_else(|| Error::not_found("message"))
+}
+
+async fn place(tx: &mut Tx, conversation: ConversationId, message: MessageId) -> Result<Cursor> {
+    let row: Option<(Millis,)> = tx
+        .one("SELECT at FROM message WHERE id = $1 AND conversation_id = $2", args![message, conversation])
+        .await?;
+    let (at,) = row.ok_or_else(|| Error::not_found("message"))?;
+    Ok(Cursor { at, id: message.0 })
+}
+
+async fn before(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    end: Option<Cursor>,
+    limit: usize,
+) -> Result<Stretch> {
+    let end = end.unwrap_or(Cursor { at: Millis::MAX, id: Uuid::max() });
+    let tail = "m.conversation_id = $1 AND (m.at, m.id) < ($2, $3) ORDER BY m.at DESC, m.id DESC LIMIT $4";
+    let mut records = select(tx, tail, args![conversation, end.at, end.id, limit + 1]).await?;
+    let more = records.len() > limit;
+    records.truncate(limit);
+    records.reverse();
+    Ok(Stretch { records, more })
+}
+
+async fn after(tx: &mut Tx, conversation: ConversationId, start: Cursor, limit: usize) -> Result<Stretch> {
+    let tail = "m.conversation_id = $1 AND (m.at, m.id) > ($2, $3) ORDER BY m.at, m.id LIMIT $4";
+    let mut records = select(tx, tail, args![conversation, start.at, start.id, limit + 1]).await?;
+    let more = records.len() > limit;
+    records.truncate(limit);
+    Ok(Stretch { records, more })
+}
+
+async fn select(tx: &mut Tx, tail: &'static str, args: Vec<Value>) -> Result<Vec<Record>> {
+    let sql = format!(
+        "SELECT m.id, m.conversation_id, m.direction, m.channel, m.body, m.at, m.state, m.state_at, m.failure,
+                m.parts, m.client_id, s.name AS author
+         FROM message m LEFT JOIN staff s ON s.id = m.author_id WHERE {tail}"
+    );
+    Ok(tx.all(AssertSqlSafe(sql), args).await?)
+}
+
+async fn views(
+    backend: &Backend,
+    tx: &mut Tx,
+    org: OrgId,
+    records: Vec<Record>,
+) -> Result<Vec<MessageView>> {
+    let ids: Vec<MessageId> = records.iter().map(|record| record.id.into()).collect();
+    let mut attachments = media::views_of_messages(backend, tx, org, &ids).await?;
+    records
+        .into_iter()
+        .map(|record| {
+            let id = MessageId(record.id);
+            let direction = known(Direction::from_word(&record.direction))?;
+            Ok(MessageView {
+                id,
+                conversation_id: record.conversation_id.into(),
+                direction,
+                channel: known(Channel::from_word(&record.channel))?,
+                text: record.body,
+                at: record.at,
+                state: known(DeliveryState::from_word(&record.state))?,
+                state_at: record.state_at,
+                failure: record.failure,
+                author: record.author,
+                attachments: attachments.remove(&id).unwrap_or_default(),
+                parts: u32::try_from(record.parts).unwrap_or(0),
+                client_id: record.client_id,
+                mock: backend.settings.mock_mode && direction == Direction::Outbound,
+            })
+        })
+        .collect()
+}

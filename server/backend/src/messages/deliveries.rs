@@ -1,0 +1,345 @@
+//! Deliveries: how far each request to a carrier has come, and what that makes of its message.
+
+use crate::consent::{self, Entry, Source, Wish};
+use crate::conversations::rows::known;
+use crate::jobs::{Job, queue};
+use crate::store::{Tx, args};
+use crate::{Backend, Error, Result, live};
+use model::live::Change;
+use model::message::{Channel, DeliveryState};
+use model::{ConversationId, DeliveryId, LineAccountId, MessageId, Millis, OrgId};
+use providers::Limits;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// What is heard of a delivery.
+#[derive(Debug, Clone)]
+pub(crate) struct News {
+    /// How far it has come; `None` when that is not told.
+    pub(crate) state: Option<DeliveryState>,
+    /// The carrier's id of it.
+    pub(crate) carrier_id: Option<String>,
+    /// The carrier's own word.
+    pub(crate) carrier_state: Option<String>,
+    /// The carrier's code, with a failure.
+    pub(crate) error_code: Option<String>,
+    /// In words for staff, with a failure.
+    pub(crate) failure: Option<String>,
+    /// The number has opted out at the carrier.
+    pub(crate) opted_out: bool,
+}
+
+impl News {
+    /// A state with words for staff.
+    pub(crate) fn of(state: DeliveryState, failure: impl Into<String>) -> Self {
+        Self {
+            state: Some(state),
+            carrier_id: None,
+            carrier_state: None,
+            error_code: None,
+            failure: Some(failure.into()),
+            opted_out: false,
+        }
+    }
+}
+
+impl From<providers::Status> for News {
+    fn from(status: providers::Status) -> Self {
+        Self {
+            state: status.state,
+            carrier_id: None,
+            carrier_state: Some(status.carrier_state),
+            error_code: status.error_code,
+            failure: status.failure,
+            opted_out: status.opted_out,
+        }
+    }
+}
+
+/// A message that carries deliveries, as far as they concern it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Whole {
+    pub(crate) org: OrgId,
+    pub(crate) message: MessageId,
+    pub(crate) conversation: ConversationId,
+}
+
+/// One request of a message, in its newest attempt unless an earlier one arrived after all.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub(crate) delivery: DeliveryId,
+    pub(crate) account: LineAccountId,
+    pub(crate) part: i64,
+    pub(crate) attempt: i64,
+    pub(crate) state: DeliveryState,
+    failure: Option<String>,
+}
+
+/// Requests that a message with so many pictures takes on a carrier with these limits.
+pub(super) fn parts_for(pictures: usize, limits: Limits) -> usize {
+    let by_bytes = limits.media_bytes / model::media::CARRIER_MAX_BYTES;
+    let fit = limits.media_per_request.min(usize::try_from(by_bytes).unwrap_or(usize::MAX));
+    pictures.div_ceil(fit.max(1)).max(1)
+}
+
+/// Which of a message's pictures travel with one of its requests: shared out evenly, in their order.
+pub(crate) fn pictures_of_part(part: i64, parts: i64, pictures: i64) -> std::ops::Range<i64> {
+    let each = (pictures + parts - 1) / parts.max(1);
+    (part * each).min(pictures)..((part + 1) * each).min(pictures)
+}
+
+/// Records a request and the job that makes it. Requests of one conversation leave in the order they were recorded.
+pub(super) async fn add(
+    backend: &Backend,
+    tx: &mut Tx,
+    whole: Whole,
+    account: LineAccountId,
+    part: i64,
+    attempt: i64,
+) -> Result<()> {
+    let id: DeliveryId = backend.clock.new_id();
+    let now = backend.clock.now();
+    tx.execute(
+        "INSERT INTO delivery (id, org_id, message_id, account_id, part, attempt, state, created_at, state_at)
+         VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $7)",
+        args![id, whole.org, whole.message, account, part, attempt, now],
+    )
+    .await?;
+    let order = format!("conversation:{}", whole.conversation);
+    queue::push(backend, tx, whole.org, &Job::DeliverMessage { delivery_id: id }, Some(&order), now).await
+}
+
+/// Holds a message's row until the end of the transaction, so that what is heard of its parts is folded one after
+/// the other.
+pub(crate) async fn hold(tx: &mut Tx, message: MessageId) -> Result<()> {
+    tx.execute("UPDATE message SET parts = parts WHERE id = $1", args![message]).await?;
+    Ok(())
+}
+
+/// The parts of a message, in order.
+pub(crate) async fn parts(tx: &mut Tx, message: MessageId) -> Result<Vec<Part>> {
+    let rows: Vec<(Uuid, Uuid, i64, i64, String, Option<String>)> = tx
+        .all(
+            "SELECT id, account_id, part, attempt, state, failure FROM delivery
+             WHERE message_id = $1 ORDER BY part, attempt",
+            args![message],
+        )
+        .await?;
+    let mut current = BTreeMap::<i64, Part>::new();
+    for (id, account, part, attempt, state, failure) in rows {
+        let state = known(DeliveryState::from_word(&state))?;
+        if current.get(&part).is_some_and(|earlier| arrived(earlier.state)) {
+            continue;
+        }
+        let (delivery, account) = (id.into(), account.into());
+        current.insert(part, Part { delivery, account, part, attempt, state, failure });
+    }
+    Ok(current.into_values().collect())
+}
+
+/// The patient has it.
+pub(crate) fn arrived(state: DeliveryState) -> bool {
+    matches!(state, DeliveryState::Delivered | DeliveryState::Read)
+}
+
+/// Moves a delivery by what is heard of it, forward only, and its message with it. The caller holds the message
+/// and commits.
+pub(crate) async fn hear(
+    backend: &Backend,
+    tx: &mut Tx,
+    whole: Whole,
+    delivery: DeliveryId,
+    news: &News,
+) -> Result<()> {
+    let row: Option<(String,)> =
+        tx.one("SELECT state FROM delivery WHERE id = $1 AND org_id = $2", args![delivery, whole.org]).await?;
+    let (before,) = row.ok_or(Error::Inconsistent("a delivery vanished"))?;
+    let before = known(DeliveryState::from_word(&before))?;
+    let after = news.state.map_or(before, |state| before.advance(state));
+    if after == before {
+        tx.execute(
+            "UPDATE delivery SET carrier_id = COALESCE(carrier_id, $2) WHERE id = $1",
+            args![delivery, news.carrier_id.clone()],
+        )
+        .await?;
+    } else {
+        let explained = explains(after);
+        tx.execute(
+            "UPDATE delivery SET state = $2, state_at = $3, carrier_id = COALESCE(carrier_id, $4),
+                 carrier_state = COALESCE($5, carrier_state), error_code = $6, failure = $7
+             WHERE id = $1",
+            args![
+                delivery,
+                after.as_str(),
+                backend.clock.now(),
+                news.carrier_id.clone(),
+                news.carrier_state.clone(),
+                news.error_code.clone().filter(|_| explained),
+                news.failure.clone().filter(|_| explained)
+            ],
+        )
+        .await?;
+        metrics::counter!("deliveries_total", "state" => after.as_str()).increment(1);
+    }
+    if news.opted_out {
+        withdraw(backend, tx, whole, news.error_code.as_deref().unwrap_or_default()).await?;
+    }
+    fold(backend, tx, whole).await
+}
+
+/// Makes a message's state from those of its parts.
+pub(crate) async fn fold(backend: &Backend, tx: &mut Tx, whole: Whole) -> Result<()> {
+    let parts = parts(tx, whole.message).await?;
+    let Some(state) = DeliveryState::fold(parts.iter().map(|part| part.state)) else { return Ok(()) };
+    let failure = parts.into_iter().find(|part| part.state == state && explains(state));
+    let failure = failure.and_then(|part| part.failure);
+    // Unequal or one of them absent: both engines spell it their own way, so the absent one is made empty.
+    let changed = tx
+        .execute(
+            "UPDATE message SET state = $2, failure = $3, state_at = $4
+             WHERE id = $1 AND (state <> $2 OR COALESCE(failure, '') <> COALESCE($3, ''))",
+            args![whole.message, state.as_str(), failure, backend.clock.now()],
+        )
+        .await?;
+    if changed > 0 {
+        let change =
+            Change::MessageChanged { conversation_id: whole.conversation, message_id: whole.message };
+        live::record(backend, tx, whole.org, change).await?;
+    }
+    Ok(())
+}
+
+/// What became of a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// It was about a delivery of ours.
+    Applied,
+    /// Nobody knows its id yet: kept until the carrier's answer tells it.
+    Parked,
+    /// It was kept before, and its id is still not known.
+    StillParked,
+}
+
+/// Takes a status that a carrier reports.
+pub(crate) async fn hear_status(
+    backend: &Backend,
+    tx: &mut Tx,
+    account: LineAccountId,
+    status: providers::Status,
+    at: Millis,
+) -> Result<Heard> {
+    let row: Option<(Uuid, Uuid, Uuid, Uuid)> = tx
+        .one(
+            "SELECT d.id, d.org_id, m.id, m.conversation_id FROM delivery d
+             JOIN message m ON m.id = d.message_id WHERE d.account_id = $1 AND d.carrier_id = $2",
+            args![account, &status.carrier_id],
+        )
+        .await?;
+    let Some((delivery, org, message, conversation)) = row else {
+        let parked = tx
+            .execute(
+                "INSERT INTO parked_status
+                     (account_id, carrier_id, state, carrier_state, error_code, failure, opted_out, received_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                 ON CONFLICT (account_id, carrier_id, state) DO NOTHING",
+                args![
+                    account,
+                    status.carrier_id,
+                    status.state.map_or("", DeliveryState::as_str),
+                    status.carrier_state,
+                    status.error_code,
+                    status.failure,
+                    status.opted_out,
+                    at
+                ],
+            )
+            .await?;
+        return Ok(if parked > 0 { Heard::Parked } else { Heard::StillParked });
+    };
+    let whole = Whole { org: org.into(), message: message.into(), conversation: conversation.into() };
+    hold(tx, whole.message).await?;
+    hear(backend, tx, whole, delivery.into(), &status.into()).await?;
+    Ok(Heard::Applied)
+}
+
+/// Applies what was reported of a carrier's id before the id was known to be that of `delivery`.
+pub(crate) async fn hear_parked(
+    backend: &Backend,
+    tx: &mut Tx,
+    whole: Whole,
+    delivery: DeliveryId,
+    account: LineAccountId,
+    carrier_id: &str,
+) -> Result<()> {
+    let rows: Vec<(String, Option<String>, Option<String>, Option<String>, bool)> = tx
+        .all(
+            "SELECT state, carrier_state, error_code, failure, opted_out FROM parked_status
+             WHERE account_id = $1 AND carrier_id = $2 ORDER BY received_at",
+            args![account, carrier_id],
+        )
+        .await?;
+    for (state, carrier_state, error_code, failure, opted_out) in rows {
+        let state = DeliveryState::from_word(&state);
+        let news = News { state, carrier_id: None, carrier_state, error_code, failure, opted_out };
+        hear(backend, tx, whole, delivery, &news).await?;
+    }
+    tx.execute(
+        "DELETE FROM parked_status WHERE account_id = $1 AND carrier_id = $2",
+        args![account, carrier_id],
+    )
+    .await?;
+    Ok(())
+}
+
+/// A state that staff are told a reason with.
+fn explains(state: DeliveryState) -> bool {
+    matches!(state, DeliveryState::Failed | DeliveryState::Undelivered | DeliveryState::Uncertain)
+}
+
+async fn withdraw(backend: &Backend, tx: &mut Tx, whole: Whole, code: &str) -> Result<()> {
+    let row: Option<(Uuid,)> = tx
+        .one("SELECT number_id FROM conversation WHERE id = $1", args![whole.conversation])
+        .await?;
+    let (number,) = row.ok_or(Error::Inconsistent("a conversation vanished"))?;
+    if consent::withdrawn(tx, whole.org, number.into()).await? {
+        return Ok(());
+    }
+    let entry = Entry {
+        wish: Wish::Withdrawn,
+        source: Source::Carrier,
+        channel: Channel::Sms,
+        reason: code,
+        staff: None,
+        at: backend.clock.now(),
+    };
+    consent::enter(backend, tx, whole.org, number.into(), entry).await?;
+    let change = Change::ConversationChanged { conversation_id: whole.conversation };
+    live::record(backend, tx, whole.org, change).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{parts_for, pictures_of_part};
+    use providers::Limits;
+
+    #[test]
+    fn shares_pictures_out_evenly_and_leaves_none_behind() {
+        for pictures in 0..=10_usize {
+            for media_per_request in 1..=10 {
+                let limits = Limits { media_per_request, media_bytes: 5_000_000, text_chars: 1600 };
+                let parts = parts_for(pictures, limits);
+                let (parts, all) = (parts as i64, pictures as i64);
+                let shares: Vec<_> = (0..parts).map(|part| pictures_of_part(part, parts, all)).collect();
+                assert!(shares.iter().all(|share| share.end - share.start <= media_per_request as i64));
+                assert_eq!(shares.into_iter().flatten().collect::<Vec<_>>(), (0..all).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
+    fn keeps_below_the_bytes_of_one_request() {
+        let limits = Limits { media_per_request: 10, media_bytes: 5_000_000, text_chars: 1600 };
+        assert_eq!(parts_for(8, limits), 1);
+        assert_eq!(parts_for(9, limits), 2);
+    }
+}

@@ -1,0 +1,305 @@
+//! Sending.
+
+pub(crate) mod deliveries;
+mod route;
+
+pub(crate) use route::ability;
+
+use crate::store::{Tx, args};
+use crate::{Backend, Caller, Error, Result, audit, consent, conversations, live, numbers};
+use deliveries::{News, Part, Whole};
+use model::live::Change;
+use model::message::{
+    DeliveryState, Draft, MAX_ATTACHMENTS, MAX_TEXT_CHARS, MessageView, Recipient,
+};
+use model::staff::Permission;
+use model::{AttachmentId, ConversationId, FailureCode, MessageId, NumberId, OrgId, segments};
+use std::collections::HashSet;
+use uuid::Uuid;
+
+/// Characters of a sender's own id for a message.
+const MAX_CLIENT_ID: usize = 100;
+
+/// Records a message and the jobs that deliver it, in one transaction. The same `client_id` again answers with the
+/// same message; with different content it is a `Conflict`.
+pub async fn send(backend: &Backend, caller: &Caller, to: &Recipient, draft: &Draft) -> Result<MessageView> {
+    caller.require(Permission::SendMessages)?;
+    check(draft)?;
+    let org = caller.org_id;
+    let mut tx = backend.store.write().await?;
+    let (conversation, number) = conversation_of(backend, &mut tx, org, to).await?;
+    let content = content_hash(conversation, draft);
+    if let Some(same) = repeated(backend, &mut tx, org, draft, &content).await? {
+        return Ok(same);
+    }
+    route::sending_is_on(backend)?;
+    if consent::withdrawn(&mut tx, org, number).await? {
+        return Err(Error::failure(FailureCode::CannotSend, consent::WITHDRAWN));
+    }
+    let route = route::choose(backend, &mut tx, org, conversation).await?;
+    let limits = providers::for_kind(route.provider).limits();
+    if limits.media_per_request == 0 && !draft.attachments.is_empty() {
+        return Err(Error::failure(FailureCode::CannotSend, "This line cannot send pictures, only text."));
+    }
+
+    let whole = Whole { org, message: backend.clock.new_id(), conversation };
+    let now = backend.clock.now();
+    let channel = if draft.attachments.is_empty() { "sms" } else { "mms" };
+    let inserted = tx
+        .execute(
+            "INSERT INTO message (id, org_id, conversation_id, line_id, direction, channel, body, at, state,
+                 state_at, parts, author_id, client_id, content_hash, account_id)
+             VALUES ($1, $2, $3, $4, 'outbound', $5, $6, $7, 'queued', $7, $8, $9, $10, $11, $12)
+             ON CONFLICT (org_id, client_id) DO NOTHING",
+            args![
+                whole.message,
+                org,
+                conversation,
+                route.line_id,
+                channel,
+                &draft.text,
+                now,
+                segments::count(&draft.text).parts,
+                caller.staff_id,
+                &draft.client_id,
+                content.clone(),
+                route.account_id
+            ],
+        )
+        .await?;
+    if inserted == 0 {
+        // The same message came twice at once, and the other one was first.
+        let same = repeated(backend, &mut tx, org, draft, &content).await?;
+        return same.ok_or(Error::Inconsistent("a message vanished"));
+    }
+    for (position, attachment) in draft.attachments.iter().enumerate() {
+        attach(&mut tx, whole, *attachment, position).await?;
+    }
+    for part in 0..deliveries::parts_for(draft.attachments.len(), limits) {
+        deliveries::add(backend, &mut tx, whole, route.account_id, part as i64, 1).await?;
+    }
+    tx.execute(
+        "UPDATE conversation SET last_at = $2, last_message_id = $3 WHERE id = $1 AND last_at <= $2",
+        args![conversation, now, whole.message],
+    )
+    .await?;
+    let change = Change::MessageAdded { conversation_id: conversation, message_id: whole.message };
+    live::record(backend, &mut tx, org, change).await?;
+    let view = conversations::message_view(backend, &mut tx, org, whole.message).await?;
+    tx.commit().await?;
+    backend.live.wake(org);
+    Ok(view)
+}
+
+/// Tries what failed of a message again. `Conflict` unless it failed for certain.
+pub async fn retry(backend: &Backend, caller: &Caller, id: MessageId) -> Result<MessageView> {
+    caller.require(Permission::SendMessages)?;
+    route::sending_is_on(backend)?;
+    let mut tx = backend.store.write().await?;
+    let whole = held(&mut tx, caller.org_id, id).await?;
+    let number: Option<(Uuid,)> = tx
+        .one("SELECT number_id FROM conversation WHERE id = $1", args![whole.conversation])
+        .await?;
+    let (number,) = number.ok_or(Error::Inconsistent("a conversation vanished"))?;
+    if consent::withdrawn(&mut tx, caller.org_id, number.into()).await? {
+        return Err(Error::failure(FailureCode::CannotSend, consent::WITHDRAWN));
+    }
+    let unreadable: Option<(String,)> = tx
+        .one(
+            "SELECT file_name FROM attachment WHERE message_id = $1 AND state = 'unreadable'
+             ORDER BY position LIMIT 1",
+            args![id],
+        )
+        .await?;
+    if let Some((file_name,)) = unreadable {
+        return Err(Error::failure(FailureCode::BrokenMedia, unreadable_words(&file_name)));
+    }
+    let failed: Vec<Part> =
+        deliveries::parts(&mut tx, id).await?.into_iter().filter(|part| part.state.may_retry()).collect();
+    if failed.is_empty() {
+        return Err(Error::failure(
+            FailureCode::Conflict,
+            "Only a message that failed for certain can be sent again. Read the thread again: its state has changed.",
+        ));
+    }
+    for part in failed {
+        deliveries::add(backend, &mut tx, whole, part.account, part.part, part.attempt + 1).await?;
+    }
+    finish(backend, caller, tx, whole, "message.retry").await
+}
+
+/// A person says what became of an uncertain message: it arrived, or it did not and may be sent again.
+pub async fn resolve(
+    backend: &Backend,
+    caller: &Caller,
+    id: MessageId,
+    arrived: bool,
+) -> Result<MessageView> {
+    caller.require(Permission::SendMessages)?;
+    let mut tx = backend.store.write().await?;
+    let whole = held(&mut tx, caller.org_id, id).await?;
+    let mut uncertain = deliveries::parts(&mut tx, id).await?;
+    uncertain.retain(|part| part.state == DeliveryState::Uncertain);
+    if uncertain.is_empty() {
+        return Err(Error::failure(
+            FailureCode::Conflict,
+            "Nothing about this message is uncertain (any more). Read the thread again.",
+        ));
+    }
+    let news = if arrived {
+        News { failure: None, ..News::of(DeliveryState::Delivered, "") }
+    } else {
+        News::of(DeliveryState::Failed, "Marked as not arrived by staff. It can be sent again.")
+    };
+    for part in uncertain {
+        deliveries::hear(backend, &mut tx, whole, part.delivery, &news).await?;
+    }
+    finish(backend, caller, tx, whole, "message.resolve").await
+}
+
+/// Why a message with this picture cannot be sent, for staff.
+pub(crate) fn unreadable_words(file_name: &str) -> String {
+    format!("The picture “{file_name}” cannot be read. Remove it, or export it as JPEG and attach it again.")
+}
+
+fn check(draft: &Draft) -> Result<()> {
+    let chars = draft.text.chars().count();
+    if chars > MAX_TEXT_CHARS {
+        return Err(Error::invalid(
+            "text",
+            format!("The text has {chars} characters; at most {MAX_TEXT_CHARS} can be sent. Shorten it."),
+        ));
+    }
+    if draft.text.trim().is_empty() && draft.attachments.is_empty() {
+        return Err(Error::invalid("text", "Write something or attach a picture."));
+    }
+    if draft.attachments.len() > MAX_ATTACHMENTS {
+        return Err(Error::invalid(
+            "attachments",
+            format!("A message carries at most {MAX_ATTACHMENTS} pictures."),
+        ));
+    }
+    if draft.attachments.iter().collect::<HashSet<_>>().len() < draft.attachments.len() {
+        return Err(Error::invalid("attachments", "A picture is attached twice."));
+    }
+    if draft.client_id.is_empty() || draft.client_id.chars().count() > MAX_CLIENT_ID {
+        return Err(Error::invalid(
+            "client_id",
+            format!("Choose an id of 1 to {MAX_CLIENT_ID} characters for this message."),
+        ));
+    }
+    Ok(())
+}
+
+async fn conversation_of(
+    backend: &Backend,
+    tx: &mut Tx,
+    org: OrgId,
+    to: &Recipient,
+) -> Result<(ConversationId, NumberId)> {
+    match to {
+        Recipient::Conversation(id) => {
+            let row: Option<(Uuid,)> = tx
+                .one("SELECT number_id FROM conversation WHERE id = $1 AND org_id = $2", args![*id, org])
+                .await?;
+            let (number,) = row.ok_or_else(|| Error::not_found("conversation"))?;
+            Ok((*id, number.into()))
+        }
+        Recipient::Number(number) => {
+            let number = numbers::find_or_make(backend, tx, org, number).await?;
+            let (id, _) = conversations::find_or_make(backend, tx, org, number).await?;
+            Ok((id, number))
+        }
+    }
+}
+
+/// Tells a repetition from another message with the same id. It names the conversation and not the number, which
+/// could be guessed from a hash.
+fn content_hash(conversation: ConversationId, draft: &Draft) -> Vec<u8> {
+    let content = serde_json::json!([conversation, draft.text, draft.attachments]);
+    crate::keys::sha256(content.to_string().as_bytes())
+}
+
+/// The message that was sent with this `client_id` before.
+async fn repeated(
+    backend: &Backend,
+    tx: &mut Tx,
+    org: OrgId,
+    draft: &Draft,
+    content: &[u8],
+) -> Result<Option<MessageView>> {
+    let row: Option<(Uuid, Option<Vec<u8>>)> = tx
+        .one(
+            "SELECT id, content_hash FROM message WHERE org_id = $1 AND client_id = $2",
+            args![org, &draft.client_id],
+        )
+        .await?;
+    match row {
+        None => Ok(None),
+        Some((id, Some(before))) if before == content => {
+            conversations::message_view(backend, tx, org, id.into()).await.map(Some)
+        }
+        Some(_) => Err(Error::failure(
+            FailureCode::Conflict,
+            "Another message was sent with this client_id. Nothing was sent now; choose a new id.",
+        )),
+    }
+}
+
+/// Makes an upload part of a message.
+async fn attach(tx: &mut Tx, whole: Whole, id: AttachmentId, position: usize) -> Result<()> {
+    let attached = tx
+        .execute(
+            "UPDATE attachment SET message_id = $1, position = $2
+             WHERE id = $3 AND org_id = $4 AND direction = 'outbound' AND message_id IS NULL
+               AND state IN ('processing', 'ready')",
+            args![whole.message, position, id, whole.org],
+        )
+        .await?;
+    if attached > 0 {
+        return Ok(());
+    }
+    let row: Option<(String, Option<Uuid>)> = tx
+        .one(
+            "SELECT file_name, message_id FROM attachment
+             WHERE id = $1 AND org_id = $2 AND direction = 'outbound'",
+            args![id, whole.org],
+        )
+        .await?;
+    Err(match row {
+        None => Error::invalid("attachments", "This picture does not exist (any more). Attach it again."),
+        Some((name, Some(_))) => Error::invalid(
+            "attachments",
+            format!("The picture “{name}” was sent with another message already. Attach it again."),
+        ),
+        Some((name, None)) => Error::failure(FailureCode::BrokenMedia, unreadable_words(&name)),
+    })
+}
+
+/// An outbound message, its row held until the end of the transaction.
+async fn held(tx: &mut Tx, org: OrgId, id: MessageId) -> Result<Whole> {
+    deliveries::hold(tx, id).await?;
+    let row: Option<(Uuid, String)> = tx
+        .one("SELECT conversation_id, direction FROM message WHERE id = $1 AND org_id = $2", args![id, org])
+        .await?;
+    let (conversation, direction) = row.ok_or_else(|| Error::not_found("message"))?;
+    if direction != "outbound" {
+        return Err(Error::failure(FailureCode::Conflict, "This message came from the patient."));
+    }
+    Ok(Whole { org, message: id, conversation: conversation.into() })
+}
+
+async fn finish(
+    backend: &Backend,
+    caller: &Caller,
+    mut tx: Tx,
+    whole: Whole,
+    action: &'static str,
+) -> Result<MessageView> {
+    audit::note(backend, &mut tx, caller, action, "message", Some(whole.message.0)).await?;
+    deliveries::fold(backend, &mut tx, whole).await?;
+    let view = conversations::message_view(backend, &mut tx, whole.org, whole.message).await?;
+    tx.commit().await?;
+    backend.live.wake(whole.org);
+    Ok(view)
+}
