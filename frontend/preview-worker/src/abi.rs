@@ -5,6 +5,8 @@
 //!    [`Reply`] lies. It stays there until the next call.
 //! 3. `free(file, length)` gives the file's memory back.
 //!
+//! Only the wasm exports these names: elsewhere `free` would take the place of the C library's.
+//!
 //! A panic or an exhausted memory is a trap: the instance must not be called again.
 #![expect(unsafe_code, reason = "the boundary of the module is raw memory; every line of it is in this file")]
 
@@ -35,7 +37,7 @@ thread_local! {
 }
 
 /// Room for a file of so many bytes, or null where [`Limits`] forbids it or memory is short.
-#[unsafe(no_mangle)]
+#[cfg_attr(target_arch = "wasm32", unsafe(no_mangle))]
 pub extern "C" fn alloc(length: usize) -> *mut u8 {
     let mut room = Vec::new();
     if length == 0 || length > Limits::default().bytes || room.try_reserve_exact(length).is_err() {
@@ -49,7 +51,7 @@ pub extern "C" fn alloc(length: usize) -> *mut u8 {
 ///
 /// # Safety
 /// `file` and `length` are those of one call of [`alloc`] that did not answer null, and are not used afterwards.
-#[unsafe(no_mangle)]
+#[cfg_attr(target_arch = "wasm32", unsafe(no_mangle))]
 pub unsafe extern "C" fn free(file: *mut u8, length: usize) {
     // SAFETY: by this function's contract the pair describes one boxed slice that nobody else owns.
     drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(file, length)) });
@@ -59,7 +61,7 @@ pub unsafe extern "C" fn free(file: *mut u8, length: usize) {
 ///
 /// # Safety
 /// `file` and `length` are those of one call of [`alloc`] that did not answer null, not yet freed.
-#[unsafe(no_mangle)]
+#[cfg_attr(target_arch = "wasm32", unsafe(no_mangle))]
 pub unsafe extern "C" fn decode_thumbnail(file: *mut u8, length: usize, cover: u32) -> *const Reply {
     // SAFETY: by this function's contract the memory is ours, of this length, and zeroed or written.
     let file = unsafe { std::slice::from_raw_parts_mut(file, length) };
@@ -70,7 +72,7 @@ pub unsafe extern "C" fn decode_thumbnail(file: *mut u8, length: usize, cover: u
 ///
 /// # Safety
 /// As for [`decode_thumbnail`].
-#[unsafe(no_mangle)]
+#[cfg_attr(target_arch = "wasm32", unsafe(no_mangle))]
 pub unsafe extern "C" fn decode(file: *const u8, length: usize, cover: u32) -> *const Reply {
     // SAFETY: by this function's contract the memory is ours, of this length, and zeroed or written.
     let file = unsafe { std::slice::from_raw_parts(file, length) };

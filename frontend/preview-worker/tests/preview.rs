@@ -45,7 +45,7 @@ fn assert_quarters(picture: &Pixels) {
     assert_near(at(picture, (1, 1)), [0, 0, 63]);
 }
 
-/// Turns a crop that the encoder wrote into a quarter turn, for the picture and its thumbnail alike.
+/// Turns each crop that the encoder wrote into a quarter turn; answers how many there were.
 fn turn_instead_of_crop(file: &mut [u8]) -> usize {
     let crops: Vec<_> = (0..file.len() - 4).filter(|&at| &file[at..at + 4] == b"clap").collect();
     for &at in &crops {
@@ -87,9 +87,11 @@ fn ten_bit_pictures_are_shown() {
 
 #[test]
 fn the_container_turns_the_picture() {
-    let mut file = heic(&quarters(601, 401, 8));
+    let mut file = heic(&quarters(401, 301, 8));
     assert!(turn_instead_of_crop(&mut file) > 0, "an odd size is cropped by the container");
-    for cover in [50, 401] {
+    let upright_thumbnail = thumbnail(&mut file, 150, Limits::default());
+    assert_eq!(upright_thumbnail, Err(Refusal::NoThumbnail), "it does not turn with the picture");
+    for cover in [50, 301] {
         let turned = whole(&file, cover, Limits::default()).unwrap();
         assert!(turned.height > turned.width);
         assert_near(at(&turned, (0, 0)), [0, 0, 255]);
@@ -147,7 +149,7 @@ fn swapping_profile() -> Vec<u8> {
 
 #[test]
 fn the_profile_is_obeyed_on_every_way_to_the_picture() {
-    let metadata = Metadata { icc: Some(swapping_profile()), ..Metadata::default() };
+    let metadata = Metadata { icc_profile: Some(swapping_profile()), ..Metadata::default() };
     let image = quarters(1024, 1024, 8);
     let mut file = heifer::encode_with_metadata(&image, &metadata, &EncodeOptions::default()).unwrap();
     let small = thumbnail(&mut file, 150, Limits::default()).unwrap();
