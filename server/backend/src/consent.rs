@@ -201,7 +201,8 @@ mod tests {
 
     #[test]
     fn hears_a_keyword_however_it_is_typed() {
-        for text in ["STOP", " stop ", "Stop.", "stop!!", "stop all", "STOP\u{a0} ALL", "opt  out", "Unsubscribe"]
+        for text in
+            ["STOP", " stop ", "Stop.", "stop!!", "stop all", "STOP\u{a0} ALL", "opt  out", "Unsubscribe"]
         {
             assert_eq!(keyword(text).map(|(wish, _)| wish), Some(Wish::Withdrawn), "{text}");
         }
@@ -212,7 +213,8 @@ mod tests {
 
     #[test]
     fn takes_an_ordinary_answer_for_no_keyword() {
-        for text in ["", "stop please", "Yes", "CANCEL", "end", "Quit", "When do you start?", ".", "STOP ALL NOW"]
+        for text in
+            ["", "stop please", "Yes", "CANCEL", "end", "Quit", "When do you start?", ".", "STOP ALL NOW"]
         {
             assert_eq!(keyword(text), None, "{text}");
         }

@@ -41,7 +41,7 @@ pub async fn accept(
     line_key: &str,
     request: &WebhookRequest,
 ) -> Result<Accepted> {
-    let Some(route) = route(backend, provider, line_key).await.map_err(unavailable)? else {
+    let Some(route) = route(backend, provider, line_key).await.map_err(|error| unavailable(&error))? else {
         count("unknown_line", provider);
         return Err(Error::not_found("webhook address"));
     };
@@ -67,7 +67,7 @@ pub async fn accept(
             }
         }
     };
-    journal(backend, &route, request, entry).await.map_err(unavailable)
+    journal(backend, &route, request, entry).await.map_err(|error| unavailable(&error))
 }
 
 async fn route(backend: &Backend, provider: ProviderKind, line_key: &str) -> Result<Option<Route>> {
@@ -156,7 +156,7 @@ fn count(why: &'static str, provider: ProviderKind) {
 }
 
 /// Whatever keeps a webhook from being stored, its sender is asked to come again rather than told that it failed.
-fn unavailable(error: Error) -> Error {
+fn unavailable(error: &Error) -> Error {
     tracing::error!(%error, "a webhook could not be stored");
     Error::failure(FailureCode::Unavailable, "The webhook could not be stored. Send it again in a minute.")
 }

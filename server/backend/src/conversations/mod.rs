@@ -4,8 +4,8 @@ pub(crate) mod cursor;
 pub(crate) mod rows;
 mod thread;
 
-pub use thread::{message, thread};
 pub(crate) use thread::view as message_view;
+pub use thread::{message, thread};
 
 use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result, audit, live, messages, numbers, organisations, patients};
@@ -13,7 +13,7 @@ use cursor::Cursor;
 use model::conversation::{ConversationRow, ConversationView, InboxQuery, Show};
 use model::live::Change;
 use model::staff::Permission;
-use model::{ConversationId, NumberId, OrgId, Page, PhoneNumber, StaffId};
+use model::{ConversationId, Millis, NumberId, OrgId, Page, PhoneNumber, StaffId};
 use rows::Filter;
 use uuid::Uuid;
 
@@ -78,7 +78,7 @@ pub async fn open(backend: &Backend, caller: &Caller, number: &str) -> Result<Co
     let number =
         PhoneNumber::parse(number, home).map_err(|error| Error::invalid("number", error.to_string()))?;
     let number = numbers::find_or_make(backend, &mut tx, caller.org_id, &number).await?;
-    let (id, made) = find_or_make(backend, &mut tx, caller.org_id, number).await?;
+    let (id, made) = find_or_make(backend, &mut tx, caller.org_id, number, backend.clock.now()).await?;
     if made {
         let change = Change::ConversationChanged { conversation_id: id };
         live::record(backend, &mut tx, caller.org_id, change).await?;
@@ -178,20 +178,21 @@ pub async fn assign(
     Ok(())
 }
 
-/// The conversation with a number, and whether it was made by this call. Safe in parallel: two callers get the
-/// same one.
+/// The conversation with a number, and whether it was made by this call, beginning at `at`. Safe in parallel: two
+/// callers get the same one.
 pub(crate) async fn find_or_make(
     backend: &Backend,
     tx: &mut Tx,
     org: OrgId,
     number: NumberId,
+    at: Millis,
 ) -> Result<(ConversationId, bool)> {
     let id: ConversationId = backend.clock.new_id();
     let made = tx
         .execute(
             "INSERT INTO conversation (id, org_id, number_id, last_at, created_at) VALUES ($1, $2, $3, $4, $4)
              ON CONFLICT (org_id, number_id) DO NOTHING",
-            args![id, org, number, backend.clock.now()],
+            args![id, org, number, at],
         )
         .await?;
     if made == 0 {
@@ -215,13 +216,7 @@ async fn touch(tx: &mut Tx, org: OrgId, id: ConversationId, set: &'static str) -
 }
 
 /// Narrows a list to a part of a patient's name, a whole number, or its last digits.
-async fn search(
-    backend: &Backend,
-    tx: &mut Tx,
-    org: OrgId,
-    text: &str,
-    filter: &mut Filter,
-) -> Result<()> {
+async fn search(backend: &Backend, tx: &mut Tx, org: OrgId, text: &str, filter: &mut Filter) -> Result<()> {
     let numbers = numbers::search(backend, tx, org, text).await?;
     let words: Vec<String> = text
         .split_whitespace()

@@ -72,7 +72,8 @@ pub(super) async fn load(
     );
     let records: Vec<Record> = tx.all(AssertSqlSafe(sql), filter.args).await?;
     let mut patients = patients(tx, records.iter().map(|record| record.id)).await?;
-    let withdrawn = crate::consent::withdrawn_among(tx, records.iter().map(|record| record.number_id)).await?;
+    let withdrawn =
+        crate::consent::withdrawn_among(tx, records.iter().map(|record| record.number_id)).await?;
     records
         .into_iter()
         .map(|record| {
@@ -121,12 +122,7 @@ async fn patients(
 }
 
 impl Record {
-    fn view(
-        self,
-        backend: &Backend,
-        patients: Vec<PatientName>,
-        opted_out: bool,
-    ) -> Result<ConversationRow> {
+    fn view(self, backend: &Backend, patients: Vec<PatientName>, opted_out: bool) -> Result<ConversationRow> {
         let last = match (self.direction, self.channel, self.at, self.state) {
             (Some(direction), Some(channel), Some(at), Some(state)) => Some(LastMessage {
                 direction: known(Direction::from_word(&direction))?,
@@ -154,4 +150,3 @@ impl Record {
 pub(crate) fn known<T>(word: Option<T>) -> Result<T> {
     word.ok_or(Error::Inconsistent("a stored word that this version does not know"))
 }
-

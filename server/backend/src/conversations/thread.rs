@@ -47,10 +47,7 @@ pub async fn thread(
     caller.require(Permission::ReadConversations)?;
     let mut tx = backend.store.read().await?;
     let exists = tx
-        .number(
-            "SELECT COUNT(*) FROM conversation WHERE id = $1 AND org_id = $2",
-            args![id, caller.org_id],
-        )
+        .number("SELECT COUNT(*) FROM conversation WHERE id = $1 AND org_id = $2", args![id, caller.org_id])
         .await?;
     if exists == 0 {
         return Err(Error::not_found("conversation"));
@@ -144,12 +141,7 @@ async fn select(tx: &mut Tx, tail: &'static str, args: Vec<Value>) -> Result<Vec
     Ok(tx.all(AssertSqlSafe(sql), args).await?)
 }
 
-async fn views(
-    backend: &Backend,
-    tx: &mut Tx,
-    org: OrgId,
-    records: Vec<Record>,
-) -> Result<Vec<MessageView>> {
+async fn views(backend: &Backend, tx: &mut Tx, org: OrgId, records: Vec<Record>) -> Result<Vec<MessageView>> {
     let ids: Vec<MessageId> = records.iter().map(|record| record.id.into()).collect();
     let mut attachments = media::views_of_messages(backend, tx, org, &ids).await?;
     records

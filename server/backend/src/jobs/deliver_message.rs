@@ -8,18 +8,16 @@ use crate::clock::millis;
 use crate::consent;
 use crate::conversations::rows::known;
 use crate::lines::{self, Route};
-use crate::media::blobs::{BlobKey, Copy_};
-use crate::media::links::{self, Disposition};
+use crate::media::links;
 use crate::messages::deliveries::{self, News, Whole};
 use crate::messages::unreadable_words;
 use crate::store::{Tx, args};
-use crate::{Backend, Error, Result, numbers};
-use model::media::{AttachmentState, RenditionRole};
+use crate::{Backend, Result, numbers};
+use model::media::AttachmentState;
 use model::message::DeliveryState;
 use model::{AttachmentId, DeliveryId, LineAccountId, Millis, NumberId, PhoneNumber};
 use providers::{Outbound, Receipt, SendError};
 use std::time::Duration;
-use url::Url;
 use uuid::Uuid;
 
 /// How long a carrier that cannot be reached is tried. A text that comes hours late confuses more than it helps.
@@ -105,9 +103,9 @@ async fn deliver(backend: &Backend, id: DeliveryId, attempt: u32) -> Result<Outc
     drop(tx);
     match step {
         Step::Leave => Ok(Outcome::Done),
-        Step::Wait => {
-            Ok(Outcome::Again { after: backoff(attempt, Duration::from_millis(300), Duration::from_secs(10)) })
-        }
+        Step::Wait => Ok(Outcome::Again {
+            after: backoff(attempt, Duration::from_millis(300), Duration::from_secs(10)),
+        }),
         Step::End(news) => {
             settle(backend, request, &news).await?;
             Ok(Outcome::Done)
@@ -179,7 +177,10 @@ async fn next_step(backend: &Backend, tx: &mut Tx, request: Request, row: Row) -
         if backend.clock.now() - request.created_at < millis(PREPARED_WITHIN) {
             return Ok(Step::Wait);
         }
-        return failed(&format!("The picture “{}” could not be prepared in time. Send it again.", slow.file_name));
+        return failed(&format!(
+            "The picture “{}” could not be prepared in time. Send it again.",
+            slow.file_name
+        ));
     }
     let Some(route) = lines::route(backend, tx, request.account).await? else {
         return failed("The line that this message was to leave through does not exist any more.");
@@ -210,23 +211,7 @@ async fn pictures(tx: &mut Tx, request: Request, part: i64, parts: usize) -> Res
 async fn outbound(backend: &Backend, ready: &Ready) -> Result<Outbound> {
     let mut media = Vec::with_capacity(ready.pictures.len());
     for picture in &ready.pictures {
-        let key = BlobKey::Outbound(picture.id, Copy_::Rendition(RenditionRole::Carrier));
-        // Its name is for carriers that show one, and some of those cut it: the picture's own may name a person.
-        let link = links::link(
-            backend,
-            &key,
-            "image/jpeg",
-            "photo.jpg",
-            Disposition::Inline,
-            millis(LINKS_HOLD),
-        )
-        .await?;
-        let link: Url = backend
-            .settings
-            .app_url
-            .join(&link)
-            .map_err(|_| Error::Inconsistent("a link of ours is no address"))?;
-        media.push(link);
+        media.push(links::carrier_link(backend, picture.id, millis(LINKS_HOLD)).await?);
     }
     Ok(Outbound {
         to: ready.to.clone(),

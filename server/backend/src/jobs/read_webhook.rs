@@ -71,7 +71,7 @@ pub(super) async fn run(backend: &Backend, id: JournalEntryId, _attempt: u32) ->
     };
     tx.execute(
         "UPDATE journal_entry SET state = $2, failure = $3, done_at = $4 WHERE id = $1",
-        args![id, state, failure, backend.clock.now()],
+        args![id, state, failure, Some(backend.clock.now()).filter(|_| state != "pending")],
     )
     .await?;
     tx.commit().await?;
@@ -116,7 +116,7 @@ async fn receive(
         return Ok(Read::Poisoned("its sender is not a telephone number"));
     };
     let number = numbers::find_or_make(backend, tx, route.org_id, &from).await?;
-    let (conversation, _) = conversations::find_or_make(backend, tx, route.org_id, number).await?;
+    let (conversation, _) = conversations::find_or_make(backend, tx, route.org_id, number, at).await?;
     let message: MessageId = backend.clock.new_id();
     let inserted = tx
         .execute(
@@ -146,8 +146,8 @@ async fn receive(
     }
     tx.execute(
         "UPDATE conversation SET unread = unread + 1,
-             last_message_id = CASE WHEN last_at <= $2 OR last_message_id IS NULL THEN $3 ELSE last_message_id END,
-             last_at = CASE WHEN last_at <= $2 THEN $2 ELSE last_at END
+             last_message_id = CASE WHEN last_message_id IS NULL OR last_at <= $2 THEN $3 ELSE last_message_id END,
+             last_at = CASE WHEN last_message_id IS NULL OR last_at <= $2 THEN $2 ELSE last_at END
          WHERE id = $1",
         args![conversation, at, message],
     )

@@ -1,8 +1,24 @@
-//! Short signed links to blobs.
+//! Short signed links to blobs: made by the store itself (S3), or by the app in front of it.
 
-use super::blobs::{BlobBody, BlobKey};
-use crate::{Backend, Result};
-use model::Millis;
+use super::blobs::{BlobBody, BlobError, BlobKey, LinkTerms, Variant};
+use super::kind;
+use crate::keys::Purpose;
+use crate::store::args;
+use crate::{Backend, Caller, Error, Result};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use model::media::RenditionRole;
+use model::message::Direction;
+use model::{AttachmentId, Millis};
+use url::Url;
+
+/// How long a link to look at something holds at least.
+pub(crate) const TO_VIEW: Millis = 60 * 60 * 1000;
+
+/// The same link is given for so long, so that a browser's cache can serve what it has shown before.
+const STABLE_FOR: Millis = 5 * 60 * 1000;
+
+/// Where the app's own links lie below its public address.
+const PATH: &str = "/media/";
 
 /// How a link hands out its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,32 +29,213 @@ pub enum Disposition {
     Download,
 }
 
-/// A link to a blob that holds until about `for_ms` from now. The same link is given for some minutes, so that a
-/// browser's cache can serve what it has shown before.
-pub async fn link(
+/// A blob with what whoever opens a link to it is told about it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) key: BlobKey,
+    /// By the bytes.
+    pub(crate) media_type: &'a str,
+    pub(crate) file_name: &'a str,
+}
+
+/// An absolute link that whoever holds it can open without signing in, for at least `for_ms` from now.
+pub(crate) async fn link(
     backend: &Backend,
-    key: &BlobKey,
-    media_type: &str,
-    file_name: &str,
+    target: &Target<'_>,
     disposition: Disposition,
     for_ms: Millis,
 ) -> Result<String> {
-    unimplemented!()
+    let now = backend.clock.now();
+    let from = now - now.rem_euclid(STABLE_FOR);
+    let for_ms = for_ms + STABLE_FOR;
+    let (media_type, disposition) = kind::harmless(target.media_type, disposition);
+    let terms = LinkTerms {
+        from,
+        for_ms,
+        media_type,
+        disposition: &content_disposition(disposition, target.file_name),
+    };
+    if let Some(direct) = backend.blobs.direct_link(&target.key, &terms).await? {
+        return Ok(direct);
+    }
+    let path = target.key.path();
+    let (expires, word) = (from + for_ms, disposition.word());
+    let mac = backend.keys.hash(Purpose::MediaLink, &signed_text(&path, expires, word));
+    Ok(format!("{}{path}?e={expires}&d={word}&s={}", base(backend), URL_SAFE_NO_PAD.encode(mac)))
+}
+
+/// The link under which a carrier fetches the carrier copy of an attachment, for at least `for_ms` from now. Some
+/// carriers show a file's name to the patient and some cut it, and the picture's own may name a person: it says nothing.
+pub(crate) async fn carrier_link(backend: &Backend, attachment: AttachmentId, for_ms: Millis) -> Result<Url> {
+    let key = BlobKey::Outbound(attachment, Variant::Rendition(RenditionRole::Carrier));
+    let target = Target { key, media_type: kind::RENDITION, file_name: "photo.jpg" };
+    let link = link(backend, &target, Disposition::Inline, for_ms).await?;
+    link.parse().map_err(|_| Error::Inconsistent("a link of ours is no URL"))
 }
 
 /// A blob that a signed link of ours names, to stream to whoever holds the link.
 pub struct Opened {
     /// The bytes.
     pub body: BlobBody,
-    /// By the bytes, as recorded when they came.
+    /// By the bytes, as recorded when they came; harmless to a browser that believes it (and nothing else).
     pub media_type: String,
     /// As the file is called.
     pub file_name: String,
     /// How to hand it out.
     pub disposition: Disposition,
+    /// How long the link still holds.
+    pub for_ms: Millis,
 }
 
-/// Opens what the path and query of a link name (`/media/…?…`). `NotFound` when it was altered or has expired.
+/// Opens what the path and query of a link name (`/media/…?…`).
+///
+/// # Errors
+/// `NotFound` when it was altered, has expired, or what it names is gone; the three are told alike.
 pub async fn open(backend: &Backend, path_and_query: &str) -> Result<Opened> {
-    unimplemented!()
+    let gone = || Error::not_found("link");
+    let link = Signed::parse(path_and_query).ok_or_else(gone)?;
+    let text = signed_text(link.path, link.expires, link.disposition.word());
+    let for_ms = link.expires - backend.clock.now();
+    if !backend.keys.verify(Purpose::MediaLink, &text, &link.mac) || for_ms <= 0 {
+        return Err(gone());
+    }
+    let key = BlobKey::from_path(link.path).ok_or_else(gone)?;
+    let (file_name, media_type) = described(backend, &key).await?.ok_or_else(gone)?;
+    let body = match backend.blobs.get(&key, None).await {
+        Err(BlobError::Missing) => return Err(gone()),
+        other => other?,
+    };
+    let (media_type, disposition) = kind::harmless(&media_type, link.disposition);
+    Ok(Opened { body, media_type: media_type.to_owned(), file_name, disposition, for_ms })
+}
+
+/// The attachment that one of our own links names, also after the link has expired. `None` for a foreign URL.
+///
+/// # Errors
+/// `NotFound` when it is ours and names nothing of the caller's organisation.
+pub async fn attachment_of(backend: &Backend, caller: &Caller, link: &Url) -> Result<Option<AttachmentId>> {
+    let by_app = || link[..url::Position::AfterPath].strip_prefix(base(backend).as_str());
+    let key = match (backend.blobs.key_of_direct_link(link), by_app()) {
+        (Some(key), _) => key,
+        (None, Some(path)) => BlobKey::from_path(path).ok_or_else(|| Error::not_found("file"))?,
+        (None, None) => return Ok(None),
+    };
+    let (BlobKey::Outbound(id, _) | BlobKey::Inbound(id, _)) = key else {
+        return Err(Error::not_found("file"));
+    };
+    let mut tx = backend.store.read().await?;
+    let known = tx
+        .number("SELECT COUNT(*) FROM attachment WHERE id = $1 AND org_id = $2", args![id, caller.org_id])
+        .await?;
+    if known == 0 {
+        return Err(Error::not_found("file"));
+    }
+    Ok(Some(id))
+}
+
+/// The value of `Content-Disposition` for a file of this name (RFC 6266).
+pub fn content_disposition(disposition: Disposition, file_name: &str) -> String {
+    let word = match disposition {
+        Disposition::Inline => "inline",
+        Disposition::Download => "attachment",
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let ascii: String = file_name.chars().map(|c| if plain(c) || c == ' ' { c } else { '_' }).collect();
+    if ascii == file_name {
+        return format!("{word}; filename=\"{ascii}\"");
+    }
+    let mut encoded = String::new();
+    for byte in file_name.bytes() {
+        match char::from(byte) {
+            c if plain(c) => encoded.push(c),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    format!("{word}; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
+}
+
+impl Disposition {
+    /// In a link's query.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Inline => "i",
+            Self::Download => "d",
+        }
+    }
+}
+
+/// An app-signed link, taken apart and not believed yet.
+struct Signed<'a> {
+    path: &'a str,
+    expires: Millis,
+    disposition: Disposition,
+    mac: Vec<u8>,
+}
+
+impl<'a> Signed<'a> {
+    fn parse(path_and_query: &'a str) -> Option<Self> {
+        let (path, query) = path_and_query.strip_prefix(PATH)?.split_once('?')?;
+        let value = |name: &str| {
+            query.split('&').find_map(|pair| pair.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')))
+        };
+        Some(Self {
+            path,
+            expires: value("e")?.parse().ok()?,
+            disposition: match value("d")? {
+                "i" => Disposition::Inline,
+                "d" => Disposition::Download,
+                _ => return None,
+            },
+            mac: URL_SAFE_NO_PAD.decode(value("s")?).ok()?,
+        })
+    }
+}
+
+fn signed_text(path: &str, expires: Millis, disposition: &str) -> String {
+    format!("{path}\n{expires}\n{disposition}")
+}
+
+fn base(backend: &Backend) -> String {
+    format!("{}{PATH}", backend.settings.app_url.as_str().trim_end_matches('/'))
+}
+
+/// File name and media type of a blob, unless its owner is gone.
+async fn described(backend: &Backend, key: &BlobKey) -> Result<Option<(String, String)>> {
+    let attachment = "SELECT file_name, media_type FROM attachment WHERE id = $1 AND direction = $2";
+    let mut tx = backend.store.read().await?;
+    let (owner, variant): (Option<(String, String)>, _) = match *key {
+        BlobKey::Outbound(id, variant) => {
+            (tx.one(attachment, args![id, Direction::Outbound.as_str()]).await?, variant)
+        }
+        BlobKey::Inbound(id, variant) => {
+            (tx.one(attachment, args![id, Direction::Inbound.as_str()]).await?, variant)
+        }
+        BlobKey::Image(patient, id, variant) => {
+            let image = "SELECT file_name, media_type FROM patient_image
+                         WHERE id = $1 AND patient_id = $2 AND deleted_at IS NULL";
+            (tx.one(image, args![id, patient]).await?, variant)
+        }
+    };
+    Ok(owner.map(|(file_name, media_type)| match variant {
+        Variant::Original => (file_name, media_type),
+        Variant::Rendition(_) => (kind::renamed(&file_name, "jpg"), kind::RENDITION.to_owned()),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_of_any_script_survive_a_download() {
+        assert_eq!(
+            content_disposition(Disposition::Download, "IMG 1.heic"),
+            r#"attachment; filename="IMG 1.heic""#
+        );
+        assert_eq!(
+            content_disposition(Disposition::Inline, "Röntgen \"1\".jpg"),
+            r#"inline; filename="R_ntgen _1_.jpg"; filename*=UTF-8''R%C3%B6ntgen%20%221%22.jpg"#
+        );
+        assert!(!content_disposition(Disposition::Inline, "a\r\nSet-Cookie: b").contains('\n'));
+    }
 }

@@ -1,24 +1,108 @@
 //! Originals and their renditions: taken in, kept, shown through short signed links.
 
+pub(crate) mod attachment;
 pub mod blobs;
+pub(crate) mod kind;
 pub mod links;
 pub mod upload;
+mod whole;
 
-use crate::{Backend, Caller, Result};
-use model::AttachmentId;
-use model::media::AttachmentView;
+use crate::jobs::{Job, Owner, queue};
+use crate::store::{Tx, args};
+use crate::{Backend, Caller, Error, Result, live};
+use attachment::Attachment;
+use blobs::Variant;
+use model::media::{AttachmentState, AttachmentView};
+use model::staff::Permission;
+use model::{AttachmentId, FailureCode, MessageId, OrgId};
+use std::collections::HashMap;
 
 /// One attachment or upload.
 pub async fn get(backend: &Backend, caller: &Caller, id: AttachmentId) -> Result<AttachmentView> {
-    unimplemented!()
+    caller.require(Permission::ReadConversations)?;
+    let mut tx = backend.store.read().await?;
+    let attachment = Attachment::of_org(&mut tx, caller.org_id, id).await?;
+    let mut views = attachment::views(backend, &mut tx, vec![attachment]).await?;
+    views.pop().ok_or(Error::Inconsistent("an attachment without a view"))
 }
 
 /// Drops an upload that is not sent.
+///
+/// # Errors
+/// `Conflict` once it belongs to a message.
 pub async fn discard(backend: &Backend, caller: &Caller, id: AttachmentId) -> Result<()> {
-    unimplemented!()
+    caller.require(Permission::SendMessages)?;
+    let mut tx = backend.store.write().await?;
+    let attachment = Attachment::of_org(&mut tx, caller.org_id, id).await?;
+    // Sending may claim it at the same moment; one of the two statements finds nothing.
+    let dropped = tx
+        .execute(
+            "DELETE FROM attachment WHERE id = $1 AND org_id = $2 AND message_id IS NULL",
+            args![id, caller.org_id],
+        )
+        .await?;
+    if dropped == 0 {
+        return Err(Error::failure(
+            FailureCode::Conflict,
+            "This picture belongs to a message already and stays with it.",
+        ));
+    }
+    tx.execute("DELETE FROM rendition WHERE owner_id = $1", args![id]).await?;
+    tx.commit().await?;
+    for variant in Variant::ALL {
+        if let Err(error) = backend.blobs.delete(&attachment.key(variant)).await {
+            tracing::warn!(%error, "a discarded upload stays in the blob store");
+        }
+    }
+    Ok(())
 }
 
-/// Tries again to fetch or to read an attachment that failed.
+/// Tries again to fetch or to read an attachment that failed; one that did not fail stays as it is.
 pub async fn retry(backend: &Backend, caller: &Caller, id: AttachmentId) -> Result<AttachmentView> {
-    unimplemented!()
+    caller.require(Permission::SendMessages)?;
+    let mut tx = backend.store.write().await?;
+    let attachment = Attachment::of_org(&mut tx, caller.org_id, id).await?;
+    let (next, job) = match attachment.state {
+        AttachmentState::Unfetchable => (AttachmentState::Arriving, Job::FetchMedia { attachment_id: id }),
+        AttachmentState::Unreadable => {
+            (AttachmentState::Processing, Job::MakeRenditions { owner: Owner::Attachment(id) })
+        }
+        AttachmentState::Arriving | AttachmentState::Processing | AttachmentState::Ready => {
+            drop(tx);
+            return get(backend, caller, id).await;
+        }
+    };
+    let moved = tx
+        .execute(
+            "UPDATE attachment SET state = $3, failure = NULL WHERE id = $1 AND state = $2",
+            args![id, attachment.state.as_str(), next.as_str()],
+        )
+        .await?;
+    if moved > 0 {
+        queue::push(backend, &mut tx, caller.org_id, &job, None, backend.clock.now()).await?;
+        let change = attachment.change(&mut tx).await?;
+        live::record(backend, &mut tx, caller.org_id, change).await?;
+    }
+    tx.commit().await?;
+    backend.live.wake(caller.org_id);
+    get(backend, caller, id).await
+}
+
+/// The attachments of messages, in the order they were attached. A message without any is absent.
+pub(crate) async fn views_of_messages(
+    backend: &Backend,
+    tx: &mut Tx,
+    org: OrgId,
+    messages: &[MessageId],
+) -> Result<HashMap<MessageId, Vec<AttachmentView>>> {
+    let attachments = Attachment::of_messages(tx, org, messages).await?;
+    let owners: Vec<_> = attachments.iter().map(|attachment| attachment.message_id).collect();
+    let views = attachment::views(backend, tx, attachments).await?;
+    let mut all: HashMap<MessageId, Vec<AttachmentView>> = HashMap::new();
+    for (owner, view) in owners.into_iter().zip(views) {
+        if let Some(message) = owner {
+            all.entry(message).or_default().push(view);
+        }
+    }
+    Ok(all)
 }

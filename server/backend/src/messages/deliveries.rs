@@ -151,8 +151,9 @@ pub(crate) async fn hear(
     delivery: DeliveryId,
     news: &News,
 ) -> Result<()> {
-    let row: Option<(String,)> =
-        tx.one("SELECT state FROM delivery WHERE id = $1 AND org_id = $2", args![delivery, whole.org]).await?;
+    let row: Option<(String,)> = tx
+        .one("SELECT state FROM delivery WHERE id = $1 AND org_id = $2", args![delivery, whole.org])
+        .await?;
     let (before,) = row.ok_or(Error::Inconsistent("a delivery vanished"))?;
     let before = known(DeliveryState::from_word(&before))?;
     let after = news.state.map_or(before, |state| before.advance(state));
@@ -209,6 +210,15 @@ pub(crate) async fn fold(backend: &Backend, tx: &mut Tx, whole: Whole) -> Result
     Ok(())
 }
 
+#[derive(sqlx::FromRow)]
+struct Parked {
+    state: String,
+    carrier_state: Option<String>,
+    error_code: Option<String>,
+    failure: Option<String>,
+    opted_out: bool,
+}
+
 /// What became of a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Heard {
@@ -258,6 +268,12 @@ pub(crate) async fn hear_status(
     };
     let whole = Whole { org: org.into(), message: message.into(), conversation: conversation.into() };
     hold(tx, whole.message).await?;
+    // It may have been parked at the very moment in which the id became known.
+    tx.execute(
+        "DELETE FROM parked_status WHERE account_id = $1 AND carrier_id = $2",
+        args![account, &status.carrier_id],
+    )
+    .await?;
     hear(backend, tx, whole, delivery.into(), &status.into()).await?;
     Ok(Heard::Applied)
 }
@@ -271,14 +287,14 @@ pub(crate) async fn hear_parked(
     account: LineAccountId,
     carrier_id: &str,
 ) -> Result<()> {
-    let rows: Vec<(String, Option<String>, Option<String>, Option<String>, bool)> = tx
+    let parked: Vec<Parked> = tx
         .all(
             "SELECT state, carrier_state, error_code, failure, opted_out FROM parked_status
              WHERE account_id = $1 AND carrier_id = $2 ORDER BY received_at",
             args![account, carrier_id],
         )
         .await?;
-    for (state, carrier_state, error_code, failure, opted_out) in rows {
+    for Parked { state, carrier_state, error_code, failure, opted_out } in parked {
         let state = DeliveryState::from_word(&state);
         let news = News { state, carrier_id: None, carrier_state, error_code, failure, opted_out };
         hear(backend, tx, whole, delivery, &news).await?;
@@ -297,9 +313,8 @@ fn explains(state: DeliveryState) -> bool {
 }
 
 async fn withdraw(backend: &Backend, tx: &mut Tx, whole: Whole, code: &str) -> Result<()> {
-    let row: Option<(Uuid,)> = tx
-        .one("SELECT number_id FROM conversation WHERE id = $1", args![whole.conversation])
-        .await?;
+    let row: Option<(Uuid,)> =
+        tx.one("SELECT number_id FROM conversation WHERE id = $1", args![whole.conversation]).await?;
     let (number,) = row.ok_or(Error::Inconsistent("a conversation vanished"))?;
     if consent::withdrawn(tx, whole.org, number.into()).await? {
         return Ok(());

@@ -9,9 +9,7 @@ use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result, audit, consent, conversations, live, numbers};
 use deliveries::{News, Part, Whole};
 use model::live::Change;
-use model::message::{
-    DeliveryState, Draft, MAX_ATTACHMENTS, MAX_TEXT_CHARS, MessageView, Recipient,
-};
+use model::message::{DeliveryState, Draft, MAX_ATTACHMENTS, MAX_TEXT_CHARS, MessageView, Recipient};
 use model::staff::Permission;
 use model::{AttachmentId, ConversationId, FailureCode, MessageId, NumberId, OrgId, segments};
 use std::collections::HashSet;
@@ -97,9 +95,8 @@ pub async fn retry(backend: &Backend, caller: &Caller, id: MessageId) -> Result<
     route::sending_is_on(backend)?;
     let mut tx = backend.store.write().await?;
     let whole = held(&mut tx, caller.org_id, id).await?;
-    let number: Option<(Uuid,)> = tx
-        .one("SELECT number_id FROM conversation WHERE id = $1", args![whole.conversation])
-        .await?;
+    let number: Option<(Uuid,)> =
+        tx.one("SELECT number_id FROM conversation WHERE id = $1", args![whole.conversation]).await?;
     let (number,) = number.ok_or(Error::Inconsistent("a conversation vanished"))?;
     if consent::withdrawn(&mut tx, caller.org_id, number.into()).await? {
         return Err(Error::failure(FailureCode::CannotSend, consent::WITHDRAWN));
@@ -207,7 +204,7 @@ async fn conversation_of(
         }
         Recipient::Number(number) => {
             let number = numbers::find_or_make(backend, tx, org, number).await?;
-            let (id, _) = conversations::find_or_make(backend, tx, org, number).await?;
+            let (id, _) = conversations::find_or_make(backend, tx, org, number, backend.clock.now()).await?;
             Ok((id, number))
         }
     }

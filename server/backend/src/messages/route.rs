@@ -91,9 +91,8 @@ pub(crate) async fn ability(
     }
     Ok(SendAbility {
         blocked,
-        pictures: route.is_some_and(|route| {
-            providers::for_kind(route.provider).limits().media_per_request > 0
-        }),
+        pictures: route
+            .is_some_and(|route| providers::for_kind(route.provider).limits().media_per_request > 0),
         mock: backend.settings.mock_mode,
     })
 }

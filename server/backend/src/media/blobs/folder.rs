@@ -1,0 +1,163 @@
+//! Blobs in a folder that only the server's user can read.
+
+use super::{BlobBody, BlobError, interrupted};
+use futures::StreamExt;
+use std::fs::{DirBuilder, File};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tempfile::{NamedTempFile, TempPath};
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+use tokio_util::io::ReaderStream;
+
+/// Where bytes wait until all of them are there. On the same file system, so that a rename moves them.
+const INCOMING: &str = ".incoming";
+
+#[derive(Clone)]
+pub(super) struct Folder {
+    root: Arc<Path>,
+}
+
+pub(super) struct Writer {
+    file: tokio::fs::File,
+    /// Deletes the file when it is dropped.
+    path: TempPath,
+    root: Arc<Path>,
+    target: PathBuf,
+}
+
+impl Folder {
+    pub(super) async fn new(root: &Path) -> Result<Self, BlobError> {
+        let folder = Self { root: root.into() };
+        let root = folder.root.clone();
+        blocking(move || {
+            make_private(&root.join(INCOMING))?;
+            // It may have been made by hand, with everyone's rights.
+            std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o700))
+        })
+        .await
+        .map_err(broken)?;
+        Ok(folder)
+    }
+
+    /// `path` is a key's: it has no `..` and does not begin with `/`.
+    fn target(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    pub(super) async fn writer(&self, path: &str) -> Result<Writer, BlobError> {
+        let incoming = self.root.join(INCOMING);
+        // Only the owner can read a temporary file, and a rename keeps that.
+        let temporary = blocking(move || NamedTempFile::new_in(incoming)).await.map_err(broken)?;
+        let (file, temporary) = temporary.into_parts();
+        Ok(Writer {
+            file: tokio::fs::File::from_std(file),
+            path: temporary,
+            root: self.root.clone(),
+            target: self.target(path),
+        })
+    }
+
+    pub(super) async fn open(&self, path: &str) -> Result<File, BlobError> {
+        let target = self.target(path);
+        Ok(blocking(move || File::open(target)).await?)
+    }
+
+    pub(super) async fn get(&self, path: &str, range: Option<Range<u64>>) -> Result<BlobBody, BlobError> {
+        let mut file = tokio::fs::File::from_std(self.open(path).await?);
+        let size = file.metadata().await?.len();
+        let stream = match range {
+            Some(range) => {
+                file.seek(io::SeekFrom::Start(range.start)).await?;
+                ReaderStream::new(file.take(range.end.saturating_sub(range.start))).boxed()
+            }
+            None => ReaderStream::with_capacity(file, 64 * 1024).boxed(),
+        };
+        Ok(BlobBody { size, stream })
+    }
+
+    pub(super) async fn copy(&self, from: &str, to: &str) -> Result<(), BlobError> {
+        let mut original = tokio::fs::File::from_std(self.open(from).await?);
+        let mut writer = self.writer(to).await?;
+        tokio::io::copy(&mut original, &mut writer.file).await.map_err(broken)?;
+        writer.finish().await
+    }
+
+    pub(super) async fn delete(&self, path: &str) -> Result<(), BlobError> {
+        let target = self.target(path);
+        let root = self.root.clone();
+        let delete = move || {
+            match std::fs::remove_file(&target) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            // Its folders go with their last blob; one that is still in use stays.
+            for folder in target.ancestors().skip(1).take_while(|folder| *folder != &*root) {
+                if std::fs::remove_dir(folder).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        blocking(delete).await.map_err(broken)
+    }
+
+    pub(super) async fn size(&self, path: &str) -> Result<u64, BlobError> {
+        let target = self.target(path);
+        Ok(blocking(move || std::fs::metadata(target)).await?.len())
+    }
+
+    pub(super) async fn ready(&self) -> Result<(), BlobError> {
+        self.writer("").await.map(drop)
+    }
+}
+
+impl Writer {
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
+        self.file.write_all(bytes).await.map_err(broken)
+    }
+
+    pub(super) async fn finish(mut self) -> Result<(), BlobError> {
+        self.file.flush().await.map_err(broken)?;
+        self.file.sync_all().await.map_err(broken)?;
+        let Self { path, root, target, .. } = self;
+        blocking(move || keep(path, &root, &target)).await.map_err(broken)
+    }
+}
+
+/// Moves a written file to its place so that both survive a power cut.
+fn keep(mut path: TempPath, root: &Path, target: &Path) -> io::Result<()> {
+    let folder = target.parent().unwrap_or(root);
+    let mut tries = 3;
+    loop {
+        make_private(folder)?;
+        match path.persist(target) {
+            Ok(()) => break,
+            // The folder was empty, and somebody who deleted its last blob took it away just now.
+            Err(error) if error.error.kind() == io::ErrorKind::NotFound && tries > 0 => {
+                tries -= 1;
+                path = error.path;
+            }
+            Err(error) => return Err(error.error),
+        }
+    }
+    for folder in target.ancestors().skip(1).take_while(|folder| folder.starts_with(root)) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn make_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// An error while writing: even a missing folder is then no missing blob.
+fn broken(error: io::Error) -> BlobError {
+    BlobError::Unavailable(error.kind().to_string())
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| io::Error::other(interrupted(error)))?
+}

@@ -1,0 +1,14 @@
+//! Stories across the backend's areas, on each engine.
+#![expect(clippy::unwrap_used, reason = "a story may panic")]
+
+mod blobs;
+mod images;
+mod inbox;
+mod media;
+mod messaging;
+mod patients;
+mod people;
+mod photos;
+mod sending;
+mod threads;
+mod twilio;

@@ -1,0 +1,456 @@
+//! Pictures on their way in and out: taken in, fetched, prepared, shown.
+
+use crate::photos::{
+    announces, carrier_offers, files_below, handed_out, heic, in_folder, incoming, jpeg, newest_message,
+    opened, photo_arrives, picture, scrambled_png, shared_data, shown, uploads, viewer,
+};
+use crate::twilio::failure;
+use backend::media::upload::{self, Incoming};
+use backend::media::{self, links};
+use backend::testing::{TestBackend, on_each_engine};
+use backend::{Error, live};
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt};
+use image::ImageFormat;
+use model::FailureCode;
+use model::live::Change;
+use model::media::AttachmentState;
+use std::time::Duration;
+use wiremock::ResponseTemplate;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn every_kind_of_picture_is_kept_as_it_came_and_prepared_for_sending() {
+    on_each_engine(async |t: TestBackend| {
+        for (name, bytes, media_type) in [
+            ("photo.jpg", picture(ImageFormat::Jpeg, 1300, 700, 1), "image/jpeg"),
+            ("scan.png", picture(ImageFormat::Png, 1300, 700, 2), "image/png"),
+            ("wave.gif", picture(ImageFormat::Gif, 1300, 700, 3), "image/gif"),
+            ("web.webp", picture(ImageFormat::WebP, 1300, 700, 4), "image/webp"),
+            ("IMG_0001.HEIC", heic(1300, 700), "image/heic"),
+            // Names decide nothing.
+            ("letter.pdf", jpeg(5), "image/jpeg"),
+        ] {
+            let uploaded = uploads(&t, name, &bytes).await.unwrap();
+            assert_eq!((uploaded.media_type.as_str(), uploaded.media_size), (media_type, bytes.len() as u64));
+            assert_eq!((uploaded.media_filename.as_str(), uploaded.kind.as_str()), (name, "image"));
+            let before = shown(&t, uploaded.media_id).await;
+            assert_eq!((before.state, before.tile_url), (AttachmentState::Processing, None));
+
+            t.run_jobs().await;
+            let view = shown(&t, uploaded.media_id).await;
+            assert_eq!((view.state, view.failure), (AttachmentState::Ready, None), "{name}");
+            assert_eq!((uploaded.width, uploaded.height), (view.width, view.height));
+            let (original_type, original) = opened(&t.backend, &view.original_url.unwrap()).await.unwrap();
+            assert!(original == bytes && original_type == media_type, "{name} was altered");
+            for link in [view.tile_url, view.screen_url] {
+                let (rendition_type, rendition) = opened(&t.backend, &link.unwrap()).await.unwrap();
+                assert_eq!(rendition_type, "image/jpeg");
+                image::load_from_memory_with_format(&rendition, ImageFormat::Jpeg).unwrap();
+            }
+            let carrier = view.carrier.unwrap();
+            assert!(
+                carrier.width.max(carrier.height) <= 1024 && carrier.byte_size <= 600 * 1024,
+                "{carrier:?}"
+            );
+        }
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_is_refused_by_name_and_leaves_nothing() {
+    on_each_engine(async |t: TestBackend| {
+        let (backend, folder) = in_folder(&t).await;
+        let whole = jpeg(1);
+        let mut bomb = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
+        bomb.extend([60_000u32.to_be_bytes(), 60_000u32.to_be_bytes()].concat());
+        bomb.extend(b"\x08\x02\0\0\0\0\0\0\0\0\0\0\0IEND");
+        let large = vec![0xFF, 0xD8, 0xFF].into_iter().chain(vec![0; 21 * 1024 * 1024]).collect();
+        for (name, bytes, code, words) in [
+            ("notes.txt", b"Take one a day".to_vec(), FailureCode::UnsupportedMedia, "Accepted are JPEG"),
+            ("photo.jpg", b"<html><script>".to_vec(), FailureCode::UnsupportedMedia, "web page"),
+            ("letter.pdf", b"%PDF-1.4 letter".to_vec(), FailureCode::UnsupportedMedia, "PDF"),
+            ("empty.jpg", Vec::new(), FailureCode::BrokenMedia, "empty"),
+            ("header.jpg", b"\xFF\xD8\xFF\xE0\0\x10".to_vec(), FailureCode::BrokenMedia, "damaged"),
+            ("cut.jpg", whole[..whole.len() - 100].to_vec(), FailureCode::BrokenMedia, "incomplete"),
+            ("cut.heic", heic(640, 480)[..2000].to_vec(), FailureCode::BrokenMedia, "incomplete"),
+            ("bomb.png", bomb, FailureCode::TooLarge, "60000 x 60000"),
+            ("large.jpg", large, FailureCode::TooLarge, "20.0 MB"),
+        ] {
+            let refused = failure(upload::upload(&backend, &t.admin, incoming(name, &bytes)).await);
+            assert_eq!(refused.code, code, "{name}: {}", refused.message);
+            assert!(refused.message.contains(name) && refused.message.contains(words), "{}", refused.message);
+            assert_eq!(files_below(folder.path()), Vec::<std::path::PathBuf>::new(), "{name}");
+        }
+        assert_eq!(t.count("SELECT COUNT(*) FROM attachment").await, 0);
+        assert_eq!(t.count("SELECT COUNT(*) FROM job").await, 0);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_off_leaves_nothing() {
+    on_each_engine(async |t: TestBackend| {
+        let (backend, folder) = in_folder(&t).await;
+        let half = Bytes::from(picture(ImageFormat::Png, 900, 900, 1)).slice(..300_000);
+        let pieces = || {
+            futures::stream::iter(
+                half.chunks(50_000).map(|b| Ok(Bytes::copy_from_slice(b))).collect::<Vec<_>>(),
+            )
+        };
+        let broken = futures::stream::iter([Err(std::io::ErrorKind::ConnectionReset.into())]);
+        let reset = Incoming { file_name: "photo.png".to_owned(), body: pieces().chain(broken).boxed() };
+        let refused = failure(upload::upload(&backend, &t.admin, reset).await);
+        assert_eq!(refused.code, FailureCode::BrokenMedia);
+        assert!(refused.message.contains("photo.png"));
+        // The browser is closed: nobody polls the upload any more.
+        let stalled = pieces().chain(futures::stream::pending()).boxed();
+        let stalled = Incoming { file_name: "photo.png".to_owned(), body: stalled };
+        let mut upload = Box::pin(upload::upload(&backend, &t.admin, stalled));
+        while files_below(folder.path()).is_empty() {
+            assert!(upload.as_mut().now_or_never().is_none());
+            tokio::task::yield_now().await;
+        }
+        drop(upload);
+        while !files_below(folder.path()).is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(t.count("SELECT COUNT(*) FROM attachment").await, 0);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_picture_that_no_decoder_reads_says_so_and_is_kept() {
+    on_each_engine(async |t: TestBackend| {
+        let scrambled = scrambled_png();
+        let id = uploads(&t, "scan.png", &scrambled).await.unwrap().media_id;
+        t.run_jobs().await;
+        for _ in 0..2 {
+            let view = shown(&t, id).await;
+            assert_eq!(view.state, AttachmentState::Unreadable);
+            assert!(view.failure.unwrap().contains("damaged"));
+            assert!(opened(&t.backend, &view.original_url.unwrap()).await.unwrap().1 == scrambled);
+            let again = media::retry(&t.backend, &t.admin, id).await.unwrap();
+            assert_eq!((again.state, again.failure), (AttachmentState::Processing, None));
+            t.run_jobs().await;
+        }
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_link_cannot_be_altered_and_ends() {
+    on_each_engine(async |t: TestBackend| {
+        let uploaded = uploads(&t, "photo.jpg", &jpeg(1)).await.unwrap();
+        t.run_jobs().await;
+        let link = shown(&t, uploaded.media_id).await.tile_url.unwrap();
+        let start = "https://clinic.example/media/".len();
+        for at in start..link.len() {
+            let mut altered = link.clone().into_bytes();
+            altered[at] = if altered[at] == b'1' { b'2' } else { b'1' };
+            let altered = String::from_utf8(altered).unwrap();
+            let refused = failure(opened(&t.backend, &altered).await);
+            // The last character of a signature holds bits that mean nothing; a lenient reader would take it.
+            assert_eq!(refused.code, FailureCode::NotFound, "{at}");
+        }
+        for odd in ["", "?", "?e=1", "?e=99999999999999&d=i&s=", "?e=-1&d=i&s=AAAA"] {
+            let cut = format!("{}{odd}", link.split('?').next().unwrap());
+            assert_eq!(failure(opened(&t.backend, &cut).await).code, FailureCode::NotFound, "{odd}");
+        }
+        // The same link for some minutes, so that a browser need not load it again; then a new one.
+        t.backend.clock.advance(MINUTE * 4);
+        assert_eq!(shown(&t, uploaded.media_id).await.tile_url.unwrap(), link);
+        t.backend.clock.advance(MINUTE * 55);
+        opened(&t.backend, &link).await.unwrap();
+        t.backend.clock.advance(MINUTE * 6);
+        assert_eq!(failure(opened(&t.backend, &link).await).code, FailureCode::NotFound);
+        let renewed = shown(&t, uploaded.media_id).await.tile_url.unwrap();
+        opened(&t.backend, &renewed).await.unwrap();
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_link_of_ours_names_its_file_also_when_it_has_ended() {
+    on_each_engine(async |t: TestBackend| {
+        let uploaded = uploads(&t, "photo.jpg", &jpeg(1)).await.unwrap();
+        t.later(MINUTE * 60 * 24 * 30).await;
+        let stranger = t.stranger().await;
+        let link: url::Url = uploaded.media_url.parse().unwrap();
+        let named = async |url: url::Url| links::attachment_of(&t.backend, &t.admin, &url).await;
+        assert_eq!(named(link.clone()).await.unwrap(), Some(uploaded.media_id));
+        let theirs = links::attachment_of(&t.backend, &stranger, &link).await;
+        assert_eq!(failure(theirs).code, FailureCode::NotFound);
+        let elsewhere = "https://pictures.example/media/mms/outbound/1/original".parse().unwrap();
+        assert_eq!(named(elsewhere).await.unwrap(), None);
+        let nothing = "https://clinic.example/media/mms/outbound/1/original".parse().unwrap();
+        assert_eq!(failure(named(nothing).await).code, FailureCode::NotFound);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_discarded_upload_is_gone_and_its_job_notices() {
+    on_each_engine(async |t: TestBackend| {
+        let (backend, folder) = in_folder(&t).await;
+        let early = upload::upload(&backend, &t.admin, incoming("a.jpg", &jpeg(1))).await.unwrap();
+        media::discard(&backend, &t.admin, early.media_id).await.unwrap();
+        let late = upload::upload(&backend, &t.admin, incoming("b.jpg", &jpeg(2))).await.unwrap();
+        assert_eq!(backend::jobs::run_due(&backend).await.unwrap(), 2);
+        assert_eq!(files_below(folder.path()).len(), 4);
+        let link = media::get(&backend, &t.admin, late.media_id).await.unwrap().tile_url.unwrap();
+        media::discard(&backend, &t.admin, late.media_id).await.unwrap();
+        assert_eq!(files_below(folder.path()).len(), 0);
+        assert_eq!(t.count("SELECT COUNT(*) FROM rendition").await, 0);
+        assert_eq!(failure(opened(&backend, &link).await).code, FailureCode::NotFound);
+        assert_eq!(failure(media::get(&backend, &t.admin, late.media_id).await).code, FailureCode::NotFound);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_organisations_files_look_like_missing_ones() {
+    on_each_engine(async |t: TestBackend| {
+        let id = uploads(&t, "photo.jpg", &jpeg(1)).await.unwrap().media_id;
+        let stranger = t.stranger().await;
+        let missing = failure(media::get(&t.backend, &t.admin, t.backend.clock.new_id()).await);
+        for theirs in [
+            failure(media::get(&t.backend, &stranger, id).await),
+            failure(media::retry(&t.backend, &stranger, id).await),
+            failure(media::discard(&t.backend, &stranger, id).await),
+        ] {
+            assert_eq!(theirs, missing);
+        }
+        let viewer = viewer(&t).await;
+        media::get(&t.backend, &viewer, id).await.unwrap();
+        for refused in [
+            failure(upload::upload(&t.backend, &viewer, incoming("a.jpg", &jpeg(1))).await),
+            failure(media::retry(&t.backend, &viewer, id).await),
+            failure(media::discard(&t.backend, &viewer, id).await),
+        ] {
+            assert_eq!(refused.code, FailureCode::NotAllowed);
+        }
+        t.run_jobs().await;
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn photos_that_the_carrier_is_slow_with_arrive_and_the_text_does_not_wait() {
+    on_each_engine(async |t: TestBackend| {
+        let (first, second) = (jpeg(1), heic(640, 480));
+        let one = carrier_offers(&t, "one", ResponseTemplate::new(404)).await;
+        let two = carrier_offers(&t, "two", handed_out(&second, "application/octet-stream")).await;
+        announces(&t, 1, 0, "both feet", &[&one, &two]).await;
+        t.run_jobs().await;
+        let message = newest_message(&t).await;
+        assert_eq!(message.text, "both feet");
+        let states: Vec<_> = message.attachments.iter().map(|a| (a.state, a.file_name.as_str())).collect();
+        assert_eq!(
+            states,
+            [(AttachmentState::Arriving, "photo-1"), (AttachmentState::Ready, "photo-2.heic")]
+        );
+        assert_eq!(message.attachments[0].original_url, None);
+        let before = live::newest(&t.backend, &t.admin).await.unwrap();
+
+        t.carrier.reset().await;
+        carrier_offers(&t, "one", handed_out(&first, "image/jpeg")).await;
+        t.later(Duration::from_secs(10)).await;
+        let photo = newest_message(&t).await.attachments.remove(0);
+        assert_eq!((photo.state, photo.file_name.as_str()), (AttachmentState::Ready, "photo-1.jpg"));
+        assert!(opened(&t.backend, &photo.original_url.unwrap()).await.unwrap().1 == first);
+        assert!(opened(&t.backend, &photo.tile_url.unwrap()).await.is_ok());
+        assert_eq!(photo.carrier, None, "only what is sent tells of its carrier copy");
+        let events = live::since(&t.backend, &t.admin, before).await.unwrap().unwrap();
+        let told =
+            Change::MessageChanged { conversation_id: message.conversation_id, message_id: message.id };
+        assert!(events.iter().all(|event| event.change == told) && events.len() == 2, "{events:?}");
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_photo_that_cannot_be_fetched_is_shown_as_such_and_can_be_tried_again() {
+    on_each_engine(async |t: TestBackend| {
+        let url = carrier_offers(&t, "one", ResponseTemplate::new(503)).await;
+        announces(&t, 1, 0, "my foot", &[&url]).await;
+        for _ in 0..10 {
+            t.later(MINUTE).await;
+        }
+        let message = newest_message(&t).await;
+        let tile = &message.attachments[0];
+        assert_eq!((message.text.as_str(), tile.state), ("my foot", AttachmentState::Unfetchable));
+        assert!(tile.failure.as_ref().unwrap().contains("503"), "{:?}", tile.failure);
+
+        // It goes on trying by itself.
+        t.carrier.reset().await;
+        carrier_offers(&t, "one", handed_out(&jpeg(1), "image/jpeg")).await;
+        let again = media::retry(&t.backend, &t.admin, tile.id).await.unwrap();
+        assert_eq!((again.state, again.failure), (AttachmentState::Arriving, None));
+        t.run_jobs().await;
+        let ready = shown(&t, tile.id).await;
+        assert_eq!((ready.state, ready.failure), (AttachmentState::Ready, None));
+        // The first job comes late and finds nothing to do.
+        t.later(MINUTE * 90).await;
+        assert_eq!(t.count("SELECT COUNT(*) FROM job").await, 0);
+        assert_eq!(t.carrier.received_requests().await.unwrap().len(), 1);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_carrier_that_recovers_hours_later_still_delivers_its_photo() {
+    on_each_engine(async |t: TestBackend| {
+        let url = carrier_offers(&t, "one", ResponseTemplate::new(500)).await;
+        announces(&t, 1, 0, "", &[&url]).await;
+        for _ in 0..6 {
+            t.later(MINUTE * 60).await;
+        }
+        t.carrier.reset().await;
+        carrier_offers(&t, "one", handed_out(&jpeg(1), "image/jpeg")).await;
+        t.later(MINUTE * 70).await;
+        t.run_jobs().await;
+        assert_eq!(newest_message(&t).await.attachments[0].state, AttachmentState::Ready);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_may_not_be_fetched_or_kept_is_told_at_once() {
+    on_each_engine(async |mut t: TestBackend| {
+        let large = vec![0; 21 * 1024 * 1024];
+        let large = carrier_offers(&t, "large", handed_out(&large, "image/jpeg")).await;
+        let inside = carrier_offers(
+            &t,
+            "moved",
+            ResponseTemplate::new(302).insert_header("location", "http://127.0.0.1:1/"),
+        )
+        .await;
+        announces(&t, 1, 0, "look", &[&large, "http://169.254.169.254/latest", &inside]).await;
+        t.run_jobs().await;
+        let message = newest_message(&t).await;
+        let words: Vec<_> = message.attachments.iter().map(|a| a.failure.clone().unwrap()).collect();
+        assert!(message.attachments.iter().all(|a| a.state == AttachmentState::Unfetchable));
+        assert!(words[0].contains("larger than 20.0 MB"), "{words:?}");
+        assert!(words[1].contains("does not belong to the carrier"), "{words:?}");
+        assert!(words[2].contains("may not reach"), "{words:?}");
+        t.expected_failed_jobs = 3;
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn other_files_are_kept_and_never_run_in_a_page() {
+    on_each_engine(async |t: TestBackend| {
+        let files: [(&str, &[u8], &str); 4] = [
+            ("clip", b"\0\0\0\x18ftypmp42\0\0\0\0 and so on", "video/mp4"),
+            ("card", b"BEGIN:VCARD\nEND:VCARD", "text/x-vcard"),
+            ("page", b"<html><script>alert(1)</script></html>", "text/html"),
+            ("fake", b"<svg onload=alert(1)>", "image/jpeg"),
+        ];
+        let mut urls = Vec::new();
+        for (name, bytes, media_type) in files {
+            urls.push(carrier_offers(&t, name, handed_out(bytes, media_type)).await);
+        }
+        announces(&t, 1, 0, "all of it", &urls.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        t.run_jobs().await;
+        let message = newest_message(&t).await;
+        let seen: Vec<_> = message
+            .attachments
+            .iter()
+            .map(|a| (a.state, a.media_type.as_str(), a.file_name.as_str()))
+            .collect();
+        use AttachmentState::{Ready, Unreadable};
+        assert_eq!(
+            seen,
+            [
+                (Ready, "video/mp4", "video-1.mp4"),
+                (Ready, "text/vcard", "contact-2.vcf"),
+                (Ready, "text/html", "file-3.bin"),
+                (Unreadable, "application/octet-stream", "file-4.bin"),
+            ]
+        );
+        for (attachment, (_, bytes, _)) in message.attachments.iter().zip(files) {
+            let (media_type, kept) =
+                opened(&t.backend, attachment.original_url.as_ref().unwrap()).await.unwrap();
+            assert_eq!(kept, bytes);
+            assert!(!media_type.contains("html") && !media_type.contains("svg"), "{media_type}");
+        }
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn originals_survive_and_open_screens_hear_of_uploads() {
+    on_each_engine(async |t: TestBackend| {
+        let id = uploads(&t, "photo.jpg", &jpeg(1)).await.unwrap().media_id;
+        t.run_jobs().await;
+        let events = live::since(&t.backend, &t.admin, 0).await.unwrap().unwrap();
+        assert_eq!(events.last().unwrap().change, Change::UploadChanged { attachment_id: id });
+        let message = photo_arrives(&t, 1, 0, &jpeg(2)).await;
+        let kept = media::discard(&t.backend, &t.admin, message.attachments[0].id).await;
+        assert_eq!(failure(kept).code, FailureCode::Conflict);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_hostile_file_is_refused_or_handled_in_words() {
+    let Some(folder) = shared_data() else { return };
+    let files = files_below(&folder.join("hostile"));
+    assert!(files.len() > 10);
+    on_each_engine(async |t: TestBackend| {
+        for (n, path) in files.iter().enumerate() {
+            let name = path.file_name().unwrap().to_string_lossy();
+            let bytes = std::fs::read(path).unwrap();
+            match uploads(&t, &name, &bytes).await {
+                Ok(uploaded) => {
+                    t.run_jobs().await;
+                    let view = shown(&t, uploaded.media_id).await;
+                    let ended = match view.state {
+                        AttachmentState::Ready => view.failure.is_none(),
+                        AttachmentState::Unreadable => view.failure.unwrap().len() > 30,
+                        _ => false,
+                    };
+                    assert!(ended, "{name} ended as {:?}", view.state);
+                }
+                Err(Error::Failure(refused)) => {
+                    use FailureCode::{BrokenMedia, TooLarge, UnsupportedMedia};
+                    assert!(matches!(refused.code, BrokenMedia | TooLarge | UnsupportedMedia), "{refused}");
+                    assert!(refused.message.contains(&*name), "{refused}");
+                }
+                Err(other) => panic!("{name}: {other}"),
+            }
+            // From a patient nothing is refused: it is kept, and shown or explained.
+            if !bytes.is_empty() {
+                let message = photo_arrives(&t, n as u32, 0, &bytes).await;
+                let state = message.attachments[0].state;
+                assert!(
+                    matches!(state, AttachmentState::Ready | AttachmentState::Unreadable),
+                    "{name}: {state:?}"
+                );
+                let original = message.attachments[0].original_url.as_ref().unwrap();
+                assert!(opened(&t.backend, original).await.unwrap().1 == bytes, "{name} was altered");
+            }
+        }
+        t
+    })
+    .await;
+}
