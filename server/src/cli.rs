@@ -1,0 +1,152 @@
+//! The command line.
+
+mod commands;
+
+use crate::config::Settings;
+use clap::{Parser, Subcommand};
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Text with patients, pictures included.
+#[derive(Parser)]
+#[command(name = "heliograph", version, disable_help_subcommand = true, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the pages, the API and the webhooks, and work on jobs.
+    Serve {
+        /// Make a demo organisation with a simulator line, and print a one-time sign-in link.
+        #[arg(long)]
+        demo: bool,
+    },
+    /// Bring the database up to date and stop.
+    Migrate,
+    /// Make the demo organisation and print a one-time sign-in link.
+    Demo,
+    /// Organisations.
+    #[command(subcommand)]
+    Org(Org),
+    /// People who work here.
+    #[command(subcommand)]
+    Staff(Staff),
+    /// API tokens.
+    #[command(subcommand)]
+    Token(Token),
+    /// Numbers that patients write to.
+    #[command(subcommand)]
+    Line(Line),
+    /// Print every setting with its meaning and default, as a file of settings.
+    Settings,
+}
+
+#[derive(Subcommand)]
+enum Org {
+    /// Add an organisation.
+    Add {
+        /// Its name, as patients know it.
+        name: String,
+        /// Where national numbers are read: two letters.
+        #[arg(long, default_value = "AU")]
+        country: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum Staff {
+    /// Add a person and print their one-time sign-in link.
+    Add {
+        /// What they sign in with.
+        email: String,
+        /// As they wish to be called; without it, the part of the address before the @.
+        #[arg(long)]
+        name: Option<String>,
+        /// admin, staff or viewer.
+        #[arg(long, default_value = "staff")]
+        role: String,
+        /// Name of the organisation, where there are several.
+        #[arg(long)]
+        org: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum Token {
+    /// Make a token and print it, this once.
+    Create {
+        /// What it is for.
+        name: String,
+        /// admin, staff or viewer.
+        #[arg(long, default_value = "staff")]
+        role: String,
+        /// Name of the organisation, where there are several.
+        #[arg(long)]
+        org: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum Line {
+    /// Add a line and print the webhook addresses to paste into the carrier's console.
+    Add {
+        /// The number, in any format.
+        number: String,
+        /// twilio or simulator.
+        #[arg(long)]
+        provider: String,
+        /// What staff call it.
+        #[arg(long, default_value = "Front desk")]
+        name: String,
+        /// File with the carrier's credentials as JSON; `-` reads them from standard input.
+        #[arg(long, value_name = "FILE")]
+        credentials: Option<String>,
+        /// Name of the organisation, where there are several.
+        #[arg(long)]
+        org: Option<String>,
+    },
+}
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    // Before threads exist; what the environment says already wins over the file.
+    if let Err(error) = dotenvy::from_path(".env")
+        && !error.not_found()
+    {
+        eprintln!("heliograph: .env cannot be read: {error}");
+        return ExitCode::FAILURE;
+    }
+    let Cli { command, settings } = Cli::parse();
+    log();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("heliograph: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(commands::run(command, &settings)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("heliograph: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Logs to standard error: for people on a terminal, as JSON otherwise. `RUST_LOG` says how much.
+fn log() {
+    let quiet = "warn,server=info,backend=info,providers=info";
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet));
+    let to_stderr = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        to_stderr.compact().init();
+    } else {
+        to_stderr.json().flatten_event(true).init();
+    }
+}

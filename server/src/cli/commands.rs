@@ -1,0 +1,147 @@
+//! What each command does.
+
+use super::{Command, Line, Org, Staff, Token};
+use crate::config::{Config, ConfigError, Settings, env_example};
+use crate::setup::{self, SetupError};
+use crate::{App, serve};
+use backend::lines::NewLine;
+use backend::{Backend, demo, lines, organisations, staff, tokens};
+use model::line::ProviderKind;
+use model::phone::Country;
+use model::staff::Role;
+use std::io::{self, Read, Write};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Why a command did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CommandError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    #[error("{0}")]
+    Refused(String),
+    #[error("HELIOGRAPH_ADDR: {addr} cannot be listened on: {cause}")]
+    Listen { addr: std::net::SocketAddr, cause: io::Error },
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl From<backend::Error> for CommandError {
+    fn from(error: backend::Error) -> Self {
+        match error {
+            backend::Error::Failure(failure) => Self::Refused(failure.message),
+            other => Self::Refused(other.to_string()),
+        }
+    }
+}
+
+pub(super) async fn run(command: Command, settings: &Settings) -> Result<(), CommandError> {
+    if matches!(command, Command::Settings) {
+        return say(env_example().trim_end());
+    }
+    let config = Config::from_settings(settings)?;
+    if let Command::Serve { demo } = command {
+        return serve_until_told(&config, demo).await;
+    }
+    let backend = setup::open(&config, config.public_base(config.addr), setup::Kind::Production).await?;
+    let done = once(command, &backend).await;
+    backend.store.close().await;
+    done
+}
+
+async fn once(command: Command, backend: &Backend) -> Result<(), CommandError> {
+    match command {
+        // Opening it migrated it.
+        Command::Migrate => say("The database is up to date."),
+        Command::Demo => match demo::seed(backend).await? {
+            Some(link) => say(&format!("Sign in once with {link}")),
+            None => say("There is an organisation already, and its admin has a password."),
+        },
+        Command::Org(Org::Add { name, country }) => {
+            let country = Country::from_code(&country).ok_or_else(|| {
+                CommandError::Refused("--country: write two letters, for example AU".to_owned())
+            })?;
+            organisations::create(backend, &name, country).await?;
+            say(&format!("Added {name}."))
+        }
+        Command::Staff(Staff::Add { email, name, role, org }) => {
+            let org = organisations::by_name(backend, org.as_deref()).await?;
+            let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
+            let link = staff::add(backend, org, &email, &name, self::role(&role)?).await?;
+            say(&link)
+        }
+        Command::Token(Token::Create { name, role, org }) => {
+            let org = organisations::by_name(backend, org.as_deref()).await?;
+            let token = tokens::add(backend, org, &name, self::role(&role)?).await?;
+            say(&token)
+        }
+        Command::Line(Line::Add { number, provider, name, credentials, org }) => {
+            let org = organisations::by_name(backend, org.as_deref()).await?;
+            let provider = ProviderKind::from_word(&provider).ok_or_else(|| {
+                CommandError::Refused(format!(
+                    "--provider: write one of {}",
+                    words(ProviderKind::ALL.map(ProviderKind::as_str))
+                ))
+            })?;
+            let credentials = credentials.as_deref().map_or(Ok(serde_json::Value::Null), read_json)?;
+            let line = lines::add(backend, org, NewLine { name, number, provider, credentials }).await?;
+            say(&format!("Inbound webhook: {}\nStatus webhook:  {}", line.inbound_url, line.status_url))
+        }
+        Command::Serve { .. } | Command::Settings => Ok(()),
+    }
+}
+
+async fn serve_until_told(config: &Config, demo: bool) -> Result<(), CommandError> {
+    let listen = |cause| CommandError::Listen { addr: config.addr, cause };
+    let listener = TcpListener::bind(config.addr).await.map_err(listen)?;
+    let base = config.public_base(listener.local_addr()?);
+    let kind = if demo { setup::Kind::Demo } else { setup::Kind::Production };
+    let backend = setup::open(config, base.clone(), kind).await?;
+    say(&format!("Heliograph is at {}", base.as_str().trim_end_matches('/')))?;
+    let link = if demo { demo::seed(&backend).await? } else { setup::first_admin(config, &backend).await? };
+    if let Some(link) = link {
+        say(&format!("Sign in once with {link}"))?;
+    }
+    let app = App::new(backend, config);
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let told = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping; what is under way is finished first");
+    };
+    Ok(serve(listener, app, told).await?)
+}
+
+fn role(word: &str) -> Result<Role, CommandError> {
+    Role::from_word(word).ok_or_else(|| {
+        CommandError::Refused(format!("--role: write one of {}", words(Role::ALL.map(Role::as_str))))
+    })
+}
+
+fn words<const N: usize>(words: [&str; N]) -> String {
+    words.join(", ")
+}
+
+fn read_json(file: &str) -> Result<serde_json::Value, CommandError> {
+    let text = if file == "-" {
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text)?;
+        text
+    } else {
+        std::fs::read_to_string(file)
+            .map_err(|error| CommandError::Refused(format!("--credentials: {file}: {error}")))?
+    };
+    serde_json::from_str(&text)
+        .map_err(|_| CommandError::Refused("--credentials: the file does not hold JSON".to_owned()))
+}
+
+/// A line for whoever ran the command; scripts read it.
+fn say(line: &str) -> Result<(), CommandError> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}

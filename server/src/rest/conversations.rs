@@ -1,0 +1,259 @@
+//! The inbox and its threads.
+
+use crate::failure::{Asked, Body, Id, Problem};
+use crate::session::{Asker, Reply};
+use crate::uploads::{self, Form, Part};
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::header;
+use backend::{conversations, media, messages};
+use model::conversation::{ConversationRow, ConversationView, InboxQuery, Show, ThreadFrom, ThreadSlice};
+use model::message::{Draft, MessageView, Recipient};
+use model::{AttachmentId, ConversationId, FailureCode, MessageId, Page};
+use serde::{Deserialize, Serialize};
+
+/// Which conversations to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// All, only unread ones, or those assigned to the caller.
+    #[serde(default)]
+    #[param(inline)]
+    show: Show,
+    /// Part of a patient's name, a whole number in any format, or its last 4 to 9 digits.
+    search: Option<String>,
+    /// `next` of the previous page.
+    cursor: Option<String>,
+}
+
+/// Conversations, newest first, 50 a page.
+#[utoipa::path(
+    get, path = "/api/conversations", tag = "conversations", params(ListQuery),
+    responses((status = 200, body = Page<ConversationRow>), (status = 401, body = Problem)),
+)]
+pub(crate) async fn list(
+    asker: Asker,
+    Asked(ListQuery { show, search, cursor }): Asked<ListQuery>,
+) -> Result<Reply<Page<ConversationRow>>, Problem> {
+    let query = InboxQuery { show, search, cursor };
+    Ok(asker.reply(conversations::list(asker.backend(), &asker.caller, &query).await?))
+}
+
+/// Which stretch of the thread to answer with.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ThreadQuery {
+    /// `older` of the previous answer: what came before it.
+    older: Option<String>,
+    /// `newer` of the previous answer: what came after it.
+    newer: Option<String>,
+    /// A message in the middle.
+    #[param(value_type = Option<String>)]
+    around: Option<MessageId>,
+}
+
+/// A conversation and a stretch of its thread.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct ConversationAndThread {
+    /// The conversation.
+    #[serde(flatten)]
+    conversation: ConversationView,
+    /// Oldest first, 50 messages; the newest ones without a cursor.
+    thread: ThreadSlice,
+}
+
+/// One conversation with its thread.
+#[utoipa::path(
+    get, path = "/api/conversations/{id}", tag = "conversations",
+    params(("id" = ConversationId, Path), ThreadQuery),
+    responses((status = 200, body = ConversationAndThread), (status = 401, body = Problem), (status = 404, body = Problem)),
+)]
+pub(crate) async fn get(
+    asker: Asker,
+    Id(id): Id<ConversationId>,
+    Asked(ThreadQuery { older, newer, around }): Asked<ThreadQuery>,
+) -> Result<Reply<ConversationAndThread>, Problem> {
+    let (backend, caller) = (asker.backend(), &asker.caller);
+    let conversation = conversations::get(backend, caller, id).await?;
+    let thread = conversations::thread(backend, caller, id, &thread_from(older, newer, around)).await?;
+    Ok(asker.reply(ConversationAndThread { conversation, thread }))
+}
+
+pub(crate) fn thread_from(
+    older: Option<String>,
+    newer: Option<String>,
+    around: Option<MessageId>,
+) -> ThreadFrom {
+    match (older, newer, around) {
+        (Some(cursor), _, _) => ThreadFrom::Older(cursor),
+        (_, Some(cursor), _) => ThreadFrom::Newer(cursor),
+        (_, _, Some(message)) => ThreadFrom::Around(message),
+        _ => ThreadFrom::Newest,
+    }
+}
+
+/// An answer to the other side.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+pub(crate) struct Turn {
+    /// The text; may be empty when there are pictures.
+    #[serde(default)]
+    pub(crate) message: String,
+    #[serde(flatten)]
+    pub(crate) media: MediaChoice,
+    /// Chosen by the caller; the same one again answers with the same message and sends nothing.
+    #[serde(default)]
+    pub(crate) client_id: Option<String>,
+}
+
+/// Pictures to send.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+pub(crate) struct MediaChoice {
+    /// Uploaded before, in the order to show.
+    #[serde(default)]
+    pub(crate) media_ids: Vec<AttachmentId>,
+    /// The `media_url` of an upload, or an https address that the picture is fetched from.
+    #[serde(default)]
+    pub(crate) media_url: Option<String>,
+}
+
+impl Turn {
+    /// What to send; a caller that chose no id gets one of its own and no protection from repetition.
+    pub(crate) async fn draft(self, asker: &Asker) -> Result<Draft, Problem> {
+        let mut attachments = self.media.media_ids;
+        if let Some(url) = self.media.media_url.filter(|url| !url.trim().is_empty()) {
+            let attachment = uploads::named_by(asker.backend(), &asker.caller, url.trim()).await?;
+            if !attachments.contains(&attachment) {
+                attachments.push(attachment);
+            }
+        }
+        let client_id = self.client_id.filter(|id| !id.trim().is_empty());
+        let client_id = client_id.unwrap_or_else(|| asker.backend().clock.new_id::<MessageId>().to_string());
+        Ok(Draft { text: self.message, attachments, client_id })
+    }
+}
+
+/// Answers in a conversation with text, or with pictures that were uploaded before.
+#[utoipa::path(
+    post, path = "/api/conversations/{id}/reply", tag = "conversations", request_body = Turn,
+    params(("id" = ConversationId, Path)),
+    responses(
+        (status = 201, body = MessageView), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem),
+    ),
+)]
+pub(crate) async fn reply(
+    asker: Asker,
+    Id(id): Id<ConversationId>,
+    Body(turn): Body<Turn>,
+) -> Result<Reply<MessageView>, Problem> {
+    say(asker, id, turn).await
+}
+
+/// Pictures and what goes with them.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes the form; the bytes are streamed")]
+pub(crate) struct ReplyForm {
+    /// The caption; may be left out.
+    message: Option<String>,
+    /// As in `reply`.
+    client_id: Option<String>,
+    /// One to ten pictures.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    file: Vec<Vec<u8>>,
+}
+
+/// Answers in a conversation with pictures: as a form with files, or as JSON like `reply`.
+#[utoipa::path(
+    post, path = "/api/conversations/{id}/reply-with-media", tag = "conversations",
+    request_body(content = ReplyForm, content_type = "multipart/form-data"),
+    params(("id" = ConversationId, Path)),
+    responses(
+        (status = 201, body = MessageView), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem),
+        (status = 415, body = Problem), (status = 422, body = Problem),
+    ),
+)]
+pub(crate) async fn reply_with_media(
+    asker: Asker,
+    Id(id): Id<ConversationId>,
+    request: Request,
+) -> Result<Reply<MessageView>, Problem> {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let turn = if content_type.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
+        let form = Form::from_request(request, &asker.app).await?;
+        // Known to exist before bytes are taken in for it.
+        conversations::get(asker.backend(), &asker.caller, id).await?;
+        turn_of_form(&asker, form).await?
+    } else {
+        let (parts, body) = request.into_parts();
+        let body = to_bytes(body, super::JSON_BYTES)
+            .await
+            .map_err(|_| Problem::new(FailureCode::TooLarge, "The body is too large for this call."))?;
+        Body::<Turn>::from_request(Request::from_parts(parts, body.into()), &asker.app).await?.0
+    };
+    if turn.media.media_ids.is_empty() && turn.media.media_url.is_none() {
+        return Err(Problem::field("file", "Send at least one picture, or use reply for text alone."));
+    }
+    say(asker, id, turn).await
+}
+
+async fn turn_of_form(asker: &Asker, mut form: Form) -> Result<Turn, Problem> {
+    let mut turn = Turn::default();
+    while let Some(part) = form.next().await? {
+        match part {
+            Part::Text(name, value) => match name.as_str() {
+                "message" => turn.message = value,
+                "client_id" => turn.client_id = Some(value),
+                "media_url" => turn.media.media_url = Some(value),
+                _ => {}
+            },
+            Part::File(file) => {
+                let store = async |incoming| {
+                    Ok(media::upload::upload(asker.backend(), &asker.caller, incoming).await?)
+                };
+                turn.media.media_ids.push(uploads::stream(file, store).await?.media_id);
+            }
+        }
+    }
+    Ok(turn)
+}
+
+async fn say(asker: Asker, id: ConversationId, turn: Turn) -> Result<Reply<MessageView>, Problem> {
+    let draft = turn.draft(&asker).await?;
+    let to = Recipient::Conversation(id);
+    Ok(asker.created(messages::send(asker.backend(), &asker.caller, &to, &draft).await?))
+}
+
+/// Read or unread.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+pub(crate) struct ReadInput {
+    /// `false` makes the newest inbound message unread again.
+    #[serde(default = "yes")]
+    read: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Marks a conversation read, or unread with `{"read": false}`. The body may be left out.
+#[utoipa::path(
+    patch, path = "/api/conversations/{id}/read", tag = "conversations", request_body = Option<ReadInput>,
+    params(("id" = ConversationId, Path)),
+    responses((status = 200, body = ConversationView), (status = 401, body = Problem), (status = 404, body = Problem)),
+)]
+pub(crate) async fn read(
+    asker: Asker,
+    Id(id): Id<ConversationId>,
+    request: Request,
+) -> Result<Reply<ConversationView>, Problem> {
+    let (backend, caller) = (asker.backend(), &asker.caller);
+    let has_body = request.headers().contains_key(header::CONTENT_TYPE);
+    let read = !has_body || Body::<ReadInput>::from_request(request, &asker.app).await?.0.read;
+    if read {
+        conversations::mark_read(backend, caller, id).await?;
+    } else {
+        conversations::mark_unread(backend, caller, id).await?;
+    }
+    Ok(asker.reply(conversations::get(backend, caller, id).await?))
+}

@@ -1,0 +1,147 @@
+//! From a checked configuration to a running product.
+
+use crate::config::{BlobPlace, Config, KeySource, host_and_port};
+use backend::clock::random_bytes;
+use backend::media::blobs::{BlobError, S3Settings};
+use backend::providers::{Http, Netguard};
+use backend::store::StoreError;
+use backend::{Backend, Blobs, Clock, Keys, Parts, Store};
+use model::phone::Country;
+use model::staff::Role;
+use std::path::PathBuf;
+use url::Url;
+
+/// Why the product cannot start, in words for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The folder or one of its files.
+    #[error("the data folder {}: {cause}", folder.display())]
+    Data {
+        /// Where it is.
+        folder: PathBuf,
+        /// What is wrong.
+        cause: std::io::Error,
+    },
+    /// The database.
+    #[error("DATABASE_URL: the database cannot be used: {0}")]
+    Store(#[from] StoreError),
+    /// The blob store.
+    #[error("the store for photos cannot be used: {0}")]
+    Blobs(#[from] BlobError),
+    /// The database holds data, and the key that opens it is gone.
+    #[error(
+        "the database holds organisations, but the key file {} is missing. What was stored cannot be read without \
+         it: put it back from your backup, or set its value",
+        .0.display()
+    )]
+    KeyLost(PathBuf),
+    /// The operating system offers no certificates.
+    #[error("no trusted certificates were found; install the package ca-certificates")]
+    NoTrust,
+    /// The backend.
+    #[error(transparent)]
+    Backend(#[from] backend::Error),
+}
+
+/// What the product is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Private addresses are reached only where the settings say so.
+    Production,
+    /// The outbound client may also reach this server's own address, however private: the simulated carrier lives
+    /// there.
+    Demo,
+}
+
+/// Opens the product: makes the data folder and the keys where they are missing, migrates the database.
+///
+/// # Errors
+/// What is wrong and what to do.
+pub async fn open(config: &Config, app_url: Url, kind: Kind) -> Result<Backend, SetupError> {
+    crate::config::make_private_folder(&config.data)
+        .map_err(|cause| SetupError::Data { folder: config.data.clone(), cause })?;
+    let store = Store::connect(config.database_url.expose()).await?;
+    store.migrate().await?;
+    let blobs = open_blobs(&config.blobs).await?;
+    let mut allowed_private = config.allow_private.clone();
+    if kind == Kind::Demo || config.mock_mode {
+        allowed_private.extend(host_and_port(&app_url));
+    }
+    let http = Http::new(Netguard { allowed_private }).map_err(|_| SetupError::NoTrust)?;
+    let (master, phone) = (Key::load(config, &config.master_key)?, Key::load(config, &config.phone_key)?);
+    let backend = Backend::new(Parts {
+        store,
+        blobs,
+        http,
+        clock: Clock::system(),
+        keys: Keys::new(master.bytes, phone.bytes),
+        settings: backend::Settings {
+            app_url,
+            max_media_bytes: config.max_media_bytes,
+            messaging_enabled: config.messaging_enabled,
+            mock_mode: config.mock_mode,
+            picture_worker: config.program.clone(),
+        },
+        live: backend::live::Hub::default(),
+    });
+    for key in [master, phone] {
+        key.keep_if_new(config, &backend).await?;
+    }
+    Ok(backend)
+}
+
+/// On the very first start: an organisation to begin with, and the one-time link of its admin. `None` later.
+///
+/// # Errors
+/// When the database cannot take it.
+pub async fn first_admin(config: &Config, backend: &Backend) -> backend::Result<Option<String>> {
+    if backend::organisations::any(backend).await? {
+        return Ok(None);
+    }
+    let org = backend::organisations::create(backend, "My clinic", Country::AU).await?;
+    backend::staff::add(backend, org, &config.admin_email, "Admin", Role::Admin).await.map(Some)
+}
+
+async fn open_blobs(place: &BlobPlace) -> Result<Blobs, BlobError> {
+    match place {
+        BlobPlace::Folder(folder) => Blobs::folder(folder).await,
+        BlobPlace::S3 { bucket, region, credentials, endpoint, folder } => {
+            let credentials =
+                credentials.as_ref().map(|(id, secret)| (id.clone(), secret.expose().to_owned()));
+            Blobs::s3(S3Settings {
+                bucket: bucket.clone(),
+                region: region.clone(),
+                credentials,
+                endpoint: endpoint.clone(),
+                folder: folder.clone(),
+            })
+            .await
+        }
+    }
+}
+
+struct Key<'a> {
+    source: &'a KeySource,
+    bytes: [u8; 32],
+    is_new: bool,
+}
+
+impl<'a> Key<'a> {
+    fn load(config: &Config, source: &'a KeySource) -> Result<Self, SetupError> {
+        let kept = source.load().map_err(|cause| SetupError::Data { folder: config.data.clone(), cause })?;
+        Ok(Self { source, bytes: kept.unwrap_or_else(random_bytes), is_new: kept.is_none() })
+    }
+
+    /// A new key beside old data would make that data unreadable without a word.
+    async fn keep_if_new(&self, config: &Config, backend: &Backend) -> Result<(), SetupError> {
+        if !self.is_new {
+            return Ok(());
+        }
+        if let KeySource::Own(path) = self.source
+            && backend::organisations::any(backend).await?
+        {
+            return Err(SetupError::KeyLost(path.clone()));
+        }
+        self.source.keep(&self.bytes).map_err(|cause| SetupError::Data { folder: config.data.clone(), cause })
+    }
+}

@@ -1,0 +1,105 @@
+//! The doors that are not the API: health, metrics, pages, files.
+
+use crate::running::Running;
+use reqwest::Method;
+use std::fs;
+
+#[tokio::test]
+async fn health_readiness_and_metrics() {
+    let running = Running::start().await;
+    let nobody = running.nobody();
+    let get = async |path: &str| nobody.request(Method::GET, path).send().await.unwrap();
+    assert_eq!(get("/healthz").await.text().await.unwrap(), "ok\n");
+    assert_eq!(get("/readyz").await.status(), 200);
+    let metrics = get("/metrics").await.text().await.unwrap();
+    assert!(metrics.contains("http_requests_total"), "{metrics}");
+    assert!(metrics.contains(r#"route="/healthz""#));
+    let proxied = nobody.request(Method::GET, "/metrics").header("x-forwarded-for", "203.0.113.9");
+    assert_eq!(proxied.send().await.unwrap().status(), 404);
+    running.backend.store.close().await;
+    assert_eq!(nobody.get("/readyz").await.failure_of_storage(), (503, "unavailable".to_owned()));
+    assert_eq!(get("/healthz").await.status(), 200);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn metrics_ask_for_the_token_where_one_is_set() {
+    let running = Running::with(&["--metrics-token", "for-the-collector"]).await;
+    let mut asker = running.nobody();
+    assert_eq!(asker.get("/metrics").await.failure(), (404, "not_found"));
+    asker.bearer = Some("for-the-collector".to_owned());
+    assert_eq!(asker.get("/metrics").await.status, 200);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn metrics_name_routes_and_never_addresses() {
+    let running = Running::start().await;
+    let secret = "a-secret-that-stands-in-an-address";
+    running.nobody().get(&format!("/welcome/{secret}")).await;
+    running.nobody().get(&format!("/webhooks/twilio/{secret}/inbound")).await;
+    running.nobody().get(&format!("/media/{secret}?sig={secret}")).await;
+    let metrics = running.nobody().request(Method::GET, "/metrics").send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    assert!(metrics.contains(r#"route="/webhooks/{provider}/{line_key}/{kind}""#), "{metrics}");
+    assert!(!metrics.contains(secret), "{metrics}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn pages_are_rendered_with_careful_headers() {
+    let running = Running::start().await;
+    let page = running.nobody().request(Method::GET, "/sign-in").header("accept", "text/html");
+    let page = page.send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    let header = |name: &str| page.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    let policy = header("content-security-policy").unwrap();
+    assert!(policy.contains("'nonce-") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert!(!policy.contains("unsafe-inline") && !policy.contains("'unsafe-eval'"), "{policy}");
+    assert_eq!(header("x-content-type-options").as_deref(), Some("nosniff"));
+    assert_eq!(header("cache-control").as_deref(), Some("no-store"));
+    assert_eq!(header("strict-transport-security"), None, "only behind https");
+    let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap().to_owned();
+    let html = page.text().await.unwrap();
+    assert!(html.contains(&format!("nonce=\"{nonce}\"")), "{html}");
+    let lost = running.nobody().request(Method::GET, "/no/such/page").header("accept", "text/html");
+    let lost = lost.send().await.unwrap();
+    assert_eq!(lost.status(), 404);
+    assert!(lost.text().await.unwrap().contains("<html"));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn built_files_are_kept_for_good_and_sent_compressed() {
+    let site = tempfile::tempdir().unwrap();
+    fs::create_dir(site.path().join("pkg")).unwrap();
+    let write = |name: &str, content: &str| fs::write(site.path().join(name), content).unwrap();
+    write("pkg/manifest.json", r#"{"main.css": "main.0a1b.css"}"#);
+    write("pkg/main.0a1b.css", "plain");
+    write("pkg/main.0a1b.css.br", "brotli");
+    write("robots.txt", "robots");
+    let running = Running::with(&["--site", site.path().to_str().unwrap()]).await;
+    let get = async |path: &str, accepts: &str| {
+        let request = running.nobody().request(Method::GET, path).header("accept-encoding", accepts);
+        request.send().await.unwrap()
+    };
+    let css = get("/pkg/main.0a1b.css", "br, gzip").await;
+    assert_eq!(css.headers()["cache-control"], "public, max-age=31536000, immutable");
+    assert_eq!(css.headers()["content-encoding"], "br");
+    assert_eq!(css.headers()["content-type"], "text/css");
+    assert_eq!(css.text().await.unwrap(), "brotli");
+    assert_eq!(get("/pkg/main.0a1b.css", "identity").await.text().await.unwrap(), "plain");
+    assert_eq!(get("/pkg/gone.js", "br").await.status(), 404);
+    assert_eq!(get("/pkg/..%2f..%2fdata/keys/master.key", "br").await.status(), 404);
+    assert_eq!(get("/robots.txt", "identity").await.text().await.unwrap(), "robots");
+    let page = get("/sign-in", "gzip").await;
+    assert_eq!(page.headers()["content-encoding"], "gzip");
+    running.stop().await;
+}
+
+impl crate::running::Answer {
+    /// Readiness says more than the one shape: which part is missing.
+    fn failure_of_storage(&self) -> (u16, String) {
+        (self.status, self.json["error"]["code"].as_str().unwrap_or_default().to_owned())
+    }
+}
