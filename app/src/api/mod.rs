@@ -1,0 +1,26 @@
+//! Server functions: the doors through which the page asks the backend, one file per area.
+//!
+//! Each one first asks who is there and then makes one backend call. They live under `/api/ui/…`, speak JSON
+//! both ways and answer errors in the one shape.
+
+pub mod images;
+pub mod inbox;
+pub mod messages;
+pub mod patients;
+pub mod session;
+pub mod settings;
+
+mod failure;
+pub use failure::ApiFailure;
+#[cfg(feature = "ssr")]
+pub use failure::status;
+
+#[cfg(feature = "ssr")]
+mod caller;
+#[cfg(feature = "ssr")]
+pub use caller::SESSION_COOKIE;
+#[cfg(feature = "ssr")]
+pub(crate) use caller::{backend, cookie, session_token, signed_in};
+
+/// What a server function answers.
+pub type Answer<T> = Result<T, ApiFailure>;

@@ -1,0 +1,107 @@
+//! Signing in and out, and who one is.
+
+use super::Answer;
+#[cfg(feature = "ssr")]
+use super::{SESSION_COOKIE, backend, session_token, signed_in};
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+use model::Millis;
+use model::staff::Me;
+use serde::{Deserialize, Serialize};
+
+/// What every page needs to know before it is drawn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Who is signed in.
+    pub me: Me,
+    /// Number of the newest change that this page can contain; the live stream goes on from here.
+    pub live_seq: i64,
+    /// Everything goes to simulators; said on every page.
+    pub mock_mode: bool,
+    /// The server's time.
+    pub now: Millis,
+}
+
+/// Who is signed in.
+#[server(prefix = "/api/ui", endpoint = "session/get", input = Json)]
+pub async fn read_session() -> Answer<Session> {
+    let (backend, caller) = signed_in().await?;
+    let live_seq = backend::live::newest(&backend, &caller).await?;
+    let me = backend::sign_in::me(&backend, &caller).await?;
+    Ok(Session { me, live_seq, mock_mode: backend.settings.mock_mode, now: backend.clock.now() })
+}
+
+/// Signs in; the session travels as a cookie.
+#[server(prefix = "/api/ui", endpoint = "session/sign-in", input = Json)]
+pub async fn sign_in(email: String, password: String) -> Answer<()> {
+    let backend = backend()?;
+    let session = backend::sign_in::sign_in(&backend, &email, &password, &network_address()).await?;
+    set_cookie(&backend, Some(&session));
+    Ok(())
+}
+
+/// Ends the session.
+#[server(prefix = "/api/ui", endpoint = "session/sign-out", input = Json)]
+pub async fn sign_out() -> Answer<()> {
+    let backend = backend()?;
+    if let Some(token) = session_token() {
+        backend::sign_in::sign_out(&backend, &token).await?;
+    }
+    set_cookie(&backend, None);
+    Ok(())
+}
+
+/// Whom a one-time link greets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// Their name.
+    pub name: String,
+    /// What they will sign in with.
+    pub email: String,
+    /// Where they will work.
+    pub organisation: String,
+}
+
+/// Reads a one-time link without using it up.
+#[server(prefix = "/api/ui", endpoint = "session/welcome", input = Json)]
+pub async fn read_welcome(token: String) -> Answer<Welcome> {
+    let backend = backend()?;
+    let welcome = backend::sign_in::read_one_time_link(&backend, &token).await?;
+    Ok(Welcome { name: welcome.name, email: welcome.email, organisation: welcome.organisation })
+}
+
+/// Uses a one-time link: sets the password and signs in.
+#[server(prefix = "/api/ui", endpoint = "session/choose-password", input = Json)]
+pub async fn choose_password(token: String, password: String) -> Answer<()> {
+    let backend = backend()?;
+    let session = backend::sign_in::use_one_time_link(&backend, &token, &password).await?;
+    set_cookie(&backend, Some(&session));
+    Ok(())
+}
+
+/// Where a request came from, for limiting attempts. The server puts it into the request as an extension.
+#[cfg(feature = "ssr")]
+#[derive(Debug, Clone)]
+pub struct NetworkAddress(pub String);
+
+#[cfg(feature = "ssr")]
+fn network_address() -> String {
+    use_context::<http::request::Parts>()
+        .and_then(|parts| parts.extensions.get::<NetworkAddress>().cloned())
+        .map_or_else(String::new, |address| address.0)
+}
+
+#[cfg(feature = "ssr")]
+fn set_cookie(backend: &backend::Backend, session: Option<&backend::sign_in::NewSession>) {
+    let secure = if backend.settings.app_url.scheme() == "https" { "; Secure" } else { "" };
+    let (value, seconds) = match session {
+        Some(session) => (session.token.as_str(), (session.expires_at - backend.clock.now()).max(0) / 1000),
+        None => ("", 0),
+    };
+    let cookie = format!("{SESSION_COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
+    if let (Some(response), Ok(cookie)) =
+        (use_context::<leptos_axum::ResponseOptions>(), http::HeaderValue::from_str(&cookie))
+    {
+        response.insert_header(http::header::SET_COOKIE, cookie);
+    }
+}

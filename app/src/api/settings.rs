@@ -1,0 +1,100 @@
+//! What admins decide: staff, lines, tokens, the organisation.
+
+use super::Answer;
+#[cfg(feature = "ssr")]
+use super::signed_in;
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+use model::line::{LineView, ProviderKind};
+use model::staff::{ApiTokenView, Role, StaffView};
+use model::{ApiTokenId, LineId, StaffId};
+
+/// Everyone who works here, by name.
+#[server(prefix = "/api/ui", endpoint = "settings/staff", input = Json)]
+pub async fn staff() -> Answer<Vec<StaffView>> {
+    let (backend, caller) = signed_in().await?;
+    Ok(backend::staff::list(&backend, &caller).await?)
+}
+
+/// Adds a person and answers their one-time link.
+#[server(prefix = "/api/ui", endpoint = "settings/invite", input = Json)]
+pub async fn invite(email: String, name: String, role: Role) -> Answer<String> {
+    let (backend, caller) = signed_in().await?;
+    Ok(backend::staff::invite(&backend, &caller, &email, &name, role).await?)
+}
+
+/// A new one-time link for a person who lost their password.
+#[server(prefix = "/api/ui", endpoint = "settings/reset-staff", input = Json)]
+pub async fn reset_staff(id: StaffId) -> Answer<String> {
+    let (backend, caller) = signed_in().await?;
+    Ok(backend::staff::reset(&backend, &caller, id).await?)
+}
+
+/// Changes a role.
+#[server(prefix = "/api/ui", endpoint = "settings/change-role", input = Json)]
+pub async fn change_role(id: StaffId, role: Role) -> Answer<()> {
+    let (backend, caller) = signed_in().await?;
+    Ok(backend::staff::change_role(&backend, &caller, id, role).await?)
+}
+
+/// Disables or enables a person.
+#[server(prefix = "/api/ui", endpoint = "settings/set-disabled", input = Json)]
+pub async fn set_disabled(id: StaffId, disabled: bool) -> Answer<()> {
+    let (backend, caller) = signed_in().await?;
+    Ok(backend::staff::set_disabled(&backend, &caller, id, disabled).await?)
+}
+
+/// Lines, the default one first.
+#[server(prefix = "/api/ui", endpoint = "settings/lines", input = Json)]
+pub async fn lines() -> Answer<Vec<LineView>> {
+    let (backend, caller) = signed_in().await?;
+    Ok(backend::lines::list(&backend, &caller).await?)
+}
+
+/// Makes a line. `credentials` is in the carrier's own shape and leaves the server never again.
+#[server(prefix = "/api/ui", endpoint = "settings/create-line", input = Json)]
+pub async fn create_line(
+    name: String,
+    number: String,
+    provider: ProviderKind,
+    credentials: serde_json::Value,
+) -> Answer<LineView> {
+    let (backend, caller) = signed_in().await?;
+    let new = backend::lines::NewLine { name, number, provider, credentials };
+    Ok(backend::lines::create(&backend, &caller, new).await?)
+}
+
+/// New conversations go out on this line from now on.
+#[server(prefix = "/api/ui", endpoint = "settings/set-default-line", input = Json)]
+pub async fn set_default_line(id: LineId) -> Answer<()> {
+    let (backend, caller) = signed_in().await?;
+    Ok(backend::lines::set_default(&backend, &caller, id).await?)
+}
+
+/// API tokens, newest first.
+#[server(prefix = "/api/ui", endpoint = "settings/tokens", input = Json)]
+pub async fn tokens() -> Answer<Vec<ApiTokenView>> {
+    let (backend, caller) = signed_in().await?;
+    Ok(backend::tokens::list(&backend, &caller).await?)
+}
+
+/// Makes a token and answers its secret, which is shown this once.
+#[server(prefix = "/api/ui", endpoint = "settings/create-token", input = Json)]
+pub async fn create_token(name: String, role: Role) -> Answer<(ApiTokenView, String)> {
+    let (backend, caller) = signed_in().await?;
+    Ok(backend::tokens::create(&backend, &caller, &name, role).await?)
+}
+
+/// Revokes a token.
+#[server(prefix = "/api/ui", endpoint = "settings/revoke-token", input = Json)]
+pub async fn revoke_token(id: ApiTokenId) -> Answer<()> {
+    let (backend, caller) = signed_in().await?;
+    Ok(backend::tokens::revoke(&backend, &caller, id).await?)
+}
+
+/// Changes the organisation's name, country and word for its people.
+#[server(prefix = "/api/ui", endpoint = "settings/update-organisation", input = Json)]
+pub async fn update_organisation(name: String, country: String, person_word: String) -> Answer<()> {
+    let (backend, caller) = signed_in().await?;
+    Ok(backend::organisations::update(&backend, &caller, &name, &country, &person_word).await?)
+}

@@ -1,0 +1,86 @@
+//! One file per screen, and the table of their addresses.
+
+pub mod conversation;
+pub mod desk;
+pub mod images;
+pub mod inbox;
+pub mod not_found;
+pub mod patient;
+pub mod patients;
+pub mod phone;
+pub mod settings;
+pub mod sign_in;
+pub mod welcome;
+
+use crate::ui::time::RenderedAt;
+use crate::ui::{NoticeList, Notices, Times};
+use conversation::ConversationPage;
+use desk::Desk;
+use images::ImagesPage;
+use inbox::{InboxPage, NothingOpen};
+use leptos::prelude::*;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::SsrMode;
+use leptos_router::components::{ParentRoute, Route, Router, Routes};
+use leptos_router::path;
+use not_found::NotFound;
+use patient::PatientPage;
+use patients::PatientsPage;
+use phone::PhonePage;
+use settings::{FirstTab, LinesPage, OrganisationPage, ProfilePage, SettingsPage, StaffPage, TokensPage};
+use sign_in::SignIn;
+use welcome::WelcomePage;
+
+/// All pages. Each is rendered whole before it is sent, so that a redirect or a status can still be decided.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    provide_context(Notices::default());
+    provide_context(Times::new(rendered_at()));
+    view! {
+        <Title formatter=|title: String| {
+            if title.is_empty() { "Heliograph".to_owned() } else { format!("{title} · Heliograph") }
+        } />
+        <Router>
+            <Routes fallback=NotFound>
+                <Route path=path!("/sign-in") view=SignIn ssr=SsrMode::Async />
+                <Route path=path!("/welcome/:token") view=WelcomePage ssr=SsrMode::Async />
+                <ParentRoute path=path!("") view=Desk ssr=SsrMode::Async>
+                    <ParentRoute path=path!("") view=InboxPage ssr=SsrMode::Async>
+                        <Route path=path!("") view=NothingOpen ssr=SsrMode::Async />
+                        <Route path=path!("/c/:conversation") view=ConversationPage ssr=SsrMode::Async />
+                    </ParentRoute>
+                    <Route path=path!("/patients") view=PatientsPage ssr=SsrMode::Async />
+                    <Route path=path!("/patients/:patient") view=PatientPage ssr=SsrMode::Async />
+                    <Route path=path!("/images") view=ImagesPage ssr=SsrMode::Async />
+                    <Route path=path!("/phone") view=PhonePage ssr=SsrMode::Async />
+                    <ParentRoute path=path!("/settings") view=SettingsPage ssr=SsrMode::Async>
+                        <Route path=path!("") view=FirstTab ssr=SsrMode::Async />
+                        <Route path=path!("/organisation") view=OrganisationPage ssr=SsrMode::Async />
+                        <Route path=path!("/staff") view=StaffPage ssr=SsrMode::Async />
+                        <Route path=path!("/lines") view=LinesPage ssr=SsrMode::Async />
+                        <Route path=path!("/tokens") view=TokensPage ssr=SsrMode::Async />
+                        <Route path=path!("/profile") view=ProfilePage ssr=SsrMode::Async />
+                    </ParentRoute>
+                </ParentRoute>
+            </Routes>
+            <NoticeList />
+        </Router>
+    }
+}
+
+/// On the server from the shell, in the browser from what the shell wrote into the document.
+fn rendered_at() -> RenderedAt {
+    #[cfg(feature = "ssr")]
+    return use_context().unwrap_or_default();
+    #[cfg(not(feature = "ssr"))]
+    {
+        let number = |name: &str| {
+            document().document_element()?.get_attribute(name)?.parse().ok()
+        };
+        RenderedAt {
+            now: number("data-now").unwrap_or_default(),
+            offset_minutes: number("data-offset").unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The numbers that people write to, and the carriers behind them.
+
+use super::{Listed, OnlyWith, error_elsewhere, error_of};
+use crate::api::{ApiFailure, settings};
+use crate::browser;
+use crate::parts::live::Live;
+use crate::parts::pager::Pager;
+use crate::ui::{
+    Banner, Button, ButtonKind, CopyField, Dialog, Empty, Glyph, Icon, Notices, SelectField, TextField, Tone,
+};
+use leptos::ev::SubmitEvent;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use leptos_meta::Title;
+use model::line::{LineView, ProviderKind};
+use model::staff::Permission;
+
+/// The inputs that the server may find wrong.
+const FIELDS: &[&str] = &[
+    "name",
+    "number",
+    "account_sid",
+    "auth_token",
+    "api_key_sid",
+    "api_key_secret",
+    "messaging_service_sid",
+];
+
+/// The list and adding one.
+#[component]
+pub(in crate::pages) fn LinesPage() -> impl IntoView {
+    view! {
+        <Title text="Lines" />
+        <OnlyWith permission=Permission::ManageLines what="which numbers messages go out from">
+            <Listed read=settings::lines show=show />
+        </OnlyWith>
+    }
+}
+
+fn show(pager: Pager<LineView>) -> impl IntoView {
+    let adding = RwSignal::new(false);
+    let (items, none) = (pager.items(), pager.is_empty());
+    view! {
+        <div class="settings-head">
+            <p class="muted">"A line is one number at one carrier. New conversations go out on the default line."</p>
+            <Button kind=ButtonKind::Primary glyph=Glyph::Add on_press=move |_| adding.set(true)>"Add a line"</Button>
+        </div>
+        <Show
+            when=move || !none.get()
+            fallback=|| {
+                view! {
+                    <Empty
+                        glyph=Glyph::Phone
+                        title="No line yet"
+                        text="Add the number that people will write to. To try Heliograph first, add a simulator: its phone is a page in this browser."
+                    />
+                }
+            }
+        >
+            <ul class="stack" aria-label="Lines">
+                <For each=move || items.get() key=|line| (line.id, line.is_default, line.quarantined) let(line)>
+                    <Line line=line pager=pager />
+                </For>
+            </ul>
+        </Show>
+        <Dialog open=adding title="Add a line">
+            <Add pager=pager open=adding />
+        </Dialog>
+    }
+}
+
+#[component]
+fn Line(line: LineView, pager: Pager<LineView>) -> impl IntoView {
+    let notices = Notices::of_page();
+    let id = line.id;
+    let make_default = move |_| {
+        spawn_local(async move {
+            match settings::set_default_line(id).await {
+                Ok(()) => pager.refresh(),
+                Err(failure) if Live::signed_out(&failure) => {}
+                Err(failure) => notices.failed(&failure),
+            }
+        });
+    };
+    let quarantined = (line.quarantined > 0).then(|| {
+        let count = match line.quarantined {
+            1 => "1 webhook is".to_owned(),
+            count => format!("{count} webhooks are"),
+        };
+        view! {
+            <Banner tone=Tone::Warn>
+                {format!(
+                    "{count} in quarantine because the signature did not hold. Check the auth token here and the address at the carrier; nothing of them is shown in conversations.",
+                )}
+            </Banner>
+        }
+    });
+    let urls = match line.provider {
+        ProviderKind::Simulator => view! { <PhoneLink number=line.number.as_e164().to_owned() /> }.into_any(),
+        ProviderKind::Twilio => view! {
+            <p class="muted">
+                "In Twilio's console, at the number or its messaging service: “A message comes in” and the status callback, both as HTTP POST."
+            </p>
+            <CopyField label="When a message comes in" id=format!("inbound-{id}") text=line.inbound_url />
+            <CopyField label="Status callback" id=format!("status-{id}") text=line.status_url />
+        }
+        .into_any(),
+    };
+    view! {
+        <li class="card stack line">
+            <div class="section-head">
+                <span class="settings-name">
+                    <strong>{line.name}</strong>
+                    <span class="muted number">{line.number.spaced()} " · " {line.provider.label()}</span>
+                </span>
+                {if line.is_default {
+                    view! { <span class="badge tone-good">"Default"</span> }.into_any()
+                } else {
+                    view! { <Button on_press=make_default>"Make default"</Button> }.into_any()
+                }}
+            </div>
+            {quarantined}
+            {urls}
+        </li>
+    }
+}
+
+/// The phone with which a simulator line talks.
+#[component]
+fn PhoneLink(number: String) -> impl IntoView {
+    // A `+` in an address means a space.
+    let href = format!("/phone?line=%2B{}", number.trim_start_matches('+'));
+    view! {
+        <p class="actions">
+            <a class="button" href=href>
+                <Icon glyph=Glyph::Phone />
+                <span>"Open the phone"</span>
+            </a>
+            <span class="muted">"Nothing leaves this server: messages go to the simulated phone."</span>
+        </p>
+    }
+}
+
+#[component]
+fn Add(pager: Pager<LineView>, open: RwSignal<bool>) -> impl IntoView {
+    let text = || RwSignal::new(String::new());
+    let provider = RwSignal::new(ProviderKind::Twilio.as_str().to_owned());
+    let (name, number) = (text(), text());
+    let credentials = [
+        ("account_sid", text()),
+        ("auth_token", text()),
+        ("api_key_sid", text()),
+        ("api_key_secret", text()),
+        ("messaging_service_sid", text()),
+    ];
+    let failure = RwSignal::new(None::<ApiFailure>);
+    let busy = RwSignal::new(false);
+    let is_twilio = move || provider.with(|provider| provider == ProviderKind::Twilio.as_str());
+    let on_submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        let Some(kind) = ProviderKind::from_word(&provider.get_untracked()) else { return };
+        if busy.get_untracked() {
+            return;
+        }
+        busy.set(true);
+        failure.set(None);
+        let filled = credentials.iter().map(|(field, value)| (*field, value.get_untracked()));
+        let given: serde_json::Map<_, _> = filled
+            .filter(|(_, value)| kind == ProviderKind::Twilio && !value.trim().is_empty())
+            .map(|(field, value)| (field.to_owned(), value.into()))
+            .collect();
+        let (name, number) = (name.get_untracked(), number.get_untracked());
+        spawn_local(async move {
+            match settings::create_line(name, number, kind, given.into()).await {
+                Ok(_) => {
+                    pager.refresh();
+                    open.try_set(false);
+                }
+                Err(what) if Live::signed_out(&what) => {}
+                Err(what) => {
+                    failure.try_set(Some(what));
+                    request_animation_frame(|| {
+                        browser::focus("form [aria-invalid=true]");
+                    });
+                }
+            }
+            busy.try_set(false);
+        });
+    };
+    let elsewhere = error_elsewhere(failure, FIELDS);
+    let carriers: Vec<_> = [ProviderKind::Twilio, ProviderKind::Simulator]
+        .into_iter()
+        .map(|kind| (kind.as_str().to_owned(), kind.label().to_owned()))
+        .collect();
+    let [account_sid, auth_token, api_key_sid, api_key_secret, messaging_service_sid] =
+        credentials.map(|(_, value)| value);
+    view! {
+        <form class="stack" on:submit=on_submit novalidate autocomplete="off">
+            {move || elsewhere.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
+            <SelectField label="Carrier" name="provider" value=provider options=carriers />
+            <TextField
+                label="Name"
+                name="name"
+                value=name
+                hint="For your staff, for example Front desk."
+                error=error_of(failure, "name")
+                required=true
+            />
+            <TextField
+                label="Number"
+                name="number"
+                kind="tel"
+                value=number
+                hint="The number that people write to."
+                error=error_of(failure, "number")
+                required=true
+            />
+            <Show when=is_twilio>
+                <TextField label="Account SID" name="account_sid" value=account_sid hint="Begins with AC; on the first page of Twilio's console." error=error_of(failure, "account_sid") required=true />
+                <TextField label="Auth token" name="auth_token" kind="password" autocomplete="new-password" value=auth_token hint="Beside the account SID. It also proves that webhooks come from Twilio." error=error_of(failure, "auth_token") required=true />
+                <details class="stack">
+                    <summary>"API key, messaging service (optional)"</summary>
+                    <TextField label="API key SID" name="api_key_sid" value=api_key_sid hint="Begins with SK. With it, sending does not use the auth token." error=error_of(failure, "api_key_sid") />
+                    <TextField label="API key secret" name="api_key_secret" kind="password" autocomplete="new-password" value=api_key_secret error=error_of(failure, "api_key_secret") />
+                    <TextField label="Messaging service SID" name="messaging_service_sid" value=messaging_service_sid hint="Begins with MG. The number must be among its senders." error=error_of(failure, "messaging_service_sid") />
+                </details>
+                <p class="muted">"What you enter here is sealed on the server and never shown again. The addresses for Twilio's console appear when the line is added."</p>
+            </Show>
+            <div class="actions">
+                <Button kind=ButtonKind::Primary submit=true disabled=busy>"Add line"</Button>
+            </div>
+        </form>
+    }
+}

@@ -1,0 +1,184 @@
+//! Settings: one file per tab.
+
+mod lines;
+mod organisation;
+mod profile;
+mod staff;
+mod tokens;
+
+pub(super) use lines::LinesPage;
+pub(super) use organisation::OrganisationPage;
+pub(super) use profile::ProfilePage;
+pub(super) use staff::StaffPage;
+pub(super) use tokens::TokensPage;
+
+use crate::api::Answer;
+use crate::api::session::Session;
+use crate::parts::live::{Live, News};
+use crate::parts::pager::Pager;
+use crate::ui::{Banner, Empty, Glyph, Skeleton, SkeletonShape, Tone};
+use leptos::prelude::*;
+use leptos_router::components::{Outlet, Redirect};
+use leptos_router::hooks::use_location;
+use model::live::Change;
+use model::staff::{Permission, Role};
+
+/// Tabs: address, name, and what one must be allowed to do to see more than words there.
+const TABS: [(&str, &str, Option<Permission>); 5] = [
+    ("/settings/organisation", "Organisation", None),
+    ("/settings/staff", "Staff", Some(Permission::ManageStaff)),
+    ("/settings/lines", "Lines", Some(Permission::ManageLines)),
+    ("/settings/tokens", "API tokens", Some(Permission::ManageTokens)),
+    ("/settings/profile", "Profile", None),
+];
+
+/// The tabs and the page of the one that is open.
+#[component]
+pub(super) fn SettingsPage() -> impl IntoView {
+    let role = expect_context::<Session>().me.role;
+    let path = use_location().pathname;
+    let tabs = TABS
+        .into_iter()
+        .filter(|(_, _, permission)| permission.is_none_or(|permission| role.may(permission)));
+    let hidden = role < Role::Admin;
+    view! {
+        <div class="page">
+            <div class="page-wide">
+                <header class="page-head">
+                    <h1>"Settings"</h1>
+                </header>
+                <nav class="tabs" aria-label="Settings">
+                    {tabs
+                        .map(|(href, name, _)| {
+                            view! {
+                                <a href=href aria-current=move || (path.get().trim_end_matches('/') == href).then_some("page")>
+                                    {name}
+                                </a>
+                            }
+                        })
+                        .collect_view()}
+                </nav>
+                <Outlet />
+                {hidden
+                    .then(|| {
+                        view! {
+                            <p class="muted settings-note">
+                                {format!("You are signed in as {}. Staff, lines and API tokens are kept by the admins.", role.label())}
+                            </p>
+                        }
+                    })}
+            </div>
+        </div>
+    }
+}
+
+/// `/settings` itself leads to what most people may change.
+#[component]
+pub(super) fn FirstTab() -> impl IntoView {
+    let role = expect_context::<Session>().me.role;
+    let to =
+        if role.may(Permission::ManageOrganisation) { "/settings/organisation" } else { "/settings/profile" };
+    view! { <Redirect path=to /> }
+}
+
+/// The content of a tab, or for those who may not see it, words that say whom to ask.
+#[component]
+fn OnlyWith(
+    /// What one must be allowed to do.
+    permission: Permission,
+    /// What is behind this: "who works here".
+    what: &'static str,
+    /// The content.
+    children: ChildrenFn,
+) -> impl IntoView {
+    if expect_context::<Session>().me.role.may(permission) {
+        children().into_any()
+    } else {
+        let text = format!("Admins decide {what}. Ask one of them, or have your role changed.");
+        view! { <Empty glyph=Glyph::Ban title="For admins only" text=text /> }.into_any()
+    }
+}
+
+/// A list of this organisation's, read for the page, kept true while it is open.
+#[component]
+fn Listed<T, F, V>(
+    /// Reads it.
+    read: fn() -> F,
+    /// Draws it.
+    show: fn(Pager<T>) -> V,
+) -> impl IntoView
+where
+    T: Clone + PartialEq + Send + Sync + serde::Serialize + serde::de::DeserializeOwned + 'static,
+    F: Future<Output = Answer<Vec<T>>> + Send + 'static,
+    V: IntoView + 'static,
+{
+    let first = Resource::new(|| (), move |()| read());
+    view! {
+        <Suspense fallback=|| view! { <Skeleton shape=SkeletonShape::Rows /> }>
+            {move || Suspend::new(async move {
+                match first.await {
+                    Ok(first) => {
+                        let pager = Pager::whole(first, read);
+                        follow_settings(move || pager.refresh());
+                        show(pager).into_any()
+                    }
+                    Err(failure) => view! { <Banner tone=Tone::Bad>{failure.error.message}</Banner> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+/// Calls `read_again` whenever something in Settings changes.
+fn follow_settings(read_again: impl Fn() + Clone + 'static) {
+    let live = Live::of_page();
+    Effect::new(move |_| {
+        let read_again = read_again.clone();
+        live.listen(move |news| {
+            if matches!(news, News::Reload | News::Change(Change::SettingsChanged)) {
+                read_again();
+            }
+        });
+    });
+}
+
+/// Roles and what each is trusted with, for a choice.
+fn role_options() -> Vec<(String, String)> {
+    let says = |role| match role {
+        Role::Viewer => "reads, changes nothing",
+        Role::Staff => "talks with people and keeps records",
+        Role::Admin => "also keeps settings",
+    };
+    Role::ALL
+        .iter()
+        .map(|role| (role.as_str().to_owned(), format!("{}: {}", role.label(), says(*role))))
+        .collect()
+}
+
+/// The words of a failure for one input.
+fn error_of(
+    failure: RwSignal<Option<crate::api::ApiFailure>>,
+    field: &'static str,
+) -> Signal<Option<String>> {
+    Signal::derive(move || {
+        failure.with(|failure| {
+            let failure = failure.as_ref().filter(|failure| failure.error.field.as_deref() == Some(field));
+            failure.map(|failure| failure.error.message.clone())
+        })
+    })
+}
+
+/// The words of a failure that concerns none of the form's inputs.
+fn error_elsewhere(
+    failure: RwSignal<Option<crate::api::ApiFailure>>,
+    fields: &'static [&'static str],
+) -> Signal<Option<String>> {
+    Signal::derive(move || {
+        failure.with(|failure| {
+            let is_here = |named: &str| fields.contains(&named);
+            let failure =
+                failure.as_ref().filter(|failure| !failure.error.field.as_deref().is_some_and(is_here));
+            failure.map(|failure| failure.error.message.clone())
+        })
+    })
+}

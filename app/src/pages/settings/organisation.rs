@@ -1,0 +1,108 @@
+//! Who we are.
+
+use super::{error_elsewhere, error_of};
+use crate::api::session::{self, Session};
+use crate::api::{ApiFailure, settings};
+use crate::parts::live::Live;
+use crate::ui::{Banner, Button, ButtonKind, Notices, Skeleton, SkeletonShape, TextField, Tone};
+use leptos::ev::SubmitEvent;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use leptos_meta::Title;
+use model::staff::{Organisation, Permission};
+
+/// Name, country and the word for people.
+#[component]
+pub(in crate::pages) fn OrganisationPage() -> impl IntoView {
+    let may_change = expect_context::<Session>().me.role.may(Permission::ManageOrganisation);
+    // Not the page's own session: that one is as old as the page.
+    let fresh = Resource::new(|| (), |()| session::read_session());
+    view! {
+        <Title text="Organisation" />
+        <Suspense fallback=|| view! { <Skeleton shape=SkeletonShape::Lines /> }>
+            {move || Suspend::new(async move {
+                match fresh.await {
+                    Ok(session) if may_change => view! { <Form organisation=session.me.organisation /> }.into_any(),
+                    Ok(session) => view! { <Facts organisation=session.me.organisation /> }.into_any(),
+                    Err(failure) => view! { <Banner tone=Tone::Bad>{failure.error.message}</Banner> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn Facts(organisation: Organisation) -> impl IntoView {
+    view! {
+        <dl class="card facts settings-form">
+            <div><dt>"Name"</dt><dd>{organisation.name}</dd></div>
+            <div><dt>"Country"</dt><dd>{organisation.country}</dd></div>
+            <div><dt>"Word for its people"</dt><dd>{organisation.person_word}</dd></div>
+        </dl>
+    }
+}
+
+#[component]
+fn Form(organisation: Organisation) -> impl IntoView {
+    let name = RwSignal::new(organisation.name);
+    let country = RwSignal::new(organisation.country);
+    let person_word = RwSignal::new(organisation.person_word);
+    let failure = RwSignal::new(None::<ApiFailure>);
+    let busy = RwSignal::new(false);
+    let notices = Notices::of_page();
+    let on_submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        if busy.get_untracked() {
+            return;
+        }
+        busy.set(true);
+        failure.set(None);
+        let (name, country, word) =
+            (name.get_untracked(), country.get_untracked(), person_word.get_untracked());
+        spawn_local(async move {
+            match settings::update_organisation(name, country, word).await {
+                Ok(()) => {
+                    notices.tell(Tone::Good, "Saved. Pages that are open show it when they are loaded again.")
+                }
+                Err(what) if Live::signed_out(&what) => {}
+                Err(what) => {
+                    failure.try_set(Some(what));
+                }
+            }
+            busy.try_set(false);
+        });
+    };
+    let elsewhere = error_elsewhere(failure, &["name", "country", "person_word"]);
+    view! {
+        <form class="card stack settings-form" on:submit=on_submit novalidate>
+            {move || elsewhere.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
+            <TextField
+                label="Name"
+                name="name"
+                value=name
+                hint="As the people you write to know you."
+                error=error_of(failure, "name")
+                required=true
+            />
+            <TextField
+                label="Country"
+                name="country"
+                value=country
+                hint="Two letters, for example AU. Numbers without a country code are read as numbers of this country."
+                error=error_of(failure, "country")
+                required=true
+            />
+            <TextField
+                label="What you call your people"
+                name="person_word"
+                value=person_word
+                hint="One word, for example patient, member or client."
+                error=error_of(failure, "person_word")
+                required=true
+            />
+            <div class="actions">
+                <Button kind=ButtonKind::Primary submit=true disabled=busy>"Save"</Button>
+            </div>
+        </form>
+    }
+}

@@ -1,0 +1,89 @@
+//! The person who is signed in.
+
+use crate::api::session::{self, Session};
+use crate::browser;
+use crate::ui::{Button, Glyph, Notices};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use leptos_meta::Title;
+
+/// The cookie in which the choice is kept, so that the server renders with it; empty follows the system.
+const THEME_COOKIE: &str = "heliograph_theme";
+
+const THEMES: [(&str, &str); 3] = [("", "As the system"), ("light", "Light"), ("dark", "Dark")];
+
+/// Name, e-mail, role, light or dark, signing out.
+#[component]
+pub(in crate::pages) fn ProfilePage() -> impl IntoView {
+    let me = expect_context::<Session>().me;
+    let notices = Notices::of_page();
+    let sign_out = move |_| {
+        spawn_local(async move {
+            match session::sign_out().await {
+                Ok(()) => browser::load("/sign-in"),
+                Err(failure) => notices.failed(&failure),
+            }
+        });
+    };
+    view! {
+        <Title text="Profile" />
+        <section class="card stack settings-form">
+            <dl class="facts">
+                <div><dt>"Name"</dt><dd>{me.name}</dd></div>
+                <div><dt>"E-mail"</dt><dd>{me.email}</dd></div>
+                <div><dt>"Role"</dt><dd>{me.role.label()}</dd></div>
+                <div><dt>"Organisation"</dt><dd>{me.organisation.name}</dd></div>
+            </dl>
+            <p class="muted">"A new password? An admin can make you a new link in Settings, Staff."</p>
+            <Themes />
+            <div class="actions">
+                <Button glyph=Glyph::SignOut on_press=sign_out>"Sign out"</Button>
+            </div>
+        </section>
+    }
+}
+
+#[component]
+fn Themes() -> impl IntoView {
+    let chosen = RwSignal::new(String::new());
+    // The page carries the choice; the server put it there.
+    Effect::new(move |_| {
+        let root = document().document_element();
+        chosen.set(root.and_then(|root| root.get_attribute("data-theme")).unwrap_or_default());
+    });
+    view! {
+        <fieldset class="themes">
+            <legend>"Light or dark"</legend>
+            {THEMES
+                .map(|(word, name)| {
+                    view! {
+                        <label>
+                            <input
+                                type="radio"
+                                name="theme"
+                                value=word
+                                prop:checked=move || chosen.get() == word
+                                on:change=move |_| {
+                                    chosen.set(word.to_owned());
+                                    choose(word);
+                                }
+                            />
+                            {name}
+                        </label>
+                    }
+                })
+                .collect_view()}
+        </fieldset>
+    }
+}
+
+fn choose(theme: &str) {
+    let Some(root) = document().document_element() else { return };
+    // Neither fails for an attribute with a plain name.
+    let _ = if theme.is_empty() {
+        root.remove_attribute("data-theme")
+    } else {
+        root.set_attribute("data-theme", theme)
+    };
+    browser::set_cookie(THEME_COOKIE, theme);
+}

@@ -1,0 +1,245 @@
+//! One message of a thread.
+
+use crate::api::messages;
+use crate::parts::thread_item::{Item, Local};
+use crate::parts::thread_state::Thread;
+use crate::parts::viewer::Viewer;
+use crate::ui::{Button, ButtonKind, Glyph, Icon, Notices, Thumbnail, Time, TimeStyle};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use model::media::{AttachmentState, AttachmentView};
+use model::message::{Channel, DeliveryState, Direction, MessageView};
+use model::AttachmentId;
+
+/// Pictures shown in a bubble; the last one counts the others.
+const SHOWN: usize = 4;
+
+/// The separators before a message, and the message.
+#[component]
+pub fn Bubble(
+    /// The message.
+    item: Item,
+    /// A link led here.
+    marked: Signal<bool>,
+) -> impl IntoView {
+    let first = item.message.get_untracked();
+    let (at, direction, id) = (first.at, first.direction, item.key.clone());
+    let key = item.key.clone();
+    let message = RwSignal::from(item.message.clone());
+    let place = RwSignal::from(item.place.clone());
+    let local = RwSignal::from(item.local.clone());
+    let attachments = Memo::new(move |_| message.read().attachments.clone());
+    let text = Memo::new(move |_| message.read().text.clone());
+    let side = if direction == Direction::Inbound { "is-inbound" } else { "is-outbound" };
+    let channel = match first.channel {
+        Channel::Sms => "is-sms",
+        Channel::Mms => "is-mms",
+        Channel::Whatsapp => "is-whatsapp",
+    };
+    let who = match (direction, first.author.clone()) {
+        (Direction::Inbound, _) => first.channel.label().to_owned(),
+        (_, Some(author)) => format!("{} · {author}", first.channel.label()),
+        (_, None) => first.channel.label().to_owned(),
+    };
+    let needs_words = move || {
+        local.read().is_some()
+            || matches!(
+                message.read().state,
+                DeliveryState::Failed | DeliveryState::Undelivered | DeliveryState::Uncertain
+            )
+    };
+    view! {
+        {move || place.read().starts_day.then(|| view! { <h2 class="day"><span><Time at=at style=TimeStyle::Day /></span></h2> })}
+        {move || place.read().first_unread.then(|| view! { <p class="new-line"><span>"New messages"</span></p> })}
+        <article
+            id=format!("m-{id}")
+            class=format!("bubble-row {side} {channel}")
+            class:starts-run=move || place.read().starts_run
+            class:is-marked=marked
+            aria-label=if direction == Direction::Inbound { "From the patient" } else { "From us" }
+        >
+            {move || place.read().starts_run.then(|| view! { <p class="bubble-channel">{who.clone()}</p> })}
+            {move || {
+                let all = attachments.get();
+                (!all.is_empty()).then(|| view! { <Pictures attachments=all message=message /> })
+            }}
+            {move || {
+                let text = text.get();
+                (!text.is_empty()).then(|| view! { <p class="bubble">{text}</p> })
+            }}
+            {move || {
+                (place.read().ends_run || needs_words()).then(|| view! { <Foot key=key.clone() message=message local=local at=at /> })
+            }}
+        </article>
+    }
+}
+
+/// Time, and for ours how far it has come.
+#[component]
+fn Foot(
+    key: String,
+    message: RwSignal<MessageView>,
+    local: RwSignal<Option<Local>>,
+    at: model::Millis,
+) -> impl IntoView {
+    let outbound = message.read_untracked().direction == Direction::Outbound;
+    view! {
+        <div class="bubble-foot">
+            <Time at=at style=TimeStyle::Clock />
+            {outbound
+                .then(|| {
+                    let key = key.clone();
+                    move || match local.get() {
+                        None => view! { <Delivery message=message.get() /> }.into_any(),
+                        Some(local) => view! { <Unsent key=key.clone() local=local /> }.into_any(),
+                    }
+                })}
+        </div>
+    }
+}
+
+#[component]
+fn Delivery(message: MessageView) -> impl IntoView {
+    let thread = Thread::of_page();
+    let notices = Notices::of_page();
+    let id = message.id;
+    let act = move |retry: bool, arrived: bool| {
+        spawn_local(async move {
+            let answer =
+                if retry { messages::retry(id).await } else { messages::resolve(id, arrived).await };
+            match answer {
+                Ok(message) => thread.put(message),
+                Err(failure) => notices.failed(&failure),
+            }
+        });
+    };
+    let (glyph, words, tone) = state_words(message.state);
+    let reason = message.failure.clone().map(|reason| format!(": {reason}")).unwrap_or_default();
+    view! {
+        <span class=format!("state {tone}")>
+            <Icon glyph=glyph />
+            <span>{words}{message.state.may_retry().then_some(reason)}</span>
+        </span>
+        {message.mock.then_some(" · simulated")}
+        {message.state.may_retry().then(|| view! { <Button kind=ButtonKind::Quiet on_press=move |_| act(true, false)>"Retry"</Button> })}
+        {(message.state == DeliveryState::Uncertain)
+            .then(|| view! {
+                <Button kind=ButtonKind::Quiet on_press=move |_| act(false, true)>"It arrived"</Button>
+                <Button kind=ButtonKind::Quiet on_press=move |_| act(false, false)>"Send again"</Button>
+            })}
+    }
+}
+
+/// A delivery state in words, with its icon and its colour.
+pub(crate) fn state_words(state: DeliveryState) -> (Glyph, &'static str, &'static str) {
+    match state {
+        DeliveryState::Queued => (Glyph::Clock, "Queued", ""),
+        DeliveryState::Sending => (Glyph::Send, "Sending", ""),
+        DeliveryState::Accepted => (Glyph::Send, "Sending", ""),
+        DeliveryState::Sent => (Glyph::Check, "Sent", ""),
+        DeliveryState::Delivered => (Glyph::Checks, "Delivered", ""),
+        DeliveryState::Read => (Glyph::Eye, "Read", ""),
+        DeliveryState::Failed | DeliveryState::Undelivered => (Glyph::Error, "Failed", "is-bad"),
+        DeliveryState::Uncertain => (Glyph::Question, "Not sure it arrived", "is-warn"),
+    }
+}
+
+#[component]
+fn Unsent(key: String, local: Local) -> impl IntoView {
+    let thread = Thread::of_page();
+    let key = StoredValue::new(key);
+    let again = move |_| {
+        let item = thread.items.read_untracked().iter().find(|item| key.with_value(|key| *key == item.key)).cloned();
+        if let Some(item) = item {
+            thread.deliver(item);
+        }
+    };
+    match local {
+        Local::Sending => view! { <span class="state"><Icon glyph=Glyph::Clock /><span>"Queued"</span></span> }.into_any(),
+        Local::Waiting => {
+            view! { <span class="state is-warn"><Icon glyph=Glyph::Offline /><span>"Waiting for connection"</span></span> }.into_any()
+        }
+        Local::Refused(reason) => view! {
+            <span class="state is-bad"><Icon glyph=Glyph::Error /><span>{format!("Not sent: {reason}")}</span></span>
+            <Button kind=ButtonKind::Quiet on_press=again>"Retry"</Button>
+            <Button kind=ButtonKind::Quiet on_press=move |_| key.with_value(|key| thread.forget(key))>"Remove"</Button>
+        }
+        .into_any(),
+    }
+}
+
+#[component]
+fn Pictures(attachments: Vec<AttachmentView>, message: RwSignal<MessageView>) -> impl IntoView {
+    let viewer = Viewer::of_page();
+    let more = attachments.len().saturating_sub(SHOWN);
+    let several = attachments.len() > 1;
+    view! {
+        <div class="bubble-pictures" class:is-grid=several>
+            {attachments
+                .into_iter()
+                .take(SHOWN)
+                .enumerate()
+                .map(|(at, attachment)| {
+                    let (id, last) = (attachment.id, at + 1 == SHOWN);
+                    match (attachment.state, attachment.tile_url.clone()) {
+                        (AttachmentState::Ready | AttachmentState::Processing, Some(tile)) => view! {
+                            <Thumbnail
+                                src=tile
+                                alt=format!("Picture {}: {}", at + 1, attachment.file_name)
+                                more=if last { more } else { 0 }
+                                on_press=move |_| viewer.show(message.read_untracked().id, id)
+                            />
+                        }
+                        .into_any(),
+                        _ => view! { <NoPicture attachment=attachment id=id /> }.into_any(),
+                    }
+                })
+                .collect_view()}
+        </div>
+    }
+}
+
+/// A tile of the same size that says why there is no picture.
+#[component]
+fn NoPicture(attachment: AttachmentView, id: AttachmentId) -> impl IntoView {
+    let thread = Thread::of_page();
+    let notices = Notices::of_page();
+    let (glyph, words) = match attachment.state {
+        AttachmentState::Arriving => (Glyph::Photo, "Photo arriving"),
+        AttachmentState::Processing | AttachmentState::Ready => (Glyph::Photo, "Processing…"),
+        AttachmentState::Unfetchable => (Glyph::Warning, "Could not be fetched"),
+        AttachmentState::Unreadable => (Glyph::Camera, "Cannot be shown"),
+    };
+    let may_retry = matches!(attachment.state, AttachmentState::Unfetchable | AttachmentState::Unreadable);
+    let retry = move |_| {
+        spawn_local(async move {
+            match messages::retry_attachment(id).await {
+                Ok(attachment) => {
+                    for item in thread.items.get_untracked() {
+                        if item.message.read_untracked().attachments.iter().any(|known| known.id == attachment.id) {
+                            item.message.update(|message| {
+                                for known in &mut message.attachments {
+                                    if known.id == attachment.id {
+                                        known.clone_from(&attachment);
+                                    }
+                                }
+                            });
+                        }
+                    }
+                }
+                Err(failure) => notices.failed(&failure),
+            }
+        });
+    };
+    view! {
+        <div class="no-picture" title=attachment.failure.clone()>
+            <Icon glyph=glyph />
+            <span>{words}</span>
+            {may_retry.then(|| view! { <Button kind=ButtonKind::Quiet on_press=retry>"Retry"</Button> })}
+            {attachment
+                .original_url
+                .filter(|_| attachment.state == AttachmentState::Unreadable)
+                .map(|url| view! { <a href=url rel="external">"Download"</a> })}
+        </div>
+    }
+}

@@ -1,0 +1,90 @@
+//! A chosen picture, as it stands below the text before it is sent.
+
+use crate::parts::chosen::{CARD_PX, Chosen};
+use crate::parts::preview::PreviewState;
+use crate::parts::upload::Progress;
+use crate::ui::{Glyph, Icon, IconButton};
+use leptos::prelude::*;
+use model::media::{AttachmentState, human_bytes};
+
+/// Preview, name, size, progress, what the patient will get, and removing it.
+#[component]
+pub fn ChosenCard(
+    /// The picture.
+    chosen: Chosen,
+    /// Takes it out.
+    #[prop(into)]
+    on_remove: Callback<()>,
+) -> impl IntoView {
+    let (name, size) = (chosen.name.clone(), human_bytes(chosen.size));
+    let (pictured, told) = (chosen.clone(), chosen.clone());
+    let upload = RwSignal::from(chosen.upload.clone());
+    view! {
+        <li class="chosen">
+            <div class="chosen-picture">
+                {
+                    let name = name.clone();
+                    move || match pictured.preview() {
+                        PreviewState::Waiting => ().into_any(),
+                        PreviewState::Converting => view! {
+                            <p class="chosen-words" role="status"><span class="spinner"></span>"Converting HEIC image…"</p>
+                        }
+                        .into_any(),
+                        PreviewState::Ready(picture) => {
+                            view! { <img src=picture.url alt=name.clone() width=CARD_PX height=CARD_PX /> }.into_any()
+                        }
+                        PreviewState::Unavailable(_) => view! {
+                            <p class="chosen-words"><Icon glyph=Glyph::Camera />"Preview unavailable, upload will still work"</p>
+                        }
+                        .into_any(),
+                    }
+                }
+                {move || match upload.get() {
+                    Progress::Sending(part) => view! { <Ring part=part /> }.into_any(),
+                    Progress::Processing => view! { <p class="chosen-state" role="status">"Processing…"</p> }.into_any(),
+                    Progress::Done(_) | Progress::Failed(_) => ().into_any(),
+                }}
+                <IconButton class="chosen-remove" glyph=Glyph::Close label=format!("Remove {name}") on_press=move |_| on_remove.run(()) />
+            </div>
+            <p class="chosen-name" title=name.clone()>{name.clone()}</p>
+            <p class="muted number">{size}</p>
+            {move || outcome(&told)}
+        </li>
+    }
+}
+
+/// What became of it, or what the patient will get.
+fn outcome(chosen: &Chosen) -> AnyView {
+    match chosen.upload.get() {
+        Progress::Failed(reason) => return view! { <p class="is-bad" role="alert">{reason}</p> }.into_any(),
+        Progress::Sending(_) | Progress::Processing => return ().into_any(),
+        Progress::Done(_) => {}
+    }
+    let Some(attachment) = chosen.attachment.get() else { return ().into_any() };
+    if let Some(carrier) = attachment.carrier {
+        let words = format!("{} x {} · {}", carrier.width, carrier.height, human_bytes(carrier.byte_size));
+        return view! { <p class="number" title="What the patient will get"><Icon glyph=Glyph::Phone />{words}</p> }.into_any();
+    }
+    match attachment.state {
+        AttachmentState::Unreadable => {
+            let reason = attachment.failure.unwrap_or_else(|| "The server cannot read this picture.".to_owned());
+            view! { <p class="is-bad" role="alert">{reason}</p> }.into_any()
+        }
+        AttachmentState::Processing => view! { <p class="muted" role="status">"Processing…"</p> }.into_any(),
+        _ => ().into_any(),
+    }
+}
+
+#[component]
+fn Ring(
+    /// 0 to 1.
+    part: f64,
+) -> impl IntoView {
+    let percent = (part * 100.0).round();
+    view! {
+        <svg class="ring" viewBox="0 0 36 36" role="progressbar" aria-label="Uploading" aria-valuemin="0" aria-valuemax="100" aria-valuenow=percent.to_string()>
+            <circle cx="18" cy="18" r="15" pathLength="100"></circle>
+            <circle class="ring-done" cx="18" cy="18" r="15" pathLength="100" stroke-dasharray=format!("{percent} 100")></circle>
+        </svg>
+    }
+}

@@ -1,0 +1,339 @@
+//! Writing: text, pictures, and what sending them takes.
+
+use crate::api::inbox;
+use crate::api::session::Session;
+use crate::browser;
+use crate::parts::chosen::{Chosen, Draft, files};
+use crate::parts::chosen_card::ChosenCard;
+use crate::parts::inbox_list::navigator;
+use crate::parts::patient_panel::People;
+use crate::parts::shortcuts::{Shortcut, on_shortcut};
+use crate::parts::thread_state::Thread;
+use crate::parts::upload::Progress;
+use crate::ui::{Button, ButtonKind, Glyph, IconButton, Notices, Tone};
+use leptos::ev::{ClipboardEvent, KeyboardEvent};
+use leptos::html;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use model::media::{AttachmentState, AttachmentView};
+use model::message::{Channel, DeliveryState, Direction, MAX_TEXT_CHARS, MessageView};
+use model::segments;
+use model::staff::Permission;
+use picture::PictureKind;
+
+/// Below the thread.
+#[component]
+pub fn Composer(
+    /// What is being written here.
+    draft: Draft,
+) -> impl IntoView {
+    let thread = Thread::of_page();
+    let session = expect_context::<Session>();
+    let notices = Notices::of_page();
+    let may_send = session.me.role.may(Permission::SendMessages);
+    let text = RwSignal::from(draft.text.clone());
+    let chosen = RwSignal::from(draft.chosen.clone());
+    let draft = StoredValue::new(draft);
+    let area = NodeRef::<html::Textarea>::new();
+    let input = NodeRef::<html::Input>::new();
+    Effect::new(move |before: Option<()>| {
+        if before.is_none() {
+            draft.with_value(Draft::restore);
+        } else {
+            draft.with_value(Draft::keep);
+        }
+        text.track();
+        chosen.track();
+        if let Some(area) = area.get() {
+            grow(&area);
+        }
+    });
+    on_shortcut(move |shortcut| match shortcut {
+        Shortcut::Reply => {
+            browser::focus("#composer-text");
+        }
+        Shortcut::Attach => {
+            if let Some(input) = input.get_untracked() {
+                input.click();
+            }
+        }
+        _ => {}
+    });
+    let blocked = Memo::new(move |_| why_not(may_send, &thread, &text.read(), &chosen.read()));
+    let send = move || {
+        if blocked.get_untracked().is_some() {
+            return;
+        }
+        let (words, pictures) = (text.get_untracked(), chosen.get_untracked());
+        thread.send(as_queued(&thread, &session.me.name, &words, &pictures), pictures);
+        text.set(String::new());
+        chosen.set(Vec::new());
+        browser::focus("#composer-text");
+    };
+    let on_key = {
+        let send = send.clone();
+        move |event: KeyboardEvent| {
+            if event.key() == "Enter" && !event.shift_key() && !event.is_composing() {
+                event.prevent_default();
+                send();
+            } else if event.key() == "Escape" {
+                crate::parts::thread::focus_thread();
+            }
+        }
+    };
+    let on_paste = move |event: ClipboardEvent| {
+        let pasted = event.clipboard_data().map(|data| files(data.files())).unwrap_or_default();
+        if !pasted.is_empty() {
+            event.prevent_default();
+            attach(draft.get_value(), pasted, notices);
+        }
+    };
+    let has_pictures = move || !chosen.read().is_empty();
+    view! {
+        <form
+            class="composer"
+            aria-label="Write a message"
+            on:submit=move |event| {
+                event.prevent_default();
+                send();
+            }
+        >
+            <NumberPicker draft=draft />
+            <textarea
+                node_ref=area
+                id="composer-text"
+                class="input"
+                rows="1"
+                aria-label="Message"
+                placeholder=move || if has_pictures() { "Add a caption (optional)" } else { "Write a message" }
+                disabled=!may_send
+                prop:value=text
+                on:input:target=move |event| text.set(event.target().value())
+                on:keydown=on_key
+                on:paste=on_paste
+            ></textarea>
+            <Show when=has_pictures>
+                <ul class="cards" aria-label="Pictures to send">
+                    <For each=move || chosen.get() key=|chosen| chosen.key.clone() let(card)>
+                        <ChosenCard chosen=card.clone() on_remove={
+                            let key = card.key.clone();
+                            move |()| draft.with_value(|draft| draft.remove(&key))
+                        } />
+                    </For>
+                </ul>
+            </Show>
+            <div class="composer-foot">
+                <IconButton
+                    glyph=Glyph::Paperclip
+                    label="Attach pictures (a)"
+                    disabled=!may_send
+                    on_press=move |_| {
+                        if let Some(input) = input.get_untracked() {
+                            input.click();
+                        }
+                    }
+                />
+                <input
+                    node_ref=input
+                    id="composer-file"
+                    class="visually-hidden"
+                    type="file"
+                    multiple
+                    tabindex="-1"
+                    aria-label="Pictures to attach"
+                    accept=PictureKind::ACCEPT_ATTRIBUTE
+                    on:change:target=move |event| {
+                        attach(draft.get_value(), files(event.target().files()), notices);
+                        // So that the same file can be chosen again after it was removed.
+                        event.target().set_value("");
+                    }
+                />
+                <span class="composer-why" role="status">{move || blocked.get().filter(|why| !why.is_empty())}</span>
+                <Counter text=text has_pictures=Signal::derive(has_pictures) />
+                {move || {
+                    let (kind, glyph, words) = if has_pictures() {
+                        (ButtonKind::Mms, Glyph::Photo, "Send MMS")
+                    } else {
+                        (ButtonKind::Primary, Glyph::Message, "Send SMS")
+                    };
+                    view! { <Button kind=kind glyph=glyph submit=true disabled=Signal::derive(move || blocked.get().is_some())>{words}</Button> }
+                }}
+            </div>
+        </form>
+    }
+}
+
+/// Takes files in and says which ones were refused.
+pub(crate) fn attach(draft: Draft, files: Vec<web_sys::File>, notices: Notices) {
+    spawn_local(async move {
+        for refused in draft.add(files).await {
+            notices.tell(Tone::Bad, refused);
+        }
+        browser::focus("#composer-text");
+    });
+}
+
+/// Why it cannot be sent now; empty where there is nothing to explain. `None` when it can.
+fn why_not(may_send: bool, thread: &Thread, text: &str, chosen: &[Chosen]) -> Option<String> {
+    let ability = thread.view.read().can_send.clone();
+    if !may_send {
+        return Some("Your role can read, not send.".to_owned());
+    }
+    if let Some(reason) = ability.blocked {
+        return Some(reason);
+    }
+    if !chosen.is_empty() && !ability.pictures {
+        return Some("This line cannot send pictures. Remove them to send the text.".to_owned());
+    }
+    let characters = text.chars().count();
+    if characters > MAX_TEXT_CHARS {
+        return Some(format!("{} characters too many.", characters - MAX_TEXT_CHARS));
+    }
+    for picture in chosen {
+        match picture.upload.get() {
+            Progress::Failed(_) => return Some("A picture could not be uploaded. Remove it to send.".to_owned()),
+            Progress::Sending(_) | Progress::Processing => return Some("Uploading…".to_owned()),
+            Progress::Done(_) => {}
+        }
+        let unreadable = picture.attachment.read().as_ref().is_some_and(|attachment| attachment.state == AttachmentState::Unreadable);
+        if unreadable {
+            return Some(format!("{} cannot be read by the server. Remove it to send.", picture.name));
+        }
+    }
+    (text.trim().is_empty() && chosen.is_empty()).then(String::new)
+}
+
+/// The message as it stands in the thread before the server has answered.
+fn as_queued(thread: &Thread, author: &str, text: &str, chosen: &[Chosen]) -> MessageView {
+    let id = browser::random_id();
+    let now = browser::now();
+    MessageView {
+        id: id.parse().unwrap_or(model::MessageId(thread.id.0)),
+        conversation_id: thread.id,
+        direction: Direction::Outbound,
+        channel: if chosen.is_empty() { Channel::Sms } else { Channel::Mms },
+        text: text.trim().to_owned(),
+        at: now,
+        state: DeliveryState::Queued,
+        state_at: now,
+        failure: None,
+        author: Some(author.to_owned()),
+        attachments: chosen.iter().filter_map(as_attachment).collect(),
+        parts: 0,
+        client_id: Some(id),
+        mock: false,
+    }
+}
+
+fn as_attachment(chosen: &Chosen) -> Option<AttachmentView> {
+    let Progress::Done(id) = chosen.upload.get_untracked() else { return None };
+    let known = chosen.attachment.get_untracked();
+    let tile_url = chosen.address();
+    Some(match known {
+        Some(attachment) => AttachmentView { tile_url, ..attachment },
+        None => AttachmentView {
+            id,
+            state: AttachmentState::Processing,
+            failure: None,
+            file_name: chosen.name.clone(),
+            media_type: String::new(),
+            byte_size: chosen.size,
+            width: None,
+            height: None,
+            tile_url,
+            screen_url: None,
+            original_url: None,
+            carrier: None,
+            filed: Vec::new(),
+        },
+    })
+}
+
+#[component]
+fn Counter(text: RwSignal<String>, has_pictures: Signal<bool>) -> impl IntoView {
+    view! {
+        <span class="counter number muted">
+            {move || {
+                let text = text.read();
+                let characters = text.chars().count();
+                if has_pictures.get() {
+                    (characters > 0).then(|| format!("{characters} / {MAX_TEXT_CHARS}"))
+                } else {
+                    let count = segments::count(text.trim());
+                    (count.units > 0).then(|| {
+                        let parts = if count.parts == 1 { "part" } else { "parts" };
+                        format!("{} / {} · {} {parts}", count.units, count.room, count.parts)
+                    })
+                }
+            }}
+        </span>
+    }
+}
+
+/// To which of the patient's numbers; each has a conversation of its own, and the draft moves along.
+#[component]
+fn NumberPicker(draft: StoredValue<Draft>) -> impl IntoView {
+    let thread = Thread::of_page();
+    let people = People::of_page();
+    let drafts = expect_context::<crate::parts::chosen::Drafts>();
+    let notices = Notices::of_page();
+    let numbers = Memo::new(move |_| {
+        let mut numbers: Vec<(String, String)> = Vec::new();
+        for number in people.all.read().iter().flat_map(|patient| patient.numbers.clone()) {
+            let words = if number.label.is_empty() { number.number.spaced() } else { format!("{} · {}", number.number.spaced(), number.label) };
+            let e164 = number.number.as_e164().to_owned();
+            if !numbers.iter().any(|(known, _)| *known == e164) {
+                numbers.push((e164, words));
+            }
+        }
+        numbers
+    });
+    let present = move || thread.view.read().row.number.as_e164().to_owned();
+    let go = navigator();
+    let choose = Callback::new(move |number: String| {
+        let go = go.clone();
+        spawn_local(async move {
+            match inbox::open(number).await {
+                Ok(id) if id != thread.id => {
+                    let (from, to) = (draft.get_value(), drafts.of(id));
+                    to.text.set(from.text.get_untracked());
+                    to.chosen.set(from.chosen.get_untracked());
+                    from.text.set(String::new());
+                    from.chosen.set(Vec::new());
+                    go(id);
+                }
+                Ok(_) => {}
+                Err(failure) => notices.failed(&failure),
+            }
+        });
+    });
+    view! {
+        <Show when=move || { numbers.read().len() > 1 }>
+            <label class="number-picker">
+                <span>"To"</span>
+                <select class="input number" on:change:target=move |event| choose.run(event.target().value())>
+                    {move || {
+                        numbers
+                            .get()
+                            .into_iter()
+                            .map(|(number, words)| {
+                                let selected = number == present();
+                                view! { <option value=number selected=selected>{words}</option> }
+                            })
+                            .collect_view()
+                    }}
+                </select>
+            </label>
+        </Show>
+    }
+}
+
+/// As high as its text, within the limits of the style sheet.
+fn grow(area: &web_sys::HtmlTextAreaElement) {
+    let area = area.clone();
+    request_animation_frame(move || {
+        let style = web_sys::HtmlElement::style(&area);
+        let _ = style.set_property("height", "auto");
+        let _ = style.set_property("height", &format!("{}px", area.scroll_height() + 2));
+    });
+}

@@ -1,0 +1,182 @@
+//! Filed photos by the day they were filed: those of one record, or of all.
+
+use super::filed_picture::FiledPicture;
+use super::image_viewer::ImageViewer;
+use super::live::{Live, News};
+use super::pager::{Pager, ShowMore};
+use crate::api::images;
+use crate::ui::{Banner, Empty, Glyph, Skeleton, SkeletonShape, Time, TimeStyle, Times, Tone};
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+use model::live::Change;
+use model::media::{Category, RenditionRole};
+use model::patient::{ImageSource, PatientImageView};
+use model::{Page, PatientId, PatientImageId};
+
+/// Category filter, tiles and, for one that is pressed, the viewer. The filter stands in the address as `?category=…`.
+#[component]
+pub fn Gallery(
+    /// Whose photos; without it everyone's, each with its name.
+    #[prop(optional, into)]
+    patient: Option<PatientId>,
+) -> impl IntoView {
+    let query = use_query_map();
+    let category = Memo::new(move |_| {
+        query.with(|query| query.get("category")).and_then(|word| Category::from_word(&word))
+    });
+    let first = Resource::new(move || category.get(), move |category| images::list(patient, category, None));
+    view! {
+        <Filter category=category />
+        <Transition fallback=|| view! { <Skeleton shape=SkeletonShape::Tiles /> }>
+            {move || Suspend::new(async move {
+                match first.await {
+                    Ok(first) => {
+                        view! { <Days first=first patient=patient category=category.get_untracked() /> }.into_any()
+                    }
+                    Err(failure) => view! { <Banner tone=Tone::Bad>{failure.error.message}</Banner> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+}
+
+#[component]
+fn Filter(category: Memo<Option<Category>>) -> impl IntoView {
+    let choices = [None].into_iter().chain(Category::ALL.map(Some));
+    view! {
+        <nav class="chips" aria-label="Category">
+            {choices
+                .map(|choice| {
+                    let href = choice.map_or_else(|| "?".to_owned(), |choice| format!("?category={}", choice.as_str()));
+                    view! {
+                        <a class="chip" href=href data-noscroll aria-current=move || (category.get() == choice).then_some("true")>
+                            {choice.map_or("All", Category::label)}
+                        </a>
+                    }
+                })
+                .collect_view()}
+        </nav>
+    }
+}
+
+#[component]
+fn Days(
+    first: Page<PatientImageView>,
+    patient: Option<PatientId>,
+    category: Option<Category>,
+) -> impl IntoView {
+    let pager = Pager::new(first, move |cursor| images::list(patient, category, cursor));
+    let live = Live::of_page();
+    Effect::new(move |_| {
+        live.listen(move |news| {
+            let touches = match news {
+                News::Reload => true,
+                News::Change(Change::PatientChanged { patient_id }) => {
+                    patient.is_none_or(|patient| patient == patient_id)
+                }
+                News::Change(_) => false,
+            };
+            if touches {
+                pager.refresh();
+            }
+        });
+    });
+    let times = Times::of_page();
+    let items = pager.items();
+    let days = Memo::new(move |_| {
+        let mut days: Vec<(i64, Vec<PatientImageView>)> = Vec::new();
+        for image in items.get() {
+            let day = times.day(image.filed_at);
+            match days.last_mut() {
+                Some((last, images)) if *last == day => images.push(image),
+                _ => days.push((day, vec![image])),
+            }
+        }
+        days
+    });
+    let day_images = move |day: i64| {
+        days.with(|days| {
+            days.iter().find(|(other, _)| *other == day).map(|(_, images)| images.clone()).unwrap_or_default()
+        })
+    };
+    let each_day = move || days.with(|days| days.iter().map(|(day, images)| (*day, images[0].filed_at)).collect::<Vec<_>>());
+    let opened = RwSignal::new(None::<PatientImageId>);
+    let none = pager.is_empty();
+    view! {
+        <For each=each_day key=|(day, _)| *day let((day, at))>
+            <section class="gallery-day" aria-label=move || times.words(at, TimeStyle::Day)>
+                <h3>
+                    <Time at=at style=TimeStyle::Day />
+                </h3>
+                <ul class="gallery-tiles">
+                    <For each=move || day_images(day) key=tile_key let(image)>
+                        <Tile image=image named=patient.is_none() opened=opened />
+                    </For>
+                </ul>
+            </section>
+        </For>
+        <ShowMore pager=pager />
+        {move || none.get().then(|| view! { <Nothing category=category one_record=patient.is_some() /> })}
+        <ImageViewer pager=pager opened=opened />
+    }
+}
+
+/// All that a tile shows but its links, which change whenever they are read.
+fn tile_key(image: &PatientImageView) -> (PatientImageId, Category, String, String, bool) {
+    (image.id, image.category, image.caption.clone(), image.patient.name.clone(), image.tile_url.is_some())
+}
+
+#[component]
+fn Tile(image: PatientImageView, named: bool, opened: RwSignal<Option<PatientImageId>>) -> impl IntoView {
+    let id = image.id;
+    let (name, href) = (image.patient.name.clone(), format!("/patients/{}", image.patient.id));
+    let category = image.category.label();
+    let (source, caption) = (image.source.clone(), image.caption.clone());
+    view! {
+        <li class="tile">
+            <button type="button" class="tile-picture" on:click=move |_| opened.set(Some(id))>
+                <FiledPicture image=image rendition=RenditionRole::Tile />
+            </button>
+            {named.then(|| view! { <a class="tile-name" href=href>{name}</a> })}
+            <span class="tile-category">{category}</span>
+            {(!caption.is_empty()).then(|| view! { <span class="tile-caption">{caption}</span> })}
+            <Source source=source />
+        </li>
+    }
+}
+
+/// Where a photo came from, and the way back there.
+#[component]
+pub fn Source(
+    /// Of the photo.
+    source: ImageSource,
+) -> impl IntoView {
+    match source {
+        ImageSource::Message { message_id, conversation_id, at, .. } => view! {
+            <span class="tile-source muted">
+                "From SMS: " <Time at=at style=TimeStyle::Exact />
+            </span>
+            <a class="tile-link" href=format!("/c/{conversation_id}?m={message_id}")>"View in SMS"</a>
+        }
+        .into_any(),
+        ImageSource::Upload => view! { <span class="tile-source muted">"Added here"</span> }.into_any(),
+    }
+}
+
+#[component]
+fn Nothing(category: Option<Category>, one_record: bool) -> impl IntoView {
+    let text =
+        "Open a photo in a conversation and choose Save to Images, or add pictures to a record directly.";
+    match category {
+        Some(category) => view! {
+            <Empty glyph=Glyph::Photo title=format!("Nothing under {}", category.label()) text=text>
+                <a class="button" href="?" data-noscroll>"Show all categories"</a>
+            </Empty>
+        }
+        .into_any(),
+        None => {
+            let title = if one_record { "No images in this record yet" } else { "No images filed yet" };
+            view! { <Empty glyph=Glyph::Photo title=title text=text /> }.into_any()
+        }
+    }
+}

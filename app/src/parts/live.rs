@@ -1,0 +1,126 @@
+//! The stream of changes that keeps open screens true.
+
+use crate::api::session::Session;
+use crate::browser;
+use gloo_timers::callback::Timeout;
+use leptos::prelude::*;
+use model::live::{Change, LiveEvent};
+use send_wrapper::SendWrapper;
+use std::rc::Rc;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::Closure;
+use web_sys::{EventSource, MessageEvent};
+
+/// After this many milliseconds a stream that the server closed is asked for again.
+const REOPEN_MS: u32 = 2_000;
+
+/// What a screen hears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// One thing changed; read it again.
+    Change(Change),
+    /// Too much was missed: read everything again.
+    Reload,
+}
+
+type Listener = Rc<dyn Fn(News)>;
+
+/// The page's stream of changes; a context, there once per page.
+#[derive(Debug, Clone, Copy)]
+pub struct Live {
+    connected: RwSignal<bool>,
+    newest: StoredValue<i64>,
+    listeners: StoredValue<Vec<(u32, SendWrapper<Listener>)>>,
+    next_id: StoredValue<u32>,
+}
+
+impl Live {
+    /// Opens the stream, in the browser, for what happened since the session was read.
+    pub fn start(session: &Session) -> Self {
+        let live = Self {
+            // Until proven otherwise: nobody should read of a lost connection while the first one is made.
+            connected: RwSignal::new(true),
+            newest: StoredValue::new(session.live_seq),
+            listeners: StoredValue::new(Vec::new()),
+            next_id: StoredValue::new(0),
+        };
+        Effect::new(move |_| live.open());
+        live
+    }
+
+    /// The stream of this page.
+    pub fn of_page() -> Self {
+        expect_context()
+    }
+
+    /// There is a connection to the server.
+    pub fn connected(self) -> Signal<bool> {
+        self.connected.into()
+    }
+
+    /// Calls `listener` for each change, until the present component goes away. Call it from an effect or an event
+    /// handler: the server has no stream.
+    pub fn listen(self, listener: impl Fn(News) + 'static) {
+        let id = self.next_id.get_value();
+        self.next_id.set_value(id + 1);
+        self.listeners.update_value(|all| all.push((id, SendWrapper::new(Rc::new(listener)))));
+        on_cleanup(move || {
+            self.listeners.try_update_value(|all| all.retain(|(other, _)| *other != id));
+        });
+    }
+
+    fn tell(self, news: News) {
+        // Listeners may begin or end to listen while they are told.
+        let listeners: Vec<Listener> =
+            self.listeners.with_value(|all| all.iter().map(|(_, listener)| Rc::clone(listener)).collect());
+        for listener in listeners {
+            listener(news);
+        }
+    }
+
+    fn open(self) {
+        let Some(newest) = self.newest.try_get_value() else { return };
+        let Ok(source) = EventSource::new(&format!("/api/live?after={newest}")) else { return };
+        let on_open = Closure::<dyn Fn()>::new(move || {
+            self.connected.try_set(true);
+        });
+        let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
+            let text = event.data().as_string().unwrap_or_default();
+            if let Ok(event) = serde_json::from_str::<LiveEvent>(&text) {
+                self.newest.set_value(event.seq);
+                self.tell(News::Change(event.change));
+            }
+        });
+        let on_reset = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
+            if let Ok(newest) = event.last_event_id().parse() {
+                self.newest.set_value(newest);
+            }
+            self.tell(News::Reload);
+        });
+        let on_error = Closure::<dyn Fn(web_sys::Event)>::new(move |event: web_sys::Event| {
+            self.connected.try_set(false);
+            let source = event.target().and_then(|target| target.dyn_into::<EventSource>().ok());
+            // A broken connection is mended by the browser; a refused one is not.
+            if source.is_some_and(|source| source.ready_state() == EventSource::CLOSED) {
+                Timeout::new(REOPEN_MS, move || self.open()).forget();
+            }
+        });
+        source.set_onopen(Some(on_open.as_ref().unchecked_ref()));
+        source.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        source.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        // Fails only for an event target that is gone.
+        let _ = source.add_event_listener_with_callback("reset", on_reset.as_ref().unchecked_ref());
+        let kept = SendWrapper::new((source, on_open, on_message, on_reset, on_error));
+        // One stream per page, for as long as the page is there.
+        std::mem::forget(kept);
+    }
+
+    /// Leaves for the sign-in page when the session has ended; anything else is for the caller to show.
+    pub fn signed_out(failure: &crate::api::ApiFailure) -> bool {
+        let signed_out = failure.code() == model::FailureCode::SignedOut;
+        if signed_out {
+            browser::load("/sign-in");
+        }
+        signed_out
+    }
+}

@@ -1,0 +1,39 @@
+//! One file per live piece of a screen.
+
+pub mod filed_picture;
+pub mod gallery;
+pub mod image_upload;
+pub mod image_viewer;
+pub mod live;
+pub mod rail;
+pub mod shortcuts;
+
+pub mod inbox_list;
+pub mod inbox_state;
+pub mod new_conversation;
+
+pub mod bubble;
+mod scroll;
+pub mod thread;
+pub mod thread_item;
+pub mod thread_state;
+
+pub mod chosen;
+pub mod chosen_card;
+pub mod composer;
+pub mod preview;
+pub mod upload;
+
+pub mod filing;
+pub mod link_patient;
+pub mod opted_out;
+pub mod patient_panel;
+pub mod patient_search;
+pub mod viewer;
+
+pub mod pager;
+pub mod patient_form;
+pub mod person;
+pub mod phone_screen;
+pub mod query_search;
+pub mod transfer;

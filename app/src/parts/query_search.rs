@@ -1,0 +1,74 @@
+//! A search whose words stand in the address, as `?q=…`.
+
+use crate::browser;
+use crate::ui::{Glyph, Icon};
+use leptos::prelude::*;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::{use_location, use_navigate, use_query_map};
+use std::time::Duration;
+
+/// Typing pauses this long before the list is read anew.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// The words of the present address, if there are any.
+pub fn searched() -> Memo<Option<String>> {
+    let query = use_query_map();
+    Memo::new(move |_| query.with(|query| query.get("q")).filter(|words| !words.trim().is_empty()))
+}
+
+/// The input; `/` leads to it by its id `search`.
+#[component]
+pub fn QuerySearch(
+    /// What can be searched for.
+    label: &'static str,
+) -> impl IntoView {
+    let query = use_query_map();
+    let path = use_location().pathname;
+    let navigate = use_navigate();
+    let searched = searched();
+    let typed = RwSignal::new(searched.get_untracked().unwrap_or_default());
+    // Another way led here: the input says what the list shows. Not while one types, which is ahead of the address.
+    Effect::new(move |_| {
+        let words = searched.get().unwrap_or_default();
+        let is_typing = browser::focused().is_some_and(|element| element.id() == "search");
+        if !is_typing {
+            typed.set(words);
+        }
+    });
+    let go = debounce(PAUSE, move |(here, words): (String, String)| {
+        // The person may have gone elsewhere in the meantime.
+        if path.get_untracked() != here {
+            return;
+        }
+        let mut query = query.get_untracked();
+        query.remove("q");
+        if !words.trim().is_empty() {
+            query.insert("q", words);
+        }
+        let options = NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() };
+        navigate(&format!("{here}{}", query.to_query_string()), options);
+    });
+    let go = StoredValue::new_local(go);
+    view! {
+        // Without scripts the form asks by itself.
+        <form class="search" role="search" on:submit=|event| event.prevent_default()>
+            <Icon glyph=Glyph::Search />
+            <input
+                id="search"
+                class="input"
+                type="search"
+                name="q"
+                autocomplete="off"
+                placeholder=label
+                aria-label=label
+                value=typed.get_untracked()
+                prop:value=typed
+                on:input:target=move |event| {
+                    let words = event.target().value();
+                    typed.set(words.clone());
+                    go.update_value(|go| go((path.get_untracked(), words)));
+                }
+            />
+        </form>
+    }
+}

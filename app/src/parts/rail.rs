@@ -1,0 +1,77 @@
+//! The ways between the screens, at the left, on small screens at the bottom.
+
+use crate::api::session::{self, Session};
+use crate::browser;
+use crate::ui::{Glyph, Icon, Menu, MenuItem, Notices, initials};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use leptos_router::hooks::use_location;
+
+/// Places of the rail: address, name, icon.
+const PLACES: [(&str, &str, Glyph); 4] = [
+    ("/", "Inbox", Glyph::Inbox),
+    ("/patients", "Patients", Glyph::Users),
+    ("/images", "Images", Glyph::Photo),
+    ("/settings", "Settings", Glyph::Settings),
+];
+
+/// The rail.
+#[component]
+pub fn Rail() -> impl IntoView {
+    let session = expect_context::<Session>();
+    let path = use_location().pathname;
+    let here = move |place: &str| {
+        let path = path.get();
+        if place == "/" { path == "/" || path.starts_with("/c/") } else { path.starts_with(place) }
+    };
+    let me = format!("{} · {}", session.me.name, session.me.organisation.name);
+    view! {
+        <nav class="rail" aria-label="Main">
+            <ul>
+                {PLACES
+                    .map(|(href, name, glyph)| {
+                        view! {
+                            <li>
+                                <a href=href title=name aria-current=move || here(href).then_some("page")>
+                                    <Icon glyph=glyph />
+                                    <span>{name}</span>
+                                </a>
+                            </li>
+                        }
+                    })
+                    .collect_view()}
+            </ul>
+            <div class="rail-me">
+                <span class="avatar" title=me.clone() aria-hidden="true">{initials(&session.me.name)}</span>
+                <Menu label=me glyph=Glyph::More>
+                    <MenuItem glyph=Glyph::Keyboard on_press=|()| crate::parts::shortcuts::Shortcuts::of_page().help.set(true)>
+                        "Keyboard"
+                    </MenuItem>
+                    <MenuItem glyph=Glyph::Eye on_press=|()| next_theme()>"Light or dark"</MenuItem>
+                    <MenuItem glyph=Glyph::SignOut on_press=|()| leave()>"Sign out"</MenuItem>
+                </Menu>
+            </div>
+        </nav>
+    }
+}
+
+fn leave() {
+    let notices = Notices::of_page();
+    spawn_local(async move {
+        match session::sign_out().await {
+            Ok(()) => browser::load("/sign-in"),
+            Err(failure) => notices.failed(&failure),
+        }
+    });
+}
+
+/// From what is seen now to the other one; the choice is kept in a cookie, so that the server renders it.
+fn next_theme() {
+    let Some(root) = document().document_element() else { return };
+    let prefers_dark =
+        window().match_media("(prefers-color-scheme: dark)").ok().flatten().is_some_and(|query| query.matches());
+    let dark = root.get_attribute("data-theme").map_or(prefers_dark, |theme| theme == "dark");
+    let next = if dark { "light" } else { "dark" };
+    let _ = root.set_attribute("data-theme", next);
+    browser::set_cookie("heliograph_theme", next);
+}
