@@ -73,7 +73,8 @@ pub(crate) fn focused() -> Option<HtmlElement> {
 /// The focus is where letters are typed.
 pub(crate) fn is_typing() -> bool {
     focused().is_some_and(|element| {
-        matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT") || element.is_content_editable()
+        matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT")
+            || element.is_content_editable()
     })
 }
 

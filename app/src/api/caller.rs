@@ -23,7 +23,8 @@ pub(crate) async fn signed_in() -> Result<(Backend, Caller), ApiFailure> {
 /// The product, for the few calls that need nobody to be signed in.
 pub(crate) fn backend() -> Result<Backend, ApiFailure> {
     use_context::<Backend>().ok_or_else(|| {
-        Failure::new(FailureCode::Internal, "The server is not wired completely; tell your administrator.").into()
+        Failure::new(FailureCode::Internal, "The server is not wired completely; tell your administrator.")
+            .into()
     })
 }
 
@@ -36,8 +37,10 @@ pub(crate) fn session_token() -> Option<String> {
 pub(crate) fn cookie(name: &str) -> Option<String> {
     let parts = use_context::<http::request::Parts>()?;
     let headers = parts.headers.get_all(http::header::COOKIE);
-    headers.iter().filter_map(|header| header.to_str().ok()).flat_map(|header| header.split(';')).find_map(|pair| {
-        let (key, value) = pair.trim().split_once('=')?;
-        (key == name && !value.is_empty()).then(|| value.to_owned())
-    })
+    headers.iter().filter_map(|header| header.to_str().ok()).flat_map(|header| header.split(';')).find_map(
+        |pair| {
+            let (key, value) = pair.trim().split_once('=')?;
+            (key == name && !value.is_empty()).then(|| value.to_owned())
+        },
+    )
 }

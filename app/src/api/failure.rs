@@ -64,9 +64,10 @@ impl FromServerFnError for ApiFailure {
                 FailureCode::Unavailable,
                 "The server cannot be reached. Check the connection; what you wrote is kept.",
             ),
-            E::Args(_) | E::MissingArg(_) | E::Serialization(_) => {
-                Failure::new(FailureCode::Invalid, "The request could not be read. Reload the page and try again.")
-            }
+            E::Args(_) | E::MissingArg(_) | E::Serialization(_) => Failure::new(
+                FailureCode::Invalid,
+                "The request could not be read. Reload the page and try again.",
+            ),
             _ => Failure::new(
                 FailureCode::Internal,
                 "The server's answer could not be read. Reload the page and try again.",

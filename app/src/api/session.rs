@@ -98,7 +98,8 @@ fn set_cookie(backend: &backend::Backend, session: Option<&backend::sign_in::New
         Some(session) => (session.token.as_str(), (session.expires_at - backend.clock.now()).max(0) / 1000),
         None => ("", 0),
     };
-    let cookie = format!("{SESSION_COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
+    let cookie =
+        format!("{SESSION_COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
     if let (Some(response), Ok(cookie)) =
         (use_context::<leptos_axum::ResponseOptions>(), http::HeaderValue::from_str(&cookie))
     {

@@ -26,7 +26,9 @@ use model::{ConversationId, Failure, FailureCode, MessageId};
 #[component]
 pub fn ConversationPage() -> impl IntoView {
     let (params, query) = (use_params_map(), use_query_map());
-    let id = Memo::new(move |_| params.read().get("conversation").and_then(|id| id.parse::<ConversationId>().ok()));
+    let id = Memo::new(move |_| {
+        params.read().get("conversation").and_then(|id| id.parse::<ConversationId>().ok())
+    });
     let marked = Memo::new(move |_| query.read().get("m").and_then(|id| id.parse::<MessageId>().ok()));
     let loaded = Resource::new(move || (id.get(), marked.get()), |(id, marked)| load(id, marked));
     view! {
@@ -67,7 +69,11 @@ async fn load(
 }
 
 #[component]
-fn Conversation(view: ConversationView, slice: ThreadSlice, marked: Memo<Option<MessageId>>) -> impl IntoView {
+fn Conversation(
+    view: ConversationView,
+    slice: ThreadSlice,
+    marked: Memo<Option<MessageId>>,
+) -> impl IntoView {
     let live = Live::of_page();
     let notices = Notices::of_page();
     let thread = Thread::new(view, slice);
@@ -165,7 +171,8 @@ fn Head(thread: Thread, panel: RwSignal<bool>) -> impl IntoView {
 
 fn mark(thread: Thread, read: bool, notices: Notices) {
     spawn_local(async move {
-        let answer = if read { inbox::mark_read(thread.id).await } else { inbox::mark_unread(thread.id).await };
+        let answer =
+            if read { inbox::mark_read(thread.id).await } else { inbox::mark_unread(thread.id).await };
         if let Err(failure) = answer {
             notices.failed(&failure);
         }

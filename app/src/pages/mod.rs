@@ -75,9 +75,7 @@ fn rendered_at() -> RenderedAt {
     return use_context().unwrap_or_default();
     #[cfg(not(feature = "ssr"))]
     {
-        let number = |name: &str| {
-            document().document_element()?.get_attribute(name)?.parse().ok()
-        };
+        let number = |name: &str| document().document_element()?.get_attribute(name)?.parse().ok();
         RenderedAt {
             now: number("data-now").unwrap_or_default(),
             offset_minutes: number("data-offset").unwrap_or_default(),

@@ -24,7 +24,9 @@ pub fn SignIn() -> impl IntoView {
         busy.set(true);
         // The browser may have filled in the fields before the page came to life.
         let typed = |name: &str, value: RwSignal<String>| {
-            browser::field_value(name).filter(|text| !text.is_empty()).unwrap_or_else(|| value.get_untracked())
+            browser::field_value(name)
+                .filter(|text| !text.is_empty())
+                .unwrap_or_else(|| value.get_untracked())
         };
         let (email, password) = (typed("email", email), typed("password", password));
         let next = query.with_untracked(|query| query.get("next")).filter(|next| is_our_path(next));
@@ -89,7 +91,8 @@ mod tests {
     fn goes_on_only_within_this_server() {
         assert!(is_our_path("/"));
         assert!(is_our_path("/c/1?m=2"));
-        for elsewhere in ["", "https://example.org", "//example.org", "/\\example.org", "javascript:alert(1)"] {
+        for elsewhere in ["", "https://example.org", "//example.org", "/\\example.org", "javascript:alert(1)"]
+        {
             assert!(!is_our_path(elsewhere), "{elsewhere}");
         }
     }

@@ -49,7 +49,9 @@ fn ChoosePassword(welcome: Welcome, token: String) -> impl IntoView {
         event.prevent_default();
         let password = password.get_untracked();
         if password.chars().count() < MIN_PASSWORD_CHARS {
-            failure.set(Some(format!("Use at least {MIN_PASSWORD_CHARS} characters. Several words are easiest to keep in mind.")));
+            failure.set(Some(format!(
+                "Use at least {MIN_PASSWORD_CHARS} characters. Several words are easiest to keep in mind."
+            )));
             return;
         }
         if busy.get_untracked() {

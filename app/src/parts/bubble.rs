@@ -7,9 +7,9 @@ use crate::parts::viewer::Viewer;
 use crate::ui::{Button, ButtonKind, Glyph, Icon, Notices, Thumbnail, Time, TimeStyle};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use model::AttachmentId;
 use model::media::{AttachmentState, AttachmentView};
 use model::message::{Channel, DeliveryState, Direction, MessageView};
-use model::AttachmentId;
 
 /// Pictures shown in a bubble; the last one counts the others.
 const SHOWN: usize = 4;
@@ -105,8 +105,7 @@ fn Delivery(message: MessageView) -> impl IntoView {
     let id = message.id;
     let act = move |retry: bool, arrived: bool| {
         spawn_local(async move {
-            let answer =
-                if retry { messages::retry(id).await } else { messages::resolve(id, arrived).await };
+            let answer = if retry { messages::retry(id).await } else { messages::resolve(id, arrived).await };
             match answer {
                 Ok(message) => thread.put(message),
                 Err(failure) => notices.failed(&failure),
@@ -149,7 +148,8 @@ fn Unsent(key: String, local: Local) -> impl IntoView {
     let thread = Thread::of_page();
     let key = StoredValue::new(key);
     let again = move |_| {
-        let item = thread.items.read_untracked().iter().find(|item| key.with_value(|key| *key == item.key)).cloned();
+        let item =
+            thread.items.read_untracked().iter().find(|item| key.with_value(|key| *key == item.key)).cloned();
         if let Some(item) = item {
             thread.deliver(item);
         }
@@ -216,7 +216,13 @@ fn NoPicture(attachment: AttachmentView, id: AttachmentId) -> impl IntoView {
             match messages::retry_attachment(id).await {
                 Ok(attachment) => {
                     for item in thread.items.get_untracked() {
-                        if item.message.read_untracked().attachments.iter().any(|known| known.id == attachment.id) {
+                        if item
+                            .message
+                            .read_untracked()
+                            .attachments
+                            .iter()
+                            .any(|known| known.id == attachment.id)
+                        {
                             item.message.update(|message| {
                                 for known in &mut message.attachments {
                                     if known.id == attachment.id {

@@ -153,7 +153,10 @@ impl Chosen {
 
     /// The server is making its copies.
     pub fn is_processing(&self) -> bool {
-        self.attachment.read().as_ref().is_none_or(|attachment| attachment.state == AttachmentState::Processing)
+        self.attachment
+            .read()
+            .as_ref()
+            .is_none_or(|attachment| attachment.state == AttachmentState::Processing)
     }
 }
 
@@ -193,7 +196,9 @@ pub struct Drafts {
 impl Drafts {
     /// The draft in a conversation. In the browser it begins with the text that was kept.
     pub fn of(self, id: ConversationId) -> Draft {
-        let known = self.all.with_value(|all| all.iter().find(|(other, _)| *other == id).map(|(_, draft)| draft.clone()));
+        let known = self
+            .all
+            .with_value(|all| all.iter().find(|(other, _)| *other == id).map(|(_, draft)| draft.clone()));
         known.unwrap_or_else(|| {
             let draft = Draft {
                 text: ArcRwSignal::default(),
@@ -214,7 +219,8 @@ impl Drafts {
                     News::Reload => None,
                     News::Change(_) => return,
                 };
-                let drafts: Vec<Draft> = self.all.with_value(|all| all.iter().map(|(_, draft)| draft.clone()).collect());
+                let drafts: Vec<Draft> =
+                    self.all.with_value(|all| all.iter().map(|(_, draft)| draft.clone()).collect());
                 for chosen in drafts.iter().flat_map(|draft| draft.chosen.get_untracked()) {
                     if let Progress::Done(id) = chosen.upload.get_untracked()
                         && changed.is_none_or(|changed| changed == id)
@@ -261,7 +267,8 @@ impl Draft {
         let mut refused = Vec::new();
         for file in files {
             if self.chosen.read_untracked().len() >= MAX_ATTACHMENTS {
-                refused.push(format!("{}: a message carries at most {MAX_ATTACHMENTS} pictures.", file.name()));
+                refused
+                    .push(format!("{}: a message carries at most {MAX_ATTACHMENTS} pictures.", file.name()));
                 continue;
             }
             match Chosen::take(file).await {
@@ -274,9 +281,9 @@ impl Draft {
 
     /// Takes a picture out again.
     pub fn remove(&self, key: &str) {
-        let gone = self.chosen.try_update(|all| {
-            all.iter().position(|chosen| chosen.key == key).map(|at| all.remove(at))
-        });
+        let gone = self
+            .chosen
+            .try_update(|all| all.iter().position(|chosen| chosen.key == key).map(|at| all.remove(at)));
         if let Some(Some(gone)) = gone {
             gone.drop_it(true);
         }

@@ -67,7 +67,8 @@ fn outcome(chosen: &Chosen) -> AnyView {
     }
     match attachment.state {
         AttachmentState::Unreadable => {
-            let reason = attachment.failure.unwrap_or_else(|| "The server cannot read this picture.".to_owned());
+            let reason =
+                attachment.failure.unwrap_or_else(|| "The server cannot read this picture.".to_owned());
             view! { <p class="is-bad" role="alert">{reason}</p> }.into_any()
         }
         AttachmentState::Processing => view! { <p class="muted" role="status">"Processing…"</p> }.into_any(),

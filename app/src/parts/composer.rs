@@ -191,11 +191,17 @@ fn why_not(may_send: bool, thread: &Thread, text: &str, chosen: &[Chosen]) -> Op
     }
     for picture in chosen {
         match picture.upload.get() {
-            Progress::Failed(_) => return Some("A picture could not be uploaded. Remove it to send.".to_owned()),
+            Progress::Failed(_) => {
+                return Some("A picture could not be uploaded. Remove it to send.".to_owned());
+            }
             Progress::Sending(_) | Progress::Processing => return Some("Uploading…".to_owned()),
             Progress::Done(_) => {}
         }
-        let unreadable = picture.attachment.read().as_ref().is_some_and(|attachment| attachment.state == AttachmentState::Unreadable);
+        let unreadable = picture
+            .attachment
+            .read()
+            .as_ref()
+            .is_some_and(|attachment| attachment.state == AttachmentState::Unreadable);
         if unreadable {
             return Some(format!("{} cannot be read by the server. Remove it to send.", picture.name));
         }
@@ -280,7 +286,11 @@ fn NumberPicker(draft: StoredValue<Draft>) -> impl IntoView {
     let numbers = Memo::new(move |_| {
         let mut numbers: Vec<(String, String)> = Vec::new();
         for number in people.all.read().iter().flat_map(|patient| patient.numbers.clone()) {
-            let words = if number.label.is_empty() { number.number.spaced() } else { format!("{} · {}", number.number.spaced(), number.label) };
+            let words = if number.label.is_empty() {
+                number.number.spaced()
+            } else {
+                format!("{} · {}", number.number.spaced(), number.label)
+            };
             let e164 = number.number.as_e164().to_owned();
             if !numbers.iter().any(|(known, _)| *known == e164) {
                 numbers.push((e164, words));

@@ -62,7 +62,8 @@ pub fn Filing(
         return ().into_any();
     }
     if patients.is_empty() {
-        return view! { <p class="muted">"To save this picture, link the number to a patient first."</p> }.into_any();
+        return view! { <p class="muted">"To save this picture, link the number to a patient first."</p> }
+            .into_any();
     }
     let several = patients.len() > 1;
     let names: Vec<(String, String)> =

@@ -23,7 +23,10 @@ pub fn LinkPatient(
                 Ok(()) => {
                     open.set(false);
                     thread.refresh_view();
-                    notices.tell(Tone::Good, format!("The number now stands in the record of {}.", row.patient.name));
+                    notices.tell(
+                        Tone::Good,
+                        format!("The number now stands in the record of {}.", row.patient.name),
+                    );
                 }
                 Err(failure) => notices.failed(&failure),
             }

@@ -184,9 +184,8 @@ fn Assigned() -> impl IntoView {
     let may_assign = expect_context::<Session>().me.role.may(Permission::AssignConversations);
     let staff = RwSignal::new(Vec::<(String, String)>::new());
     let chosen = RwSignal::new(String::new());
-    let assigned = Memo::new(move |_| {
-        thread.view.read().row.assigned_to.map(|id| id.to_string()).unwrap_or_default()
-    });
+    let assigned =
+        Memo::new(move |_| thread.view.read().row.assigned_to.map(|id| id.to_string()).unwrap_or_default());
     Effect::new(move |_| {
         spawn_local(async move {
             if let Ok(colleagues) = inbox::colleagues().await {

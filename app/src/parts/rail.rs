@@ -68,8 +68,11 @@ fn leave() {
 /// From what is seen now to the other one; the choice is kept in a cookie, so that the server renders it.
 fn next_theme() {
     let Some(root) = document().document_element() else { return };
-    let prefers_dark =
-        window().match_media("(prefers-color-scheme: dark)").ok().flatten().is_some_and(|query| query.matches());
+    let prefers_dark = window()
+        .match_media("(prefers-color-scheme: dark)")
+        .ok()
+        .flatten()
+        .is_some_and(|query| query.matches());
     let dark = root.get_attribute("data-theme").map_or(prefers_dark, |theme| theme == "dark");
     let next = if dark { "light" } else { "dark" };
     let _ = root.set_attribute("data-theme", next);

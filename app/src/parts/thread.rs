@@ -45,8 +45,15 @@ pub fn ThreadView(
     Effect::new(move |_| {
         if let Some(id) = marked.get() {
             request_animation_frame(move || {
-                let item = thread.items.read_untracked().iter().find(|item| item.message.read_untracked().id == id).cloned();
-                if let Some(element) = item.and_then(|item| document().get_element_by_id(&format!("m-{}", item.key))) {
+                let item = thread
+                    .items
+                    .read_untracked()
+                    .iter()
+                    .find(|item| item.message.read_untracked().id == id)
+                    .cloned();
+                if let Some(element) =
+                    item.and_then(|item| document().get_element_by_id(&format!("m-{}", item.key)))
+                {
                     let options = web_sys::ScrollIntoViewOptions::new();
                     options.set_block(web_sys::ScrollLogicalPosition::Center);
                     element.scroll_into_view_with_scroll_into_view_options(&options);

@@ -63,7 +63,9 @@ impl Item {
     pub(crate) fn replace(&self, mut message: MessageView) {
         {
             let old = self.message.read_untracked();
-            for attachment in message.attachments.iter_mut().filter(|attachment| attachment.tile_url.is_none()) {
+            for attachment in
+                message.attachments.iter_mut().filter(|attachment| attachment.tile_url.is_none())
+            {
                 let same = old.attachments.iter().find(|known| known.id == attachment.id);
                 attachment.tile_url = same.and_then(|known| known.tile_url.clone());
             }
@@ -110,7 +112,8 @@ pub(crate) fn places(
     first_unread: Option<MessageId>,
     day: impl Fn(Millis) -> i64,
 ) -> Vec<Place> {
-    let joins = |a: &Facts, b: &Facts| a.side == b.side && (a.at - b.at).abs() <= RUN_MS && day(a.at) == day(b.at);
+    let joins =
+        |a: &Facts, b: &Facts| a.side == b.side && (a.at - b.at).abs() <= RUN_MS && day(a.at) == day(b.at);
     (0..messages.len())
         .map(|i| {
             let message = &messages[i];
@@ -151,7 +154,8 @@ mod tests {
 
     #[test]
     fn a_day_begins_once_and_ends_runs() {
-        let messages = [at(DAY - 1, Direction::Inbound), at(DAY, Direction::Inbound), at(DAY + 1, Direction::Inbound)];
+        let messages =
+            [at(DAY - 1, Direction::Inbound), at(DAY, Direction::Inbound), at(DAY + 1, Direction::Inbound)];
         let places = places(&messages, None, |at| at / DAY);
         assert_eq!(places.iter().map(|place| place.starts_day).collect::<Vec<_>>(), [true, true, false]);
         assert!(places[0].ends_run && places[1].starts_run && !places[2].starts_run);

@@ -90,11 +90,14 @@ impl Thread {
                 {
                     self.refresh(message_id);
                 }
-                News::Change(Change::ConversationChanged { conversation_id }) if conversation_id == self.id => {
+                News::Change(Change::ConversationChanged { conversation_id })
+                    if conversation_id == self.id =>
+                {
                     self.refresh_view();
                 }
                 News::Change(Change::PatientChanged { patient_id }) => {
-                    if self.view.read_untracked().row.patients.iter().any(|patient| patient.id == patient_id) {
+                    if self.view.read_untracked().row.patients.iter().any(|patient| patient.id == patient_id)
+                    {
                         self.refresh_view();
                     }
                 }
@@ -103,7 +106,9 @@ impl Thread {
         });
         // Days begin elsewhere once the browser's own time zone is known.
         Effect::new(move |before: Option<i64>| {
-            let first = self.items.with_untracked(|items| items.first().map_or(0, |item| item.message.read_untracked().at));
+            let first = self
+                .items
+                .with_untracked(|items| items.first().map_or(0, |item| item.message.read_untracked().at));
             let day = self.times.day(first);
             if before.is_some() {
                 self.lay_out();
@@ -174,8 +179,12 @@ impl Thread {
         spawn_local(async move {
             match inbox::thread(self.id, from).await {
                 Ok(slice) if !self.items.is_disposed() => {
-                    let unsent: Vec<Item> =
-                        self.items.get_untracked().into_iter().filter(|item| item.local.read_untracked().is_some()).collect();
+                    let unsent: Vec<Item> = self
+                        .items
+                        .get_untracked()
+                        .into_iter()
+                        .filter(|item| item.local.read_untracked().is_some())
+                        .collect();
                     self.slices.update_value(|slices| *slices = vec![Slice::of(slice)]);
                     self.slices.update_value(|slices| slices[0].items.extend(unsent));
                     self.unseen.set(0);

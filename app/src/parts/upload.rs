@@ -1,8 +1,8 @@
 //! Uploading one file with progress, and stopping it.
 
+use leptos::prelude::*;
 use model::media::UploadedMedia;
 use model::{AttachmentId, Failure};
-use leptos::prelude::*;
 use send_wrapper::SendWrapper;
 use serde::Deserialize;
 use wasm_bindgen::JsCast;
@@ -84,7 +84,9 @@ fn outcome(status: u16, text: &str) -> Progress {
     match status {
         200..300 => match serde_json::from_str::<UploadedMedia>(text) {
             Ok(media) => Progress::Done(media.media_id),
-            Err(_) => Progress::Failed("The server's answer could not be read. Remove the picture and choose it again.".to_owned()),
+            Err(_) => Progress::Failed(
+                "The server's answer could not be read. Remove the picture and choose it again.".to_owned(),
+            ),
         },
         0 => Progress::Failed("The connection was lost. Remove the picture and choose it again.".to_owned()),
         _ => Progress::Failed(serde_json::from_str::<Refused>(text).map_or_else(

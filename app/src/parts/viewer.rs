@@ -43,7 +43,9 @@ fn pictures(thread: Thread) -> Vec<(MessageView, AttachmentView)> {
     items
         .iter()
         .map(|item| item.message.get())
-        .flat_map(|message| message.attachments.clone().into_iter().map(move |picture| (message.clone(), picture)))
+        .flat_map(|message| {
+            message.attachments.clone().into_iter().map(move |picture| (message.clone(), picture))
+        })
         .filter(|(_, picture)| picture.tile_url.is_some())
         .collect()
 }
@@ -62,7 +64,9 @@ pub fn ViewerDialog() -> impl IntoView {
         let all = pictures(thread);
         let place = all.iter().position(|(_, picture)| picture.id == at.1)?;
         let (message, picture) = all[place].clone();
-        let near = |place: Option<usize>| place.and_then(|place| all.get(place)).map(|(message, picture)| (message.id, picture.id));
+        let near = |place: Option<usize>| {
+            place.and_then(|place| all.get(place)).map(|(message, picture)| (message.id, picture.id))
+        };
         Some((message, picture, near(place.checked_sub(1)), near(Some(place + 1))))
     });
     // Links are short-lived: read the message again for fresh ones.
@@ -83,7 +87,10 @@ pub fn ViewerDialog() -> impl IntoView {
     };
     Effect::new(move |_| {
         let handle = window_event_listener(ev::keydown, move |event| {
-            let Some((_, _, previous, next)) = shown.get_untracked().filter(|_| !crate::browser::is_typing()) else { return };
+            let Some((_, _, previous, next)) = shown.get_untracked().filter(|_| !crate::browser::is_typing())
+            else {
+                return;
+            };
             match event.key().as_str() {
                 "ArrowLeft" => go(previous),
                 "ArrowRight" => go(next),
