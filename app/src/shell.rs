@@ -1,5 +1,6 @@
 //! The document around the pages.
 
+use crate::api::session::PageSession;
 use crate::api::{backend, cookie};
 use crate::pages::App;
 use crate::ui::time::{RenderedAt, ZONE_COOKIE};
@@ -29,7 +30,8 @@ pub struct Assets {
 #[derive(Debug, Clone, Default)]
 pub struct MediaOrigins(pub String);
 
-/// The document. Give it the contexts [`backend::Backend`] and, with S3, [`MediaOrigins`].
+/// The document. Give it the contexts [`backend::Backend`] and, with S3, [`MediaOrigins`], and the request the
+/// extension [`PageSession`].
 ///
 /// It also sets the `Content-Security-Policy` header of the answer, since the policy names the nonce of the inline
 /// scripts.
@@ -45,6 +47,8 @@ pub fn shell(assets: &Assets) -> impl IntoView + use<> {
         "preview_worker_js": assets.preview_worker_js,
         "preview_worker_wasm": assets.preview_worker_wasm,
     });
+    // A name may contain what ends a script element.
+    let session = serde_json::to_string(&PageSession::of_page()).unwrap_or_default().replace('<', "\\u003c");
     let start = format!(
         "import start, {{ hydrate }} from {js:?};\nawait start({{ module_or_path: {wasm:?} }});\nhydrate();",
         js = assets.frontend_js,
@@ -73,6 +77,7 @@ pub fn shell(assets: &Assets) -> impl IntoView + use<> {
                 <link rel="apple-touch-icon" href="/icons/heliograph-180.png" />
                 <link rel="manifest" href="/manifest.webmanifest" />
                 <script type="application/json" id="assets" inner_html=workers.to_string()></script>
+                <script type="application/json" id="session" inner_html=session></script>
                 <script type="module" nonce=use_nonce() inner_html=start></script>
                 <MetaTags />
             </head>

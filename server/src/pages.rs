@@ -2,6 +2,7 @@
 
 use crate::App;
 use crate::failure;
+use app::api::session::PageSession;
 use app::{Assets, MediaOrigins};
 use axum::Router;
 use axum::body::Body;
@@ -57,6 +58,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         // Leptos reads a body itself, so axum's own limit does not reach it.
         .layer(RequestBodyLimitLayer::new(ARGUMENT_BYTES))
         .leptos_routes_with_context(app, pages, contexts(app), shell(app))
+        .layer(middleware::from_fn_with_state(app.clone(), with_session))
         .layer(middleware::from_fn(not_kept))
         .layer(CompressionLayer::new())
         .route("/pkg/{*file}", get(hashed_file))
@@ -84,8 +86,9 @@ pub(crate) async fn fallback(State(app): State<App>, request: Request) -> Respon
     if !wants_page {
         return failure::no_such_address(parts.uri).await.into_response();
     }
-    let render = render_app_async_with_context(contexts(&app), shell(&app));
-    let mut page = render(Request::from_parts(parts, body)).await;
+    let mut request = Request::from_parts(parts, body);
+    know_session(&app, &mut request).await;
+    let mut page = render_app_async_with_context(contexts(&app), shell(&app))(request).await;
     *page.status_mut() = StatusCode::NOT_FOUND;
     page
 }
@@ -107,6 +110,19 @@ fn shell(app: &App) -> impl Fn() -> leptos::prelude::AnyView + Clone + Send + Sy
     use leptos::prelude::IntoAny;
     let assets = app.assets.clone();
     move || app::shell(&assets).into_any()
+}
+
+/// Pages are drawn from the session at once, so it is read before.
+async fn with_session(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    if !request.uri().path().starts_with("/api/") {
+        know_session(&app, &mut request).await;
+    }
+    next.run(request).await
+}
+
+async fn know_session(app: &App, request: &mut Request) {
+    let session = PageSession::of(&app.backend, request.headers()).await;
+    request.extensions_mut().insert(session);
 }
 
 /// Pages and answers hold patients' data: nobody but the page itself may keep them.

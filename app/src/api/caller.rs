@@ -35,12 +35,14 @@ pub(crate) fn session_token() -> Option<String> {
 
 /// A cookie of the request that is being answered.
 pub(crate) fn cookie(name: &str) -> Option<String> {
-    let parts = use_context::<http::request::Parts>()?;
-    let headers = parts.headers.get_all(http::header::COOKIE);
-    headers.iter().filter_map(|header| header.to_str().ok()).flat_map(|header| header.split(';')).find_map(
-        |pair| {
-            let (key, value) = pair.trim().split_once('=')?;
-            (key == name && !value.is_empty()).then(|| value.to_owned())
-        },
-    )
+    cookie_of(&use_context::<http::request::Parts>()?.headers, name)
+}
+
+/// A cookie among a request's headers.
+pub(crate) fn cookie_of(headers: &http::HeaderMap, name: &str) -> Option<String> {
+    let headers = headers.get_all(http::header::COOKIE).iter();
+    headers.filter_map(|header| header.to_str().ok()).flat_map(|header| header.split(';')).find_map(|pair| {
+        let (key, value) = pair.trim().split_once('=')?;
+        (key == name && !value.is_empty()).then(|| value.to_owned())
+    })
 }

@@ -20,7 +20,7 @@ mod caller;
 #[cfg(feature = "ssr")]
 pub use caller::SESSION_COOKIE;
 #[cfg(feature = "ssr")]
-pub(crate) use caller::{backend, cookie, session_token, signed_in};
+pub(crate) use caller::{backend, cookie, cookie_of, session_token, signed_in};
 
 /// What a server function answers.
 pub type Answer<T> = Result<T, ApiFailure>;

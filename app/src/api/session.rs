@@ -1,12 +1,12 @@
 //! Signing in and out, and who one is.
 
-use super::Answer;
+use super::{Answer, ApiFailure};
 #[cfg(feature = "ssr")]
-use super::{SESSION_COOKIE, backend, session_token, signed_in};
+use super::{SESSION_COOKIE, backend, session_token};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
-use model::Millis;
 use model::staff::Me;
+use model::{Failure, FailureCode, Millis};
 use serde::{Deserialize, Serialize};
 
 /// What every page needs to know before it is drawn.
@@ -22,13 +22,56 @@ pub struct Session {
     pub now: Millis,
 }
 
+/// Who is signed in, read before a page is rendered: pages are drawn from it at once and need not wait.
+///
+/// The server puts it into the request as an extension; the shell writes it into the document, where the browser
+/// finds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageSession(pub Answer<Session>);
+
+#[cfg(feature = "ssr")]
+impl PageSession {
+    /// Reads the session of a request for a page.
+    pub async fn of(backend: &backend::Backend, headers: &http::HeaderMap) -> Self {
+        let token = super::cookie_of(headers, SESSION_COOKIE);
+        Self(read(backend, token).await)
+    }
+}
+
+impl PageSession {
+    /// The session of the page that is rendered, or of the document that is shown.
+    pub fn of_page() -> Self {
+        #[cfg(feature = "ssr")]
+        let found = use_context::<http::request::Parts>().and_then(|parts| parts.extensions.get::<Self>().cloned());
+        #[cfg(not(feature = "ssr"))]
+        let found = document()
+            .get_element_by_id("session")
+            .and_then(|element| element.text_content())
+            .and_then(|json| serde_json::from_str(&json).ok());
+        found.unwrap_or_else(|| Self(Err(ApiFailure { error: signed_out() })))
+    }
+}
+
+fn signed_out() -> Failure {
+    Failure::new(FailureCode::SignedOut, "You are signed out. Sign in and try again.")
+}
+
+#[cfg(feature = "ssr")]
+async fn read(backend: &backend::Backend, token: Option<String>) -> Answer<Session> {
+    let caller = match token {
+        Some(token) => backend::sign_in::caller_by_session(backend, &token).await?,
+        None => None,
+    };
+    let caller = caller.ok_or_else(signed_out)?;
+    let live_seq = backend::live::newest(backend, &caller).await?;
+    let me = backend::sign_in::me(backend, &caller).await?;
+    Ok(Session { me, live_seq, mock_mode: backend.settings.mock_mode, now: backend.clock.now() })
+}
+
 /// Who is signed in.
 #[server(prefix = "/api/ui", endpoint = "session/get", input = Json)]
 pub async fn read_session() -> Answer<Session> {
-    let (backend, caller) = signed_in().await?;
-    let live_seq = backend::live::newest(&backend, &caller).await?;
-    let me = backend::sign_in::me(&backend, &caller).await?;
-    Ok(Session { me, live_seq, mock_mode: backend.settings.mock_mode, now: backend.clock.now() })
+    read(&backend()?, session_token()).await
 }
 
 /// Signs in; the session travels as a cookie.

@@ -1,6 +1,6 @@
 //! The frame around everything that needs someone signed in.
 
-use crate::api::session::{self, Session};
+use crate::api::session::{PageSession, Session};
 use crate::parts::live::Live;
 use crate::parts::rail::Rail;
 use crate::parts::shortcuts::{HelpDialog, Shortcuts};
@@ -11,30 +11,24 @@ use leptos_router::hooks::use_location;
 use model::FailureCode;
 
 /// Rail, banners and the page of the address. Provides the contexts [`Session`] and [`Live`].
+///
+/// Nothing waits here: a page below may then ask for its data in the same order on the server and in the browser,
+/// which is how the browser finds the answers that came with the document.
 #[component]
 pub fn Desk() -> impl IntoView {
-    let session = Resource::new_blocking(|| (), |()| session::read_session());
-    view! {
-        <Suspense>
-            {move || Suspend::new(async move {
-                match session.await {
-                    Ok(session) => view! { <Frame session=session /> }.into_any(),
-                    Err(failure) if failure.code() == FailureCode::SignedOut => {
-                        view! { <ToSignIn /> }.into_any()
-                    }
-                    Err(failure) => {
-                        view! {
-                            <main class="page">
-                                <Empty glyph=Glyph::Offline title="Heliograph cannot be opened" text=failure.error.message>
-                                    <a class="button" href="/" rel="external">"Try again"</a>
-                                </Empty>
-                            </main>
-                        }
-                            .into_any()
-                    }
-                }
-            })}
-        </Suspense>
+    match PageSession::of_page().0 {
+        Ok(session) => view! { <Frame session=session /> }.into_any(),
+        Err(failure) if failure.code() == FailureCode::SignedOut => view! { <ToSignIn /> }.into_any(),
+        Err(failure) => {
+            view! {
+                <main class="page">
+                    <Empty glyph=Glyph::Offline title="Heliograph cannot be opened" text=failure.error.message>
+                        <a class="button" href="/" rel="external">"Try again"</a>
+                    </Empty>
+                </main>
+            }
+                .into_any()
+        }
     }
 }
 

@@ -72,7 +72,7 @@ fn ChoosePassword(welcome: Welcome, token: String) -> impl IntoView {
         <form class="card stack" method="post" on:submit=on_submit>
             <Brand />
             <h1>{format!("Welcome, {}", welcome.name)}</h1>
-            <p>{format!("Choose a password for {} to sign in with as {}.", welcome.organisation, welcome.email)}</p>
+            <p>{format!("Choose a password for {}. You will sign in as {}.", welcome.organisation, welcome.email)}</p>
             {move || failure.get().map(|failure| view! { <Banner tone=Tone::Bad>{failure}</Banner> })}
             // For password managers, which keep name and password together.
             <input class="visually-hidden" type="email" autocomplete="username" value=welcome.email.clone() readonly tabindex="-1" aria-hidden="true" />
