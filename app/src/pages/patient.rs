@@ -149,7 +149,7 @@ fn Details(patient: PatientView, role: Role) -> impl IntoView {
             {patient.numbers.into_iter().map(|number| view! { <Number number=number role=role /> }).collect_view()}
             {no_numbers.then(|| view! { <li class="muted">"No number yet. Without one, no message can be sent."</li> })}
         </ul>
-        <dl class="facts">
+        <dl class="detail-list">
             {fact("Date of birth", patient.born)} {fact("Reference", patient.reference)}
             {fact("Notes", Some(patient.notes).filter(|notes| !notes.is_empty()))}
             <div>

@@ -105,9 +105,11 @@ fn Days(
     view! {
         <For each=each_day key=|(day, _)| *day let((day, at))>
             <section class="gallery-day" aria-label=move || times.words(at, TimeStyle::Day)>
-                <h3>
-                    <Time at=at style=TimeStyle::Day />
-                </h3>
+                {if patient.is_some() {
+                    view! { <h3 class="gallery-head"><Time at=at style=TimeStyle::Day /></h3> }.into_any()
+                } else {
+                    view! { <h2 class="gallery-head"><Time at=at style=TimeStyle::Day /></h2> }.into_any()
+                }}
                 <ul class="gallery-tiles">
                     <For each=move || day_images(day) key=tile_key let(image)>
                         <Tile image=image named=patient.is_none() opened=opened />

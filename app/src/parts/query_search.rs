@@ -2,6 +2,7 @@
 
 use crate::browser;
 use crate::ui::{Glyph, Icon};
+use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_query_map};
@@ -35,20 +36,30 @@ pub fn QuerySearch(
             typed.set(words);
         }
     });
-    let go = debounce(PAUSE, move |(here, words): (String, String)| {
-        // The person may have gone elsewhere in the meantime.
-        if path.get_untracked() != here {
-            return;
+    let waiting = StoredValue::new(None::<TimeoutHandle>);
+    let stop_waiting = move || {
+        if let Some(handle) = waiting.try_update_value(Option::take).flatten() {
+            handle.clear();
         }
-        let mut query = query.get_untracked();
-        query.remove("q");
-        if !words.trim().is_empty() {
-            query.insert("q", words);
-        }
-        let options = NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() };
-        navigate(&format!("{here}{}", query.to_query_string()), options);
-    });
-    let go = StoredValue::new_local(go);
+    };
+    on_cleanup(stop_waiting);
+    let on_input = move |words: String| {
+        typed.set(words);
+        stop_waiting();
+        let navigate = navigate.clone();
+        let go = move || {
+            let words = typed.get_untracked();
+            let mut query = query.get_untracked();
+            query.remove("q");
+            if !words.trim().is_empty() {
+                query.insert("q", words);
+            }
+            let options = NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() };
+            navigate(&format!("{}{}", path.get_untracked(), query.to_query_string()), options);
+        };
+        // Fails only where there is no window.
+        waiting.set_value(set_timeout_with_handle(go, PAUSE).ok());
+    };
     view! {
         // Without scripts the form asks by itself.
         <form class="search" role="search" on:submit=|event| event.prevent_default()>
@@ -63,11 +74,7 @@ pub fn QuerySearch(
                 aria-label=label
                 value=typed.get_untracked()
                 prop:value=typed
-                on:input:target=move |event| {
-                    let words = event.target().value();
-                    typed.set(words.clone());
-                    go.update_value(|go| go((path.get_untracked(), words)));
-                }
+                on:input:target=move |event| on_input(event.target().value())
             />
         </form>
     }

@@ -34,7 +34,7 @@ pub(in crate::pages) fn OrganisationPage() -> impl IntoView {
 #[component]
 fn Facts(organisation: Organisation) -> impl IntoView {
     view! {
-        <dl class="card facts settings-form">
+        <dl class="card detail-list settings-form">
             <div><dt>"Name"</dt><dd>{organisation.name}</dd></div>
             <div><dt>"Country"</dt><dd>{organisation.country}</dd></div>
             <div><dt>"Word for its people"</dt><dd>{organisation.person_word}</dd></div>

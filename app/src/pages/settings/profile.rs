@@ -28,7 +28,7 @@ pub(in crate::pages) fn ProfilePage() -> impl IntoView {
     view! {
         <Title text="Profile" />
         <section class="card stack settings-form">
-            <dl class="facts">
+            <dl class="detail-list">
                 <div><dt>"Name"</dt><dd>{me.name}</dd></div>
                 <div><dt>"E-mail"</dt><dd>{me.email}</dd></div>
                 <div><dt>"Role"</dt><dd>{me.role.label()}</dd></div>
