@@ -1,0 +1,55 @@
+import AxeBuilder from '@axe-core/playwright';
+import { expect, test as base, type Page } from '@playwright/test';
+import { startHeliograph, type Heliograph } from './heliograph.ts';
+
+interface Fixtures {
+  /** Further settings of the server, set with `test.use({ settings: { … } })`. */
+  settings: Record<string, string>;
+  /** A server for this journey alone. */
+  heliograph: Heliograph;
+  /** A page of the admin, signed in, at the inbox. */
+  staff: Page;
+}
+
+/** `test` as Playwright has it, with a Heliograph. Paths in `page.goto` are the server's own. */
+export const test = base.extend<Fixtures>({
+  settings: [{}, { option: true }],
+
+  heliograph: async ({ settings }, use, testInfo) => {
+    const heliograph = await startHeliograph(settings);
+    await use(heliograph);
+    if (testInfo.status !== testInfo.expectedStatus) {
+      await testInfo.attach('server.log', { body: heliograph.output(), contentType: 'text/plain' });
+    }
+    await heliograph.stop();
+  },
+
+  baseURL: async ({ heliograph }, use) => {
+    await use(heliograph.url);
+  },
+
+  staff: async ({ page, heliograph }, use) => {
+    await signIn(page, heliograph);
+    await use(page);
+  },
+});
+
+export { expect };
+
+/** Opens the one-time link and chooses a password, as the first admin does; ends at the inbox. */
+export async function signIn(page: Page, heliograph: Heliograph): Promise<void> {
+  // The form sends itself by script, so everything is to be loaded before it is used.
+  await page.goto(heliograph.welcomeLink, { waitUntil: 'networkidle' });
+  await page.getByLabel('Password').fill('correct horse battery staple');
+  await page.getByRole('button', { name: 'Set password and sign in' }).click();
+  await page.waitForURL(`${heliograph.url}/`);
+}
+
+/** Fails with the rule, the element and the reason of everything that axe finds on the page. */
+export async function expectAccessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const found = violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}\n${failureSummary}`),
+  );
+  expect(found).toEqual([]);
+}
