@@ -10,10 +10,10 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::table;
+use super::{table, test_media};
 use crate::machine;
 use crate::process::{execute, output, step};
 use crate::tools::{self, Node};
@@ -91,7 +91,15 @@ impl Programs {
     fn install(workspace: &Workspace) -> Result<Self> {
         step("built the converter", || {
             let mut build = workspace.cargo(None);
-            execute(build.args(["build", "--release", "--locked", "-p", "picture-worker", "--bins", "--examples"]))
+            execute(build.args([
+                "build",
+                "--release",
+                "--locked",
+                "-p",
+                "picture-worker",
+                "--bins",
+                "--examples",
+            ]))
         })?;
         let node = Node::find(workspace)?;
         let sharp = node.install_for_bench(workspace, "convert", &["sharp@0.35.5"])?;
@@ -104,12 +112,7 @@ impl Programs {
 
     /// A photo as JPEG, as PNG and as a JPEG of 10 MB, made from an iPhone's photo, and that photo.
     fn usual_files(&self, workspace: &Workspace) -> Result<Vec<PathBuf>> {
-        let data = std::env::var_os("HELIOGRAPH_TEST_DATA")
-            .map_or_else(|| workspace.root.join("../shared/data"), PathBuf::from);
-        let photo = data.join("heic/arrow.heic");
-        if !photo.is_file() {
-            bail!("{} is not there: set HELIOGRAPH_TEST_DATA, or name files of your own", photo.display());
-        }
+        let photo = test_media(workspace, "heic/arrow.heic")?;
         let folder = self.sharp.join("photos");
         if !folder.join("10mb.jpg").is_file() {
             step("made the photos to convert", || {

@@ -1,0 +1,40 @@
+//! `cargo xtask bench NAME [FILES…]`: measures Heliograph against other software in one run, prints a
+//! table, and ends with one line of JSON.
+
+mod convert;
+mod preview;
+mod table;
+
+use crate::workspace::Workspace;
+use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
+
+/// One benchmark: what it is called, and how it is run with files of the caller's own, or with its
+/// usual ones where there are none.
+type Bench = fn(&Workspace, &[PathBuf]) -> Result<()>;
+
+const BENCHES: &[(&str, Bench)] = &[("preview", preview::run), ("convert", convert::run)];
+
+pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
+    let names = || BENCHES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let Some((name, files)) = args.split_first() else { bail!("name a benchmark: {}", names()) };
+    let Some((_, bench)) = BENCHES.iter().find(|(known, _)| known == name) else {
+        bail!("there is no benchmark {name:?}: choose from {}", names())
+    };
+    let files = files
+        .iter()
+        .map(|file| std::fs::canonicalize(file).with_context(|| format!("cannot find {file}")))
+        .collect::<Result<Vec<_>>>()?;
+    bench(workspace, &files)
+}
+
+/// A photo of the shared test media, such as `heic/arrow.heic`.
+fn test_media(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    let folder = std::env::var_os("HELIOGRAPH_TEST_DATA")
+        .map_or_else(|| workspace.root.join("../shared/data"), PathBuf::from);
+    let file = folder.join(name);
+    if !file.is_file() {
+        bail!("{} is not there: set HELIOGRAPH_TEST_DATA, or name files of your own", file.display());
+    }
+    Ok(file)
+}

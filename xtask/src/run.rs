@@ -1,0 +1,24 @@
+//! `cargo xtask run`: from a fresh machine to the demo in the browser.
+
+use crate::process::step;
+use crate::workspace::Workspace;
+use crate::{machine, server, site};
+use anyhow::{Context, Result};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+
+pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
+    let args = args.strip_prefix(&["--".to_owned()]).unwrap_or(args);
+    machine::ensure(machine::TO_BUILD)?;
+    let program = server::build_release(workspace)?;
+    let site = site::build(workspace)?;
+    let mut heliograph = Command::new(&program);
+    heliograph
+        .args(["serve", "--demo"])
+        .args(args)
+        .current_dir(&workspace.root)
+        .env("HELIOGRAPH_SITE", &site);
+    step("starting Heliograph", || Ok(()))?;
+    // The server takes this process's place, so that Ctrl-C and a service manager's signals reach it.
+    Err(heliograph.exec()).with_context(|| format!("cannot start {}", program.display()))
+}

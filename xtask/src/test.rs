@@ -1,0 +1,112 @@
+//! `cargo xtask test`: every test there is, with everything it needs.
+
+mod browser;
+mod postgres;
+mod programs;
+mod s3;
+
+use crate::process::step;
+use crate::server::{self, BuiltTests, TestProgram};
+use crate::workspace::Workspace;
+use crate::{machine, site};
+use anyhow::{Result, bail};
+use std::ops::AddAssign;
+use std::process::ExitCode;
+
+/// What is run together, by the kind of proof it gives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Group {
+    /// Beside the code, and what a crate without a database says about itself.
+    Unit,
+    /// What the product does, at the backend's boundary: on SQLite and on PostgreSQL.
+    Stories,
+    /// Through the server's routes.
+    Http,
+    /// What staff do, in Chromium.
+    Browser,
+}
+
+const GROUPS: [(&str, Group); 4] =
+    [("unit", Group::Unit), ("stories", Group::Stories), ("http", Group::Http), ("browser", Group::Browser)];
+
+/// How many tests did what.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+}
+
+/// Runs the groups named in `args`, or all. The last line is `N passed, N failed`.
+pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
+    let groups = groups(args)?;
+    machine::ensure(machine::TO_BUILD)?;
+    let tests = step("built the tests", || server::build_tests(workspace))?;
+    let mut tally = Tally::default();
+    if groups.iter().any(|group| *group != Group::Browser) {
+        tally += native(workspace, &groups, &tests)?;
+    }
+    if groups.contains(&Group::Browser) {
+        let server = tests.server(workspace)?;
+        let site = site::build(workspace)?;
+        tally += browser::run(workspace, &server, &site)?;
+    }
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn groups(args: &[String]) -> Result<Vec<Group>> {
+    if args.is_empty() {
+        return Ok(GROUPS.map(|(_, group)| group).to_vec());
+    }
+    let mut groups = Vec::new();
+    for arg in args {
+        match GROUPS.iter().find(|(name, _)| name == arg) {
+            Some((_, group)) => groups.push(*group),
+            None => bail!(
+                "there is no group of tests {arg:?}: choose from {}",
+                GROUPS.map(|(name, _)| name).join(", ")
+            ),
+        }
+    }
+    Ok(groups)
+}
+
+/// The tests that are Rust programs. PostgreSQL and S3 are always given: none of them may leave out a
+/// test for want of a server.
+fn native(workspace: &Workspace, groups: &[Group], tests: &BuiltTests) -> Result<Tally> {
+    let postgres = postgres::Postgres::start()?;
+    let s3 = s3::S3::start(workspace)?;
+    let given = [
+        ("HELIOGRAPH_TEST_POSTGRES", postgres.url()),
+        ("HELIOGRAPH_TEST_S3", s3.url()),
+        ("AWS_ACCESS_KEY_ID", s3::ACCESS_KEY_ID.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", s3::SECRET_ACCESS_KEY.to_owned()),
+        ("AWS_REGION", "us-east-1".to_owned()),
+        // A snapshot that differs is a failure here, not something to be looked through later.
+        ("INSTA_UPDATE", "no".to_owned()),
+    ];
+    let mut tally = Tally::default();
+    for program in tests.programs.iter().filter(|program| groups.contains(&group_of(program))) {
+        tally += programs::run(program, &given)?;
+    }
+    if groups.contains(&Group::Unit) {
+        tally += programs::documentation(workspace)?;
+        tally += programs::of_xtask(workspace)?;
+    }
+    Ok(tally)
+}
+
+fn group_of(program: &TestProgram) -> Group {
+    match (program.integration, program.package.as_str()) {
+        (true, "backend") => Group::Stories,
+        (true, "server") => Group::Http,
+        _ => Group::Unit,
+    }
+}

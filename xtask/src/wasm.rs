@@ -1,0 +1,162 @@
+//! The two crates that run in the browser, and a toolchain that can build them.
+
+use crate::machine::{self, as_root};
+use crate::process::{execute, exists, output, step};
+use crate::workspace::Workspace;
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+const PROFILE: &str = "wasm-release";
+const DEBIAN_LIBRARY: &str = "/usr/lib/rustlib/wasm32-unknown-unknown/lib";
+
+/// A Rust toolchain that has the wasm standard library.
+pub(crate) struct Toolchain {
+    /// As rustup knows it; `None` is the one in use.
+    pub(crate) name: Option<&'static str>,
+}
+
+/// Builds the page and the preview worker, installing the wasm standard library first if need be.
+pub(crate) fn build(workspace: &Workspace) -> Result<()> {
+    let toolchain = toolchain(workspace)?;
+    step("built the page for the browser", || {
+        execute(cargo(workspace, &toolchain).args(["--package", "frontend"]))
+    })?;
+    step("built the preview worker for the browser", || {
+        // Decoding needs SIMD to be quick. The page itself stays without, so that it also opens in
+        // browsers that lack it; there a HEIC has no preview and can still be sent. Names are
+        // stripped here, because no wasm-bindgen comes after to do it.
+        let rustflags = "-C target-feature=+simd128 -C strip=symbols";
+        execute(
+            cargo(workspace, &toolchain)
+                .args(["--package", "preview-worker"])
+                .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", rustflags),
+        )
+    })
+}
+
+/// The page as Cargo built it.
+pub(crate) fn frontend(workspace: &Workspace) -> PathBuf {
+    workspace.target.join(TARGET).join(PROFILE).join("frontend.wasm")
+}
+
+/// The preview worker as Cargo built it, which is as it is served.
+pub(crate) fn preview_worker(workspace: &Workspace) -> PathBuf {
+    workspace.target.join(TARGET).join(PROFILE).join("preview_worker.wasm")
+}
+
+/// Finds a toolchain with the wasm standard library, or installs what is missing: from Rust's own site
+/// through rustup; where that cannot be reached, Debian's Rust with a standard library built from its
+/// sources.
+pub(crate) fn toolchain(workspace: &Workspace) -> Result<Toolchain> {
+    if let Some(found) = installed() {
+        return Ok(found);
+    }
+    let started = Instant::now();
+    let rustup = if exists("rustup") { add_target() } else { Err("there is no rustup".to_owned()) };
+    let why_not_rustup = match rustup {
+        Ok(()) => {
+            crate::process::line(started, "installed the wasm standard library with rustup");
+            return Ok(Toolchain { name: None });
+        }
+        Err(why) => why,
+    };
+    crate::process::line(started, "rustup could not install the wasm standard library; trying Debian's Rust");
+    debian(workspace).with_context(|| {
+        format!(
+            "the standard library for {TARGET} is missing.\n  \
+             rustup: {why_not_rustup}\n  \
+             Any one of these helps: let rustup reach static.rust-lang.org and run \
+             `rustup target add {TARGET}`; or use Debian 12 with its security updates, where the \
+             packages rustc-web, cargo-web, rust-web-src, rust-web-llvm and lld-22 are\n  Debian"
+        )
+    })?;
+    installed().context("the wasm standard library was built but is not found by `rustc +debian`")
+}
+
+fn cargo(workspace: &Workspace, toolchain: &Toolchain) -> Command {
+    let mut cargo = workspace.cargo(toolchain.name);
+    cargo.args(["build", "--locked", "--lib", "--target", TARGET, "--profile", PROFILE]);
+    cargo
+}
+
+fn installed() -> Option<Toolchain> {
+    [None, Some("debian")].into_iter().map(|name| Toolchain { name }).find(has_standard_library)
+}
+
+fn has_standard_library(toolchain: &Toolchain) -> bool {
+    let mut rustc = Command::new("rustc");
+    if let Some(name) = toolchain.name {
+        rustc.arg(format!("+{name}")).env_remove("RUSTUP_TOOLCHAIN");
+    }
+    let folder = output(rustc.args(["--print", "target-libdir", "--target", TARGET]));
+    let Ok(files) = folder.map(|folder| fs::read_dir(folder.trim())) else { return false };
+    files
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|file| file.file_name().to_string_lossy().starts_with("libstd-"))
+}
+
+fn add_target() -> std::result::Result<(), String> {
+    // Without a network rustup repeats itself for minutes.
+    let mut rustup = Command::new("timeout");
+    rustup.args(["300", "rustup", "target", "add", TARGET]).env("RUSTUP_MAX_RETRIES", "1");
+    output(&mut rustup).map(|_| ()).map_err(|error| {
+        let text = format!("{error:#}");
+        text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it failed").trim().to_owned()
+    })
+}
+
+fn debian(workspace: &Workspace) -> Result<()> {
+    if !exists("rustup") {
+        bail!("without rustup a second toolchain cannot be added");
+    }
+    machine::ensure(machine::FOR_DEBIAN_WASM)?;
+    step("named Debian's Rust «debian» for rustup", || {
+        output(Command::new("rustup").args(["toolchain", "link", "debian", "/usr"])).map(|_| ())
+    })?;
+    if has_standard_library(&Toolchain { name: Some("debian") }) {
+        return Ok(());
+    }
+    if !machine::may_install() {
+        bail!("only an administrator may write to {DEBIAN_LIBRARY}: run `cargo xtask run` once as root");
+    }
+    step("built the wasm standard library from Debian's sources", || {
+        let libraries = build_standard_library(&workspace.tools().join("wasm-std"))?;
+        execute(as_root("mkdir").args(["-p", DEBIAN_LIBRARY]))?;
+        execute(as_root("cp").args(&libraries).arg(DEBIAN_LIBRARY))
+    })
+}
+
+/// Builds an empty crate with its own standard library in `folder`; answers with the library's files.
+fn build_standard_library(folder: &Path) -> Result<Vec<PathBuf>> {
+    fs::create_dir_all(folder.join("src"))?;
+    fs::write(folder.join("src/lib.rs"), "")?;
+    let manifest = "[package]\nname = \"empty\"\nedition = \"2021\"\n\n[workspace]\n";
+    fs::write(folder.join("Cargo.toml"), manifest)?;
+    let target = folder.join("target");
+    execute(
+        Command::new("cargo")
+            .args(["+debian", "build", "--release", "--target", TARGET])
+            .args(["-Z", "build-std=std,panic_abort,panic_unwind,proc_macro"])
+            .current_dir(folder)
+            .env_remove("RUSTUP_TOOLCHAIN")
+            .env_remove("CARGO")
+            .env_remove("LD_LIBRARY_PATH")
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("CARGO_TARGET_DIR", &target),
+    )?;
+    let mut libraries = Vec::new();
+    for file in fs::read_dir(target.join(TARGET).join("release/deps"))? {
+        let path = file?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.ends_with(".rlib") && !name.starts_with("libempty-") {
+            libraries.push(path);
+        }
+    }
+    Ok(libraries)
+}
