@@ -6,7 +6,7 @@ mod raw;
 
 pub use env_example::env_example;
 pub use keys::KeySource;
-pub(crate) use keys::make_private_folder;
+pub(crate) use keys::{make_private_file, make_private_folder};
 pub use raw::Settings;
 
 use std::collections::HashSet;
@@ -113,6 +113,9 @@ impl Config {
             )
         })?;
         let database_url = match given(&raw.database_url) {
+            Some(url) if url.contains(":memory:") => {
+                return Err(wrong("DATABASE_URL", "name a file; what is in memory is gone with the process"));
+            }
             Some(url) if ["sqlite:", "postgres://", "postgresql://"].iter().any(|s| url.starts_with(s)) => {
                 url.to_owned()
             }
@@ -125,7 +128,8 @@ impl Config {
             app_url: given(&raw.app_url).map(app_url).transpose()?,
             blobs: blob_place(raw, &data)?,
             max_media_bytes: given(&raw.max_media_size_bytes)
-                .map_or(Ok(raw::MAX_MEDIA_SIZE_BYTES), str::parse)
+                .unwrap_or(raw::MAX_MEDIA_SIZE_BYTES)
+                .parse()
                 .ok()
                 .filter(|bytes| *bytes > 0)
                 .ok_or_else(|| wrong("MAX_MEDIA_SIZE_BYTES", "write a whole number of bytes above 0"))?,

@@ -1,6 +1,6 @@
 //! From a checked configuration to a running product.
 
-use crate::config::{BlobPlace, Config, KeySource, host_and_port};
+use crate::config::{BlobPlace, Config, KeySource, host_and_port, make_private_file, make_private_folder};
 use backend::clock::random_bytes;
 use backend::media::blobs::{BlobError, S3Settings};
 use backend::providers::{Http, Netguard};
@@ -8,7 +8,8 @@ use backend::store::StoreError;
 use backend::{Backend, Blobs, Clock, Keys, Parts, Store};
 use model::phone::Country;
 use model::staff::Role;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use url::Url;
 
 /// Why the product cannot start, in words for the operator.
@@ -58,8 +59,7 @@ pub enum Kind {
 /// # Errors
 /// What is wrong and what to do.
 pub async fn open(config: &Config, app_url: Url, kind: Kind) -> Result<Backend, SetupError> {
-    crate::config::make_private_folder(&config.data)
-        .map_err(|cause| SetupError::Data { folder: config.data.clone(), cause })?;
+    prepare_data(config).map_err(|cause| SetupError::Data { folder: config.data.clone(), cause })?;
     let store = Store::connect(config.database_url.expose()).await?;
     store.migrate().await?;
     let blobs = open_blobs(&config.blobs).await?;
@@ -100,6 +100,18 @@ pub async fn first_admin(config: &Config, backend: &Backend) -> backend::Result<
     }
     let org = backend::organisations::create(backend, "My clinic", Country::AU).await?;
     backend::staff::add(backend, org, &config.admin_email, "Admin", Role::Admin).await.map(Some)
+}
+
+/// The data folder and, with SQLite, an empty database in it that only its owner may read, also where the folder
+/// is open to others.
+fn prepare_data(config: &Config) -> io::Result<()> {
+    make_private_folder(&config.data)?;
+    let Some(file) = config.database_url.expose().strip_prefix("sqlite:") else { return Ok(()) };
+    let file = file.strip_prefix("//").unwrap_or(file).split('?').next().unwrap_or_default();
+    match make_private_file(Path::new(file)) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 async fn open_blobs(place: &BlobPlace) -> Result<Blobs, BlobError> {

@@ -28,9 +28,15 @@ pub fn ImageViewer(
     opened: RwSignal<Option<PatientImageId>>,
 ) -> impl IntoView {
     let open = RwSignal::new(false);
-    Effect::new(move |_| open.set(opened.get().is_some()));
+    // The two follow each other; each tells only what the other does not say already, or they would never rest.
     Effect::new(move |_| {
-        if !open.get() {
+        let wanted = opened.get().is_some();
+        if open.get_untracked() != wanted {
+            open.set(wanted);
+        }
+    });
+    Effect::new(move |_| {
+        if !open.get() && opened.get_untracked().is_some() {
             opened.set(None);
         }
     });
@@ -40,7 +46,7 @@ pub fn ImageViewer(
     let image = pager.item(move |image| Some(image.id) == opened.get());
     // Someone else removed it.
     Effect::new(move |_| {
-        if image.with(Option::is_none) {
+        if image.with(Option::is_none) && open.get_untracked() {
             open.set(false);
         }
     });

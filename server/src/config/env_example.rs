@@ -16,7 +16,8 @@ pub fn env_example() -> String {
         let default =
             setting.get_default_values().first().and_then(|value| value.to_str()).unwrap_or_default();
         out.push('\n');
-        for line in wrapped(&help) {
+        // Clap takes a lone paragraph's last full stop away.
+        for line in wrapped(&format!("{}.", help.trim_end_matches('.'))) {
             let _ = writeln!(out, "# {line}");
         }
         let _ = writeln!(out, "#{}={default}", name.to_string_lossy());

@@ -2,6 +2,7 @@
 
 use super::{ConfigError, wrong};
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -64,11 +65,7 @@ impl KeySource {
         if let Some(folder) = path.parent() {
             make_private_folder(folder)?;
         }
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
+        let mut file = make_private_file(path)?;
         file.write_all(key.iter().map(|byte| format!("{byte:02x}")).collect::<String>().as_bytes())?;
         file.write_all(b"\n")?;
         file.sync_all()
@@ -82,6 +79,15 @@ pub(crate) fn make_private_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
+}
+
+/// Makes a file that only its owner may read; an error when there is one already.
+pub(crate) fn make_private_file(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 fn read_file(path: &Path) -> io::Result<[u8; 32]> {

@@ -6,7 +6,7 @@ pub(super) const DATA: &str = "data";
 pub(super) const ADDR: &str = "127.0.0.1:3000";
 pub(super) const ADMIN_EMAIL: &str = "admin@clinic.example";
 pub(super) const AWS_REGION: &str = "us-east-1";
-pub(super) const MAX_MEDIA_SIZE_BYTES: u64 = 524_288_000;
+pub(super) const MAX_MEDIA_SIZE_BYTES: &str = "524288000";
 
 /// Every setting as text, unchecked. The environment names are the public ones; each also works as an option.
 #[derive(Debug, Default, Args)]
@@ -53,8 +53,14 @@ pub struct Settings {
     #[arg(long, env = "AWS_S3_FOLDER", value_name = "PREFIX", global = true)]
     pub(super) aws_s3_folder: Option<String>,
 
-    /// Bytes of one uploaded or received file, at most. [default: 524288000]
-    #[arg(long, env = "MAX_MEDIA_SIZE_BYTES", value_name = "BYTES", global = true)]
+    /// Bytes of one uploaded or received file, at most.
+    #[arg(
+        long,
+        env = "MAX_MEDIA_SIZE_BYTES",
+        value_name = "BYTES",
+        global = true,
+        default_value = MAX_MEDIA_SIZE_BYTES
+    )]
     pub(super) max_media_size_bytes: Option<String>,
 
     /// `false` refuses sending with a clear reason and goes on receiving.

@@ -85,6 +85,7 @@ pub struct Blobs(Place);
 
 #[derive(Clone)]
 enum Place {
+    /// The futures of its library take kilobytes each; they are boxed here, so that callers' stay small.
     S3(s3::S3),
     Folder(folder::Folder),
     Memory(memory::Memory),
@@ -103,7 +104,7 @@ impl Blobs {
     /// # Errors
     /// Names the setting that is wrong. Whether the bucket can be reached, [`ready`](Self::ready) tells.
     pub async fn s3(settings: S3Settings) -> Result<Self, BlobError> {
-        Ok(Self(Place::S3(s3::S3::new(settings).await?)))
+        Ok(Self(Place::S3(Box::pin(s3::S3::new(settings)).await?)))
     }
 
     /// In a folder that only the server's user can read; made when it is missing.
@@ -143,13 +144,13 @@ impl Blobs {
             }
             hash.update(&chunk);
             match &mut writer {
-                Writer::S3(writer) => writer.write(&chunk).await?,
+                Writer::S3(writer) => Box::pin(writer.write(&chunk)).await?,
                 Writer::Folder(writer) => writer.write(&chunk).await?,
                 Writer::Memory(writer) => writer.write(&chunk),
             }
         }
         match writer {
-            Writer::S3(writer) => writer.finish().await?,
+            Writer::S3(writer) => Box::pin(writer.finish()).await?,
             Writer::Folder(writer) => writer.finish().await?,
             Writer::Memory(writer) => writer.finish(),
         }
@@ -169,7 +170,7 @@ impl Blobs {
     /// A blob, or a `range` of its bytes (cut at its end).
     pub async fn get(&self, key: &BlobKey, range: Option<Range<u64>>) -> Result<BlobBody, BlobError> {
         match &self.0 {
-            Place::S3(place) => place.get(&key.path(), range).await,
+            Place::S3(place) => Box::pin(place.get(&key.path(), range)).await,
             Place::Folder(place) => place.get(&key.path(), range).await,
             Place::Memory(place) => place.get(&key.path(), range),
         }
@@ -194,7 +195,7 @@ impl Blobs {
     /// Copies a blob inside the store; the bytes do not travel through the server where the store can avoid it.
     pub async fn copy(&self, from: &BlobKey, to: &BlobKey) -> Result<(), BlobError> {
         match &self.0 {
-            Place::S3(place) => place.copy(&from.path(), &to.path()).await,
+            Place::S3(place) => Box::pin(place.copy(&from.path(), &to.path())).await,
             Place::Folder(place) => place.copy(&from.path(), &to.path()).await,
             Place::Memory(place) => place.copy(&from.path(), &to.path()),
         }
@@ -203,7 +204,7 @@ impl Blobs {
     /// Takes a blob away; fine when there is none.
     pub async fn delete(&self, key: &BlobKey) -> Result<(), BlobError> {
         match &self.0 {
-            Place::S3(place) => place.delete(&key.path()).await,
+            Place::S3(place) => Box::pin(place.delete(&key.path())).await,
             Place::Folder(place) => place.delete(&key.path()).await,
             Place::Memory(place) => {
                 place.delete(&key.path());
@@ -215,7 +216,7 @@ impl Blobs {
     /// Bytes of a blob, if there is one.
     pub async fn size(&self, key: &BlobKey) -> Result<Option<u64>, BlobError> {
         let size = match &self.0 {
-            Place::S3(place) => place.size(&key.path()).await,
+            Place::S3(place) => Box::pin(place.size(&key.path())).await,
             Place::Folder(place) => place.size(&key.path()).await,
             Place::Memory(place) => place.size(&key.path()),
         };
@@ -232,7 +233,7 @@ impl Blobs {
     /// What is wrong, in words for the operator.
     pub async fn ready(&self) -> Result<(), BlobError> {
         match &self.0 {
-            Place::S3(place) => place.ready().await,
+            Place::S3(place) => Box::pin(place.ready()).await,
             Place::Folder(place) => place.ready().await,
             Place::Memory(_) => Ok(()),
         }
@@ -245,7 +246,7 @@ impl Blobs {
         terms: &LinkTerms<'_>,
     ) -> Result<Option<String>, BlobError> {
         match &self.0 {
-            Place::S3(place) => place.presign(&key.path(), terms).await.map(Some),
+            Place::S3(place) => Box::pin(place.presign(&key.path(), terms)).await.map(Some),
             Place::Folder(_) | Place::Memory(_) => Ok(None),
         }
     }
@@ -260,6 +261,7 @@ impl Blobs {
 }
 
 /// A blocking task that did not end well.
+#[expect(clippy::needless_pass_by_value, reason = "an adapter for `map_err`, which hands over the error")]
 fn interrupted(error: tokio::task::JoinError) -> BlobError {
     BlobError::Unavailable(if error.is_panic() { "a task panicked" } else { "shutting down" }.to_owned())
 }

@@ -96,7 +96,7 @@ async fn what_cannot_be_sent_is_refused_by_name_and_leaves_nothing() {
 async fn an_upload_that_breaks_off_leaves_nothing() {
     on_each_engine(async |t: TestBackend| {
         let (backend, folder) = in_folder(&t).await;
-        let half = Bytes::from(picture(ImageFormat::Png, 900, 900, 1)).slice(..300_000);
+        let half = [&picture(ImageFormat::Png, 64, 64, 1)[..100], &[0; 300_000]].concat();
         let pieces = || {
             futures::stream::iter(
                 half.chunks(50_000).map(|b| Ok(Bytes::copy_from_slice(b))).collect::<Vec<_>>(),
@@ -157,7 +157,7 @@ async fn a_link_cannot_be_altered_and_ends() {
             altered[at] = if altered[at] == b'1' { b'2' } else { b'1' };
             let altered = String::from_utf8(altered).unwrap();
             let refused = failure(opened(&t.backend, &altered).await);
-            // The last character of a signature holds bits that mean nothing; a lenient reader would take it.
+            // Also the last one, part of whose bits mean nothing.
             assert_eq!(refused.code, FailureCode::NotFound, "{at}");
         }
         for odd in ["", "?", "?e=1", "?e=99999999999999&d=i&s=", "?e=-1&d=i&s=AAAA"] {

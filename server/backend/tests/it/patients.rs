@@ -9,7 +9,10 @@ use model::staff::Role;
 fn patient(name: &str, numbers: &[&str]) -> PatientInput {
     PatientInput {
         name: name.to_owned(),
-        numbers: numbers.iter().map(|n| NumberInput { number: (*n).to_owned(), label: String::new() }).collect(),
+        numbers: numbers
+            .iter()
+            .map(|n| NumberInput { number: (*n).to_owned(), label: String::new() })
+            .collect(),
         ..PatientInput::default()
     }
 }
@@ -28,7 +31,9 @@ async fn a_patient_is_found_by_name_by_number_in_any_format_and_by_its_last_digi
         let b = &t.backend;
         let amelia = patients::create(b, &t.admin, &patient("Amelia Hart", &["0491 570 156"])).await.unwrap();
         patients::create(b, &t.admin, &patient("Ben 50%_Okafor", &["0491 570 157"])).await.unwrap();
-        for search in ["amelia", "HART", "ia ha", "+61 491 570 156", "(04) 9157-0156", "0156", "570156", "491570156"] {
+        for search in
+            ["amelia", "HART", "ia ha", "+61 491 570 156", "(04) 9157-0156", "0156", "570156", "491570156"]
+        {
             let page = patients::list(b, &t.admin, Some(search), None).await.unwrap();
             let found: Vec<_> = page.items.iter().map(|row| row.patient.id).collect();
             assert_eq!(found, [amelia.id], "{search}");
@@ -82,7 +87,10 @@ async fn wrong_input_names_its_field() {
             let failure = failure(patients::create(&t.backend, &t.admin, &input).await);
             assert_eq!((failure.code, failure.field.as_deref()), (FailureCode::Invalid, Some(field)));
         }
-        assert_eq!(failure(patients::list(&t.backend, &t.admin, None, Some("zz")).await).field.as_deref(), Some("cursor"));
+        assert_eq!(
+            failure(patients::list(&t.backend, &t.admin, None, Some("zz")).await).field.as_deref(),
+            Some("cursor")
+        );
         t
     })
     .await;
@@ -132,9 +140,8 @@ async fn a_stranger_s_conversation_is_linked_to_a_patient() {
 async fn numbers_do_not_lie_in_the_database_in_the_open() {
     on_each_engine(async |t: TestBackend| {
         patients::create(&t.backend, &t.admin, &patient("Amelia Hart", &["0491 570 156"])).await.unwrap();
-        let sealed = t
-            .count("SELECT COUNT(*) FROM number WHERE CAST(e164_sealed AS TEXT) NOT LIKE '%570156%'")
-            .await;
+        let sealed =
+            t.count("SELECT COUNT(*) FROM number WHERE CAST(e164_sealed AS TEXT) NOT LIKE '%570156%'").await;
         let all = t.count("SELECT COUNT(*) FROM number").await;
         assert_eq!((sealed, all), (2, 2));
         t
@@ -153,13 +160,19 @@ async fn records_are_scoped_and_guarded() {
             failure(patients::get(b, &stranger, amelia.id).await),
             failure(patients::get(b, &stranger, nobody).await)
         );
-        assert_eq!(failure(patients::update(b, &stranger, amelia.id, &patient("X", &[])).await).code, FailureCode::NotFound);
+        assert_eq!(
+            failure(patients::update(b, &stranger, amelia.id, &patient("X", &[])).await).code,
+            FailureCode::NotFound
+        );
         assert_eq!(failure(patients::delete(b, &stranger, amelia.id).await).code, FailureCode::NotFound);
         assert!(patients::list(b, &stranger, None, None).await.unwrap().items.is_empty());
 
         let viewer = t.colleague(Role::Viewer).await;
         assert!(patients::get(b, &viewer, amelia.id).await.is_ok());
-        assert_eq!(failure(patients::create(b, &viewer, &patient("X", &[])).await).code, FailureCode::NotAllowed);
+        assert_eq!(
+            failure(patients::create(b, &viewer, &patient("X", &[])).await).code,
+            FailureCode::NotAllowed
+        );
         assert_eq!(failure(patients::delete(b, &viewer, amelia.id).await).code, FailureCode::NotAllowed);
 
         patients::delete(b, &t.admin, amelia.id).await.unwrap();

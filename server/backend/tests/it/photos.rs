@@ -181,5 +181,5 @@ pub(crate) async fn viewer(t: &TestBackend) -> Caller {
 pub(crate) async fn in_folder(t: &TestBackend) -> (Backend, Arc<tempfile::TempDir>) {
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let blobs = Blobs::folder(folder.path()).await.unwrap();
-    (with_blobs(t, blobs, t.backend.clock.clone(), "127.0.0.1:1"), folder)
+    (with_blobs(t, blobs, t.backend.clock.clone(), &t.carrier.address().to_string()), folder)
 }

@@ -154,6 +154,7 @@ fn make_private(folder: &Path) -> io::Result<()> {
 }
 
 /// An error while writing: even a missing folder is then no missing blob.
+#[expect(clippy::needless_pass_by_value, reason = "an adapter for `map_err`, which hands over the error")]
 fn broken(error: io::Error) -> BlobError {
     BlobError::Unavailable(error.kind().to_string())
 }

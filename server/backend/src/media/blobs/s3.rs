@@ -296,6 +296,7 @@ fn stream(body: ByteStream) -> super::ByteStream {
 }
 
 /// What the store's error means; without the request's address, which is a name of somebody's photo.
+#[expect(clippy::needless_pass_by_value, reason = "an adapter for `map_err`, which hands over the error")]
 fn failed<E>(error: SdkError<E, aws_sdk_s3::config::http::HttpResponse>) -> BlobError
 where
     SdkError<E, aws_sdk_s3::config::http::HttpResponse>: ProvideErrorMetadata,
