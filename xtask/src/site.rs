@@ -66,11 +66,6 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     Ok(site)
 }
 
-/// What a first visit loads before the page is alive, in bytes with brotli.
-pub(crate) fn first_load_bytes(site: &Path) -> Result<u64> {
-    FIRST_LOAD.iter().map(|name| size(site, name, ".br")).sum()
-}
-
 /// The glue code must be made by the very version that the wasm was compiled with.
 pub(crate) fn check_wasm_bindgen(workspace: &Workspace) -> Result<()> {
     let library = workspace.locked_version("wasm-bindgen")?;
@@ -167,6 +162,11 @@ fn write_hashed(pkg: &Path, name: &str, extension: &str, content: &[u8]) -> Resu
 
 fn worker_script(workspace: &Workspace) -> PathBuf {
     workspace.root.join("frontend/preview-worker/worker.js")
+}
+
+/// What a first visit loads before the page is alive, in bytes with brotli.
+fn first_load_bytes(site: &Path) -> Result<u64> {
+    FIRST_LOAD.iter().map(|name| size(site, name, ".br")).sum()
 }
 
 fn size(site: &Path, name: &str, suffix: &str) -> Result<u64> {
