@@ -7,7 +7,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { required } from './settings.ts';
 
-const START_WITHIN_MS = 30_000;
+const START_WITHIN_MS = 90_000;
 
 /** A running Heliograph with the demo organisation and a data folder of its own. */
 export interface Heliograph {

@@ -42,7 +42,8 @@ impl PageSession {
     /// The session of the page that is rendered, or of the document that is shown.
     pub fn of_page() -> Self {
         #[cfg(feature = "ssr")]
-        let found = use_context::<http::request::Parts>().and_then(|parts| parts.extensions.get::<Self>().cloned());
+        let found =
+            use_context::<http::request::Parts>().and_then(|parts| parts.extensions.get::<Self>().cloned());
         #[cfg(not(feature = "ssr"))]
         let found = document()
             .get_element_by_id("session")

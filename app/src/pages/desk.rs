@@ -19,16 +19,14 @@ pub fn Desk() -> impl IntoView {
     match PageSession::of_page().0 {
         Ok(session) => view! { <Frame session=session /> }.into_any(),
         Err(failure) if failure.code() == FailureCode::SignedOut => view! { <ToSignIn /> }.into_any(),
-        Err(failure) => {
-            view! {
-                <main class="page">
-                    <Empty glyph=Glyph::Offline title="Heliograph cannot be opened" text=failure.error.message>
-                        <a class="button" href="/" rel="external">"Try again"</a>
-                    </Empty>
-                </main>
-            }
-                .into_any()
+        Err(failure) => view! {
+            <main class="page">
+                <Empty glyph=Glyph::Offline title="Heliograph cannot be opened" text=failure.error.message>
+                    <a class="button" href="/" rel="external">"Try again"</a>
+                </Empty>
+            </main>
         }
+        .into_any(),
     }
 }
 

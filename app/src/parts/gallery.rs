@@ -99,7 +99,9 @@ fn Days(
             days.iter().find(|(other, _)| *other == day).map(|(_, images)| images.clone()).unwrap_or_default()
         })
     };
-    let each_day = move || days.with(|days| days.iter().map(|(day, images)| (*day, images[0].filed_at)).collect::<Vec<_>>());
+    let each_day = move || {
+        days.with(|days| days.iter().map(|(day, images)| (*day, images[0].filed_at)).collect::<Vec<_>>())
+    };
     let opened = RwSignal::new(None::<PatientImageId>);
     let none = pager.is_empty();
     view! {

@@ -4,7 +4,9 @@ use super::*;
 use clap::{Args, Command, FromArgMatches};
 
 fn settings(args: &[&str]) -> Settings {
-    let command = Settings::augment_args(Command::new("heliograph").no_binary_name(true));
+    // Without the environment of whoever runs the tests.
+    let command = Settings::augment_args(Command::new("heliograph").no_binary_name(true))
+        .mut_args(|arg| arg.env(clap::builder::Resettable::<clap::builder::OsStr>::Reset));
     Settings::from_arg_matches(&command.get_matches_from(args)).unwrap()
 }
 

@@ -1,0 +1,72 @@
+import type { Page } from '@playwright/test';
+import { expect, expectAccessible, test } from '../support/journey.ts';
+import { media } from '../support/settings.ts';
+
+/** Opens the conversation with a patient of the demo by the dialog for new ones. */
+async function openConversation(staff: Page, patient: string): Promise<void> {
+  await staff.getByRole('button', { name: 'New conversation' }).first().click();
+  await staff.getByRole('dialog').getByText(patient).first().click();
+  await expect(staff).toHaveURL(/\/c\//);
+  await expect(staff.getByPlaceholder('Write a message')).toBeVisible();
+}
+
+/** The simulated phone of a patient, on a page of its own. */
+async function openPhone(staff: Page, patient: string): Promise<Page> {
+  const phone = await staff.context().newPage();
+  await phone.goto('/phone', { waitUntil: 'networkidle' });
+  await phone.locator('main').getByText(patient).click();
+  return phone;
+}
+
+test('a photo goes out, the answer comes back by itself and is filed once', async ({ staff }) => {
+  await openConversation(staff, 'Amelia Hart');
+
+  await staff.locator('input[type=file]').first().setInputFiles(media('heic/arrow.heic') ?? media('alpha.png')!);
+  // What the patient will get stands beside the picture once the server has made it.
+  await expect(staff.getByText(/\d+ x \d+ · \d+ KB/)).toBeVisible({ timeout: 30_000 });
+  await staff.getByPlaceholder('Add a caption (optional)').fill('Your new brace');
+  await staff.getByRole('button', { name: 'Send MMS' }).click();
+  await expect(staff.getByText('Delivered')).toBeVisible({ timeout: 30_000 });
+
+  const phone = await openPhone(staff, 'Amelia Hart');
+  await expect(phone.getByText('Your new brace')).toBeVisible();
+  await phone.locator('input[type=file]').first().setInputFiles(media('jpeg/Portrait_6.jpg') ?? media('photo.webp')!);
+  await phone.locator('main textarea').fill('Here is how it looks');
+  await phone.locator('main').getByRole('button', { name: /send/i }).first().click();
+
+  await staff.bringToFront();
+  const thread = staff.locator('main');
+  await expect(thread.getByText('Here is how it looks').last()).toBeVisible({ timeout: 30_000 });
+  await expect(thread.locator('img')).toHaveCount(2, { timeout: 30_000 });
+  await expectAccessible(staff);
+
+  await thread.locator('img').last().click();
+  const viewer = staff.getByRole('dialog');
+  await viewer.getByLabel('Category').selectOption('Devices');
+  await viewer.getByRole('button', { name: 'Save to Images' }).click();
+  const saved = viewer.getByRole('button', { name: 'Saved to Images' });
+  await expect(saved).toBeVisible();
+  await expect(saved).toBeDisabled();
+});
+
+test('what cannot be sent is refused by name before anything is uploaded', async ({ staff }) => {
+  await openConversation(staff, 'Ben Okafor');
+  await staff.locator('input[type=file]').first().setInputFiles({
+    name: 'holiday.jpg',
+    mimeType: 'image/jpeg',
+    buffer: Buffer.from('<html><body>not a picture</body></html>'),
+  });
+  await expect(staff.getByText(/holiday\.jpg/)).toBeVisible();
+  await expect(staff.getByRole('button', { name: 'Send MMS' })).toHaveCount(0);
+});
+
+test('text goes out and is counted in parts', async ({ staff }) => {
+  await openConversation(staff, 'Chloe Nguyen');
+  const text = staff.getByPlaceholder('Write a message');
+  await text.fill('a'.repeat(161));
+  await expect(staff.getByText(/161 \/ 306 · 2 parts/)).toBeVisible();
+  await text.fill('See you at 10:30');
+  await text.press('Enter');
+  await expect(staff.getByText('Delivered')).toBeVisible({ timeout: 30_000 });
+  await expect(text).toHaveValue('');
+});
