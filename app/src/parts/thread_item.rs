@@ -63,6 +63,11 @@ impl Item {
     pub(crate) fn replace(&self, mut message: MessageView) {
         {
             let old = self.message.read_untracked();
+            // Answers overtake each other; an older one must not undo a newer. Before the server knew the message,
+            // its instant was this browser's own and says nothing.
+            if old.id == message.id && message.state_at < old.state_at {
+                return;
+            }
             for attachment in
                 message.attachments.iter_mut().filter(|attachment| attachment.tile_url.is_none())
             {
