@@ -1,6 +1,6 @@
 //! Everyone's filed photos.
 
-use crate::parts::gallery::Gallery;
+use crate::parts::gallery::{Gallery, first_images};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::Redirect;
@@ -12,6 +12,7 @@ use model::PatientId;
 pub(super) fn ImagesPage() -> impl IntoView {
     let query = use_query_map();
     let patient = move || query.with(|query| query.get("patient"))?.parse::<PatientId>().ok();
+    let first = first_images(|| None);
     view! {
         <Title text="Images" />
         {move || match patient() {
@@ -22,7 +23,7 @@ pub(super) fn ImagesPage() -> impl IntoView {
                         <header class="page-head">
                             <h1>"Images"</h1>
                         </header>
-                        <Gallery />
+                        <Gallery first=first />
                     </div>
                 }
                     .into_any()

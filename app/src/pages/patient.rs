@@ -2,7 +2,7 @@
 
 use crate::api::session::Session;
 use crate::api::{inbox, patients};
-use crate::parts::gallery::Gallery;
+use crate::parts::gallery::{FirstImages, Gallery, first_images};
 use crate::parts::image_upload::ImageUpload;
 use crate::parts::live::{Live, News};
 use crate::parts::patient_form::PatientForm;
@@ -38,11 +38,12 @@ pub(super) fn PatientPage() -> impl IntoView {
             }
         },
     );
+    let images = first_images(move || id.get());
     view! {
         <Transition fallback=|| view! { <div class="page"><Skeleton shape=SkeletonShape::Lines /></div> }>
             {move || Suspend::new(async move {
                 match record.await {
-                    Ok(patient) => view! { <Record patient=patient /> }.into_any(),
+                    Ok(patient) => view! { <Record patient=patient images=images /> }.into_any(),
                     Err(failure) if failure.code() == FailureCode::NotFound => {
                         view! {
                             <Title text="Not found" />
@@ -62,7 +63,7 @@ pub(super) fn PatientPage() -> impl IntoView {
 }
 
 #[component]
-fn Record(patient: PatientView) -> impl IntoView {
+fn Record(patient: PatientView, images: FirstImages) -> impl IntoView {
     let role = expect_context::<Session>().me.role;
     let word = PersonWord::of_page();
     let id = patient.id;
@@ -125,7 +126,7 @@ fn Record(patient: PatientView) -> impl IntoView {
                             .may(Permission::FileImages)
                             .then(|| view! { <Button glyph=Glyph::Upload on_press=move |_| uploading.set(true)>"Add images"</Button> })}
                     </header>
-                    <Gallery patient=id />
+                    <Gallery patient=id first=images />
                 </section>
             </div>
         </div>

@@ -4,7 +4,7 @@ use super::filed_picture::FiledPicture;
 use super::image_viewer::ImageViewer;
 use super::live::{Live, News};
 use super::pager::{Pager, ShowMore};
-use crate::api::images;
+use crate::api::{Answer, images};
 use crate::ui::{Banner, Empty, Glyph, Skeleton, SkeletonShape, Time, TimeStyle, Times, Tone};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -13,18 +13,34 @@ use model::media::{Category, RenditionRole};
 use model::patient::{ImageSource, PatientImageView};
 use model::{Page, PatientId, PatientImageId};
 
+/// The first photos of a gallery, under the category of the address.
+pub type FirstImages = Resource<Answer<Page<PatientImageView>>>;
+
+/// Asks for the first photos of one patient or of all. A page whose gallery stands inside of something that is
+/// waited for asks here, outside of it: data asked for in there would be asked for twice, and lost, on the server.
+pub fn first_images(patient: impl Fn() -> Option<PatientId> + Send + Sync + 'static) -> FirstImages {
+    let category = category_of_page();
+    Resource::new(
+        move || (patient(), category.get()),
+        |(patient, category)| images::list(patient, category, None),
+    )
+}
+
+fn category_of_page() -> Memo<Option<Category>> {
+    let query = use_query_map();
+    Memo::new(move |_| query.with(|query| query.get("category")).and_then(|word| Category::from_word(&word)))
+}
+
 /// Category filter, tiles and, for one that is pressed, the viewer. The filter stands in the address as `?category=…`.
 #[component]
 pub fn Gallery(
     /// Whose photos; without it everyone's, each with its name.
     #[prop(optional, into)]
     patient: Option<PatientId>,
+    /// The first of them.
+    first: FirstImages,
 ) -> impl IntoView {
-    let query = use_query_map();
-    let category = Memo::new(move |_| {
-        query.with(|query| query.get("category")).and_then(|word| Category::from_word(&word))
-    });
-    let first = Resource::new(move || category.get(), move |category| images::list(patient, category, None));
+    let category = category_of_page();
     view! {
         <Filter category=category />
         <Transition fallback=|| view! { <Skeleton shape=SkeletonShape::Tiles /> }>
