@@ -9,7 +9,7 @@ use crate::api::session::Session;
 use crate::browser;
 use crate::ui::{
     Button, ButtonKind, Dialog, Glyph, Icon, IconButton, Notices, SelectField, TextField, Time, TimeStyle,
-    Tone,
+    Tone, open_while,
 };
 use leptos::ev::{self, SubmitEvent};
 use leptos::prelude::*;
@@ -27,27 +27,15 @@ pub fn ImageViewer(
     /// Which one is open.
     opened: RwSignal<Option<PatientImageId>>,
 ) -> impl IntoView {
-    let open = RwSignal::new(false);
-    // The two follow each other; each tells only what the other does not say already, or they would never rest.
-    Effect::new(move |_| {
-        let wanted = opened.get().is_some();
-        if open.get_untracked() != wanted {
-            open.set(wanted);
-        }
-    });
-    Effect::new(move |_| {
-        if !open.get() && opened.get_untracked().is_some() {
-            opened.set(None);
-        }
-    });
+    let open = open_while(opened);
     let zoomed = RwSignal::new(false);
     let zoom = move || zoomed.update(|zoomed| *zoomed = !*zoomed);
     let items = pager.items();
     let image = pager.item(move |image| Some(image.id) == opened.get());
     // Someone else removed it.
     Effect::new(move |_| {
-        if image.with(Option::is_none) && open.get_untracked() {
-            open.set(false);
+        if image.with(Option::is_none) && opened.with_untracked(Option::is_some) {
+            opened.set(None);
         }
     });
     let place = Memo::new(move |_| {

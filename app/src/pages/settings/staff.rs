@@ -7,7 +7,7 @@ use crate::parts::live::Live;
 use crate::parts::pager::Pager;
 use crate::ui::{
     Avatar, Banner, Button, ButtonKind, CopyField, Dialog, Glyph, Menu, MenuItem, Notices, SelectField,
-    TextField, Time, Tone,
+    TextField, Time, Tone, open_while,
 };
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
@@ -36,14 +36,8 @@ struct OneTimeLink {
 fn show(pager: Pager<StaffView>) -> impl IntoView {
     let inviting = RwSignal::new(false);
     let link = RwSignal::new(None::<OneTimeLink>);
-    let link_shown = RwSignal::new(false);
-    Effect::new(move |_| link_shown.set(link.with(Option::is_some)));
     // Closed is gone: it must not stay in the page.
-    Effect::new(move |_| {
-        if !link_shown.get() {
-            link.set(None);
-        }
-    });
+    let link_shown = open_while(link);
     let items = pager.items();
     view! {
         <div class="settings-head">

@@ -6,6 +6,7 @@ use crate::parts::live::Live;
 use crate::parts::pager::Pager;
 use crate::ui::{
     Banner, Button, ButtonKind, CopyField, Dialog, Empty, Glyph, Notices, SelectField, TextField, Time, Tone,
+    open_while,
 };
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
@@ -27,14 +28,8 @@ pub(in crate::pages) fn TokensPage() -> impl IntoView {
 fn show(pager: Pager<ApiTokenView>) -> impl IntoView {
     let creating = RwSignal::new(false);
     let secret = RwSignal::new(None::<String>);
-    let secret_shown = RwSignal::new(false);
-    Effect::new(move |_| secret_shown.set(secret.with(Option::is_some)));
     // Closed is gone: it must not stay in the page.
-    Effect::new(move |_| {
-        if !secret_shown.get() {
-            secret.set(None);
-        }
-    });
+    let secret_shown = open_while(secret);
     let (items, none) = (pager.items(), pager.is_empty());
     view! {
         <div class="settings-head">
