@@ -9,7 +9,7 @@ use model::PatientId;
 
 /// The gallery over all records. `?patient=…` leads to that record's own.
 #[component]
-pub(super) fn ImagesPage() -> impl IntoView {
+pub fn ImagesPage() -> impl IntoView {
     let query = use_query_map();
     let patient = move || query.with(|query| query.get("patient"))?.parse::<PatientId>().ok();
     let first = first_images(|| None);

@@ -22,7 +22,7 @@ use model::{Failure, FailureCode, PatientId};
 
 /// The record of the address.
 #[component]
-pub(super) fn PatientPage() -> impl IntoView {
+pub fn PatientPage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| {
         params.with(|params| params.get("patient")).and_then(|id| id.parse::<PatientId>().ok())

@@ -22,7 +22,7 @@ use model::staff::Permission;
 
 /// A searchable list, and the way to a new record.
 #[component]
-pub(super) fn PatientsPage() -> impl IntoView {
+pub fn PatientsPage() -> impl IntoView {
     let word = PersonWord::of_page();
     let may_edit = expect_context::<Session>().me.role.may(Permission::EditPatients);
     let search = searched();

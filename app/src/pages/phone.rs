@@ -14,7 +14,7 @@ use std::collections::HashSet;
 
 /// Whose phone, at the left; the phone itself beside it. Both stand in the address: `?number=…&line=…`.
 #[component]
-pub(super) fn PhonePage() -> impl IntoView {
+pub fn PhonePage() -> impl IntoView {
     let query = use_query_map();
     let asked = move |name: &'static str| {
         // A `+` that was not escaped has become a space.

@@ -34,7 +34,7 @@ const TABS: [(&str, &str, Option<Permission>); 5] = [
 
 /// The tabs and the page of the one that is open.
 #[component]
-pub(super) fn SettingsPage() -> impl IntoView {
+pub fn SettingsPage() -> impl IntoView {
     let role = expect_context::<Session>().me.role;
     let path = use_location().pathname;
     let tabs = TABS
@@ -74,7 +74,7 @@ pub(super) fn SettingsPage() -> impl IntoView {
 
 /// `/settings` itself leads to what most people may change.
 #[component]
-pub(super) fn FirstTab() -> impl IntoView {
+pub fn FirstTab() -> impl IntoView {
     let role = expect_context::<Session>().me.role;
     let to =
         if role.may(Permission::ManageOrganisation) { "/settings/organisation" } else { "/settings/profile" };

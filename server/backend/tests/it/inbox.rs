@@ -2,7 +2,7 @@
 
 use crate::twilio::*;
 use backend::inbox::Accepted;
-use backend::providers::WebhookKind;
+use backend::providers::{WebhookKind, WebhookRequest};
 use backend::testing::{TestBackend, fictitious_number, on_each_engine};
 use backend::{consent, conversations, inbox, jobs, messages};
 use futures::future::join_all;
@@ -42,7 +42,7 @@ async fn fifty_equal_webhooks_in_parallel_make_one_message() {
     .await;
 }
 
-fn signed_through_the_status_door(t: &TestBackend) -> backend::providers::WebhookRequest {
+fn signed_through_the_status_door(t: &TestBackend) -> WebhookRequest {
     let (sid, from) = (sid(1), fictitious_number(0));
     let fields = [
         ("MessageSid", sid.as_str()),

@@ -2,10 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a story may panic")]
 
 mod blobs;
+mod fetching;
 mod images;
 mod inbox;
+mod leaving;
 mod media;
 mod messaging;
+mod mms;
 mod patients;
 mod people;
 mod photos;
