@@ -10,7 +10,8 @@ use std::process::Command;
 use std::time::Instant;
 
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
-const PROFILE: &str = "wasm-release";
+const PAGE_PROFILE: &str = "wasm-release";
+const WORKER_PROFILE: &str = "preview-release";
 const DEBIAN_LIBRARY: &str = "/usr/lib/rustlib/wasm32-unknown-unknown/lib";
 
 /// A Rust toolchain that has the wasm standard library.
@@ -23,7 +24,7 @@ pub(crate) struct Toolchain {
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     let toolchain = toolchain(workspace)?;
     step("built the page for the browser", || {
-        execute(cargo(workspace, &toolchain).args(["--package", "frontend"]))
+        execute(&mut cargo(workspace, &toolchain, "frontend", PAGE_PROFILE))
     })?;
     step("built the preview worker for the browser", || {
         // Decoding needs SIMD to be quick. The page itself stays without, so that it also opens in
@@ -31,8 +32,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
         // stripped here, because no wasm-bindgen comes after to do it.
         let rustflags = "-C target-feature=+simd128 -C strip=symbols";
         execute(
-            cargo(workspace, &toolchain)
-                .args(["--package", "preview-worker"])
+            cargo(workspace, &toolchain, "preview-worker", WORKER_PROFILE)
                 .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", rustflags),
         )
     })
@@ -40,12 +40,12 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
 
 /// The page as Cargo built it.
 pub(crate) fn frontend(workspace: &Workspace) -> PathBuf {
-    workspace.target.join(TARGET).join(PROFILE).join("frontend.wasm")
+    workspace.target.join(TARGET).join(PAGE_PROFILE).join("frontend.wasm")
 }
 
 /// The preview worker as Cargo built it, which is as it is served.
 pub(crate) fn preview_worker(workspace: &Workspace) -> PathBuf {
-    workspace.target.join(TARGET).join(PROFILE).join("preview_worker.wasm")
+    workspace.target.join(TARGET).join(WORKER_PROFILE).join("preview_worker.wasm")
 }
 
 /// Finds a toolchain with the wasm standard library, or installs what is missing: from Rust's own site
@@ -77,9 +77,9 @@ pub(crate) fn toolchain(workspace: &Workspace) -> Result<Toolchain> {
     installed().context("the wasm standard library was built but is not found by `rustc +debian`")
 }
 
-fn cargo(workspace: &Workspace, toolchain: &Toolchain) -> Command {
+fn cargo(workspace: &Workspace, toolchain: &Toolchain, package: &str, profile: &str) -> Command {
     let mut cargo = workspace.cargo(toolchain.name);
-    cargo.args(["build", "--locked", "--lib", "--target", TARGET, "--profile", PROFILE]);
+    cargo.args(["build", "--locked", "--lib", "--target", TARGET, "--package", package, "--profile", profile]);
     cargo
 }
 
