@@ -28,7 +28,7 @@ const FIELDS: &[&str] = &[
 
 /// The list and adding one.
 #[component]
-pub(crate) fn LinesPage() -> impl IntoView {
+pub fn LinesPage() -> impl IntoView {
     view! {
         <Title text="Lines" />
         <OnlyWith permission=Permission::ManageLines what="which numbers messages go out from">

@@ -1,10 +1,10 @@
 //! Settings: one file per tab.
 
-mod lines;
-mod organisation;
-mod profile;
-mod staff;
-mod tokens;
+pub mod lines;
+pub mod organisation;
+pub mod profile;
+pub mod staff;
+pub mod tokens;
 
 pub(super) use lines::LinesPage;
 pub(super) use organisation::OrganisationPage;

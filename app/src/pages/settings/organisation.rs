@@ -13,7 +13,7 @@ use model::staff::{Organisation, Permission};
 
 /// Name, country and the word for people.
 #[component]
-pub(crate) fn OrganisationPage() -> impl IntoView {
+pub fn OrganisationPage() -> impl IntoView {
     let may_change = expect_context::<Session>().me.role.may(Permission::ManageOrganisation);
     // Not the page's own session: that one is as old as the page.
     let fresh = Resource::new(|| (), |()| session::read_session());

@@ -14,7 +14,7 @@ const THEMES: [(&str, &str); 3] = [("", "As the system"), ("light", "Light"), ("
 
 /// Name, e-mail, role, light or dark, signing out.
 #[component]
-pub(crate) fn ProfilePage() -> impl IntoView {
+pub fn ProfilePage() -> impl IntoView {
     let me = expect_context::<Session>().me;
     let notices = Notices::of_page();
     let sign_out = move |_| {

@@ -17,7 +17,7 @@ use model::staff::{Permission, Role, StaffView};
 
 /// The list, inviting, and what can be done with each.
 #[component]
-pub(crate) fn StaffPage() -> impl IntoView {
+pub fn StaffPage() -> impl IntoView {
     view! {
         <Title text="Staff" />
         <OnlyWith permission=Permission::ManageStaff what="who works here">

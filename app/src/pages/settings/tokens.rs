@@ -16,7 +16,7 @@ use model::staff::{ApiTokenView, Permission, Role};
 
 /// The list, making one, revoking one.
 #[component]
-pub(crate) fn TokensPage() -> impl IntoView {
+pub fn TokensPage() -> impl IntoView {
     view! {
         <Title text="API tokens" />
         <OnlyWith permission=Permission::ManageTokens what="which software may use the API">
