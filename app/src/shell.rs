@@ -4,9 +4,11 @@ use crate::api::session::PageSession;
 use crate::api::{backend, cookie};
 use crate::pages::App;
 use crate::ui::time::{RenderedAt, ZONE_COOKIE};
+use leptos::WasmSplitManifest;
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_meta::MetaTags;
+use std::collections::HashMap;
 
 /// The cookie in which a person's choice of light or dark is kept.
 pub(crate) const THEME_COOKIE: &str = "heliograph_theme";
@@ -20,6 +22,10 @@ pub struct Assets {
     pub frontend_js: String,
     /// The page's wasm, named here so that it loads beside the script.
     pub frontend_wasm: String,
+    /// The script that loads the wasm of screens that are no part of a first visit.
+    pub parts_js: String,
+    /// The wasm files of such screens by the name that leptos gives them: file names without `.wasm`.
+    pub parts: HashMap<String, Vec<String>>,
     /// The script of the preview worker.
     pub preview_worker_js: String,
     /// The wasm of the preview worker.
@@ -42,6 +48,12 @@ pub fn shell(assets: &Assets) -> impl IntoView + use<> {
         offset_minutes: cookie(ZONE_COOKIE).and_then(|minutes| minutes.parse().ok()).unwrap_or(0),
     };
     provide_context(rendered);
+    // Leptos names in the document what the screens of this page will ask for.
+    provide_context(WasmSplitManifest(ArcStoredValue::new((
+        "/pkg".to_owned(),
+        assets.parts.clone(),
+        assets.parts_js.rsplit('/').next().unwrap_or_default().to_owned(),
+    ))));
     let theme = cookie(THEME_COOKIE).filter(|theme| matches!(theme.as_str(), "light" | "dark"));
     let workers = serde_json::json!({
         "preview_worker_js": assets.preview_worker_js,
@@ -72,6 +84,7 @@ pub fn shell(assets: &Assets) -> impl IntoView + use<> {
                 <meta name="robots" content="noindex" />
                 <link rel="stylesheet" href=assets.css.clone() />
                 <link rel="modulepreload" href=assets.frontend_js.clone() />
+                <link rel="modulepreload" href=assets.parts_js.clone() />
                 <link rel="preload" href=assets.frontend_wasm.clone() r#as="fetch" r#type="application/wasm" crossorigin="" />
                 <link rel="icon" href="/icons/heliograph.svg" r#type="image/svg+xml" />
                 <link rel="apple-touch-icon" href="/icons/heliograph-180.png" />

@@ -16,6 +16,7 @@ use leptos::prelude::provide_context;
 use leptos_axum::{
     LeptosRoutes, generate_route_list, handle_server_fns_with_context, render_app_async_with_context,
 };
+use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::path::Path;
 use tower::ServiceExt;
@@ -29,9 +30,7 @@ const ARGUMENT_BYTES: usize = 1024 * 1024;
 /// The files of the browser by hashed name, as the bundler's manifest has them. Without a built site the pages are
 /// still served, and their scripts are missing.
 pub(crate) fn assets(site: &Path) -> Assets {
-    let manifest = std::fs::read(site.join("pkg/manifest.json")).ok();
-    let hashed: HashMap<String, String> =
-        manifest.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
+    let hashed: HashMap<String, String> = read(site, "manifest.json");
     if hashed.is_empty() {
         tracing::warn!("HELIOGRAPH_SITE holds no built pages; run `cargo xtask run`");
     }
@@ -45,9 +44,17 @@ pub(crate) fn assets(site: &Path) -> Assets {
         css: path("main.css"),
         frontend_js: path("frontend.js"),
         frontend_wasm: path("frontend.wasm"),
+        parts_js: path("parts.js"),
+        parts: read(site, "parts.json"),
         preview_worker_js: path("preview-worker.js"),
         preview_worker_wasm: path("preview-worker.wasm"),
     }
+}
+
+/// One of the bundler's tables; nothing where it cannot be read.
+fn read<T: DeserializeOwned + Default>(site: &Path, table: &str) -> T {
+    let json = std::fs::read(site.join("pkg").join(table)).ok();
+    json.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
 }
 
 /// Pages, server functions and files.

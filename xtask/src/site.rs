@@ -2,11 +2,12 @@
 //!
 //! `pkg/` holds what carries a hash of its content in its name and may be cached for ever; each file
 //! lies beside its own `.br` and `.gz`. `pkg/manifest.json` maps the name that the code uses to the
-//! path that the browser asks for. Everything of `frontend/public` lies beside `pkg/` under its own
+//! path that the browser asks for; `pkg/parts.json` says which wasm files each lazy route needs. Everything of `frontend/public` lies beside `pkg/` under its own
 //! name.
 
 mod compress;
 mod fingerprint;
+mod page;
 
 use crate::process::line;
 use crate::wasm;
@@ -20,13 +21,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use wasm_bindgen_cli_support::Bindgen;
 
 /// Logical name to path on the server, such as `main.css` to `/pkg/main.0f3c….css`.
 type Manifest = BTreeMap<String, String>;
 
 /// What a first visit loads, by logical name.
-const FIRST_LOAD: &[&str] = &["frontend.js", "frontend.wasm", "main.css"];
+const FIRST_LOAD: &[&str] = &["frontend.js", "frontend.wasm", "parts.js", "main.css"];
 
 /// Builds the browser's crates and bundles the site where anything changed. Answers with its folder.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
@@ -84,7 +84,7 @@ fn bundle(workspace: &Workspace, site: &Path) -> Result<()> {
     fs::create_dir_all(&pkg)?;
     copy_folder(&workspace.root.join("frontend/public"), site)?;
     let mut manifest = Manifest::new();
-    page(&wasm::frontend(workspace), &pkg, &mut manifest)?;
+    page::bundle(&wasm::frontend(workspace), &pkg, &mut manifest)?;
     let css = css(&workspace.root.join("style/main.css"))?;
     manifest.insert("main.css".to_owned(), write_hashed(&pkg, "main", "css", css.as_bytes())?);
     let worker = fs::read(wasm::preview_worker(workspace))?;
@@ -93,37 +93,6 @@ fn bundle(workspace: &Workspace, site: &Path) -> Result<()> {
     let script = fs::read(&script).with_context(|| format!("cannot read {}", script.display()))?;
     manifest.insert("preview-worker.js".to_owned(), write_hashed(&pkg, "preview-worker", "js", &script)?);
     Ok(fs::write(pkg.join("manifest.json"), serde_json::to_vec_pretty(&manifest)?)?)
-}
-
-/// The page's wasm with its glue code, which finds the wasm by its hashed name.
-fn page(wasm: &Path, pkg: &Path, manifest: &mut Manifest) -> Result<()> {
-    let glue = pkg.with_file_name("glue");
-    Bindgen::new()
-        .input_path(wasm)
-        .out_name("frontend")
-        .web(true)?
-        .typescript(false)
-        .omit_default_module_path(false)
-        .remove_name_section(true)
-        .remove_producers_section(true)
-        .generate(&glue)
-        .context("wasm-bindgen cannot process the page's wasm")?;
-    let wasm = fs::read(glue.join("frontend_bg.wasm"))?;
-    let wasm = write_hashed(pkg, "frontend_bg", "wasm", &wasm)?;
-    let plain = "'frontend_bg.wasm'";
-    let script = fs::read_to_string(glue.join("frontend.js"))?;
-    if !script.contains(plain) {
-        bail!(
-            "the glue code of this wasm-bindgen does not load {plain}; `site::page` must learn its new way"
-        );
-    }
-    let name = wasm.rsplit('/').next().unwrap_or_default();
-    let script = script.replace(plain, &format!("'{name}'"));
-    manifest.insert("frontend.wasm".to_owned(), wasm);
-    manifest.insert("frontend.js".to_owned(), write_hashed(pkg, "frontend", "js", script.as_bytes())?);
-    // Scripts that crates bring along; their folders are named after a hash already.
-    copy_folder(&glue.join("snippets"), &pkg.join("snippets"))?;
-    remove(&glue)
 }
 
 /// `style/main.css` and everything it imports as one text, for the browsers that run wasm with SIMD.
@@ -153,11 +122,16 @@ fn css(main: &Path) -> Result<String> {
 
 /// Writes `name.<hash>.extension`; answers with the path that the browser asks for.
 fn write_hashed(pkg: &Path, name: &str, extension: &str, content: &[u8]) -> Result<String> {
-    let digest = Sha256::digest(content);
-    let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let file = format!("{name}.{hash}.{extension}");
+    let file = format!("{name}.{hash}.{extension}", hash = hash(&[content]));
     fs::write(pkg.join(&file), content).with_context(|| format!("cannot write {file}"))?;
     Ok(format!("/pkg/{file}"))
+}
+
+/// A content's name: the first 8 bytes of its SHA-256, in hexadecimal.
+fn hash(content: &[&[u8]]) -> String {
+    let mut digest = Sha256::new();
+    content.iter().for_each(|part| digest.update(part));
+    digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn worker_script(workspace: &Workspace) -> PathBuf {

@@ -24,7 +24,13 @@ pub(crate) struct Toolchain {
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     let toolchain = toolchain(workspace)?;
     step("built the page for the browser", || {
-        execute(&mut cargo(workspace, &toolchain, "frontend", PAGE_PROFILE))
+        // As an argument of rustc for this one crate, the flags reach what links the page and leave its
+        // dependencies alone. The lazy routes are taken out by following the relocations.
+        execute(cargo(workspace, &toolchain, "rustc", "frontend", PAGE_PROFILE).args([
+            "--",
+            "-C",
+            "link-arg=--emit-relocs",
+        ]))
     })?;
     step("built the preview worker for the browser", || {
         // Decoding needs SIMD to be quick. The page itself stays without, so that it also opens in
@@ -32,7 +38,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
         // stripped here, because no wasm-bindgen comes after to do it.
         let rustflags = "-C target-feature=+simd128 -C strip=symbols";
         execute(
-            cargo(workspace, &toolchain, "preview-worker", WORKER_PROFILE)
+            cargo(workspace, &toolchain, "build", "preview-worker", WORKER_PROFILE)
                 .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", rustflags),
         )
     })
@@ -77,9 +83,25 @@ pub(crate) fn toolchain(workspace: &Workspace) -> Result<Toolchain> {
     installed().context("the wasm standard library was built but is not found by `rustc +debian`")
 }
 
-fn cargo(workspace: &Workspace, toolchain: &Toolchain, package: &str, profile: &str) -> Command {
+fn cargo(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    command: &str,
+    package: &str,
+    profile: &str,
+) -> Command {
     let mut cargo = workspace.cargo(toolchain.name);
-    cargo.args(["build", "--locked", "--lib", "--target", TARGET, "--package", package, "--profile", profile]);
+    cargo.args([
+        command,
+        "--locked",
+        "--lib",
+        "--target",
+        TARGET,
+        "--package",
+        package,
+        "--profile",
+        profile,
+    ]);
     cargo
 }
 

@@ -1,11 +1,13 @@
 //! The frame around everything that needs someone signed in.
 
+use super::lazy;
 use crate::api::session::{PageSession, Session};
 use crate::parts::live::Live;
 use crate::parts::rail::Rail;
 use crate::parts::shortcuts::{HelpDialog, Shortcuts};
 use crate::ui::{Banner, Empty, Glyph, Tone};
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use leptos_router::components::{Outlet, Redirect};
 use leptos_router::hooks::use_location;
 use model::FailureCode;
@@ -39,6 +41,7 @@ fn Frame(session: Session) -> impl IntoView {
     provide_context(shortcuts);
     provide_context(session);
     let connected = live.connected();
+    Effect::new(|_| spawn_local(lazy::load_all()));
     view! {
         <a class="skip-link" href="#main">"Skip to content"</a>
         <div class="desk">

@@ -4,6 +4,7 @@ pub mod conversation;
 pub mod desk;
 pub mod images;
 pub mod inbox;
+pub mod lazy;
 pub mod not_found;
 pub mod patient;
 pub mod patients;
@@ -16,18 +17,13 @@ use crate::ui::time::RenderedAt;
 use crate::ui::{NoticeList, Notices, Times};
 use conversation::ConversationPage;
 use desk::Desk;
-use images::ImagesPage;
 use inbox::{InboxPage, NothingOpen};
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
-use leptos_router::SsrMode;
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
-use leptos_router::path;
+use leptos_router::{Lazy, SsrMode, path};
 use not_found::NotFound;
-use patient::PatientPage;
-use patients::PatientsPage;
-use phone::PhonePage;
-use settings::{FirstTab, LinesPage, OrganisationPage, ProfilePage, SettingsPage, StaffPage, TokensPage};
+use settings::{FirstTab, SettingsPage};
 use sign_in::SignIn;
 use welcome::WelcomePage;
 
@@ -50,17 +46,13 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("") view=NothingOpen ssr=SsrMode::Async />
                         <Route path=path!("/c/:conversation") view=ConversationPage ssr=SsrMode::Async />
                     </ParentRoute>
-                    <Route path=path!("/patients") view=PatientsPage ssr=SsrMode::Async />
-                    <Route path=path!("/patients/:patient") view=PatientPage ssr=SsrMode::Async />
-                    <Route path=path!("/images") view=ImagesPage ssr=SsrMode::Async />
-                    <Route path=path!("/phone") view=PhonePage ssr=SsrMode::Async />
+                    <Route path=path!("/patients") view={Lazy::<lazy::Patients>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/patients/:patient") view={Lazy::<lazy::Patient>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/images") view={Lazy::<lazy::Images>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/phone") view={Lazy::<lazy::Phone>::new()} ssr=SsrMode::Async />
                     <ParentRoute path=path!("/settings") view=SettingsPage ssr=SsrMode::Async>
                         <Route path=path!("") view=FirstTab ssr=SsrMode::Async />
-                        <Route path=path!("/organisation") view=OrganisationPage ssr=SsrMode::Async />
-                        <Route path=path!("/staff") view=StaffPage ssr=SsrMode::Async />
-                        <Route path=path!("/lines") view=LinesPage ssr=SsrMode::Async />
-                        <Route path=path!("/tokens") view=TokensPage ssr=SsrMode::Async />
-                        <Route path=path!("/profile") view=ProfilePage ssr=SsrMode::Async />
+                        <Route path=path!("/:tab") view={Lazy::<lazy::SettingsTab>::new()} ssr=SsrMode::Async />
                     </ParentRoute>
                 </ParentRoute>
             </Routes>

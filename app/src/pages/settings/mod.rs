@@ -6,12 +6,7 @@ pub mod profile;
 pub mod staff;
 pub mod tokens;
 
-pub(super) use lines::LinesPage;
-pub(super) use organisation::OrganisationPage;
-pub(super) use profile::ProfilePage;
-pub(super) use staff::StaffPage;
-pub(super) use tokens::TokensPage;
-
+use super::not_found::NothingHere;
 use crate::api::Answer;
 use crate::api::session::Session;
 use crate::parts::live::{Live, News};
@@ -19,9 +14,14 @@ use crate::parts::pager::Pager;
 use crate::ui::{Banner, Empty, Glyph, Skeleton, SkeletonShape, Tone};
 use leptos::prelude::*;
 use leptos_router::components::{Outlet, Redirect};
-use leptos_router::hooks::use_location;
+use leptos_router::hooks::{use_location, use_params_map};
+use lines::LinesPage;
 use model::live::Change;
 use model::staff::{Permission, Role};
+use organisation::OrganisationPage;
+use profile::ProfilePage;
+use staff::StaffPage;
+use tokens::TokensPage;
 
 /// Tabs: address, name, and what one must be allowed to do to see more than words there.
 const TABS: [(&str, &str, Option<Permission>); 5] = [
@@ -79,6 +79,21 @@ pub fn FirstTab() -> impl IntoView {
     let to =
         if role.may(Permission::ManageOrganisation) { "/settings/organisation" } else { "/settings/profile" };
     view! { <Redirect path=to /> }
+}
+
+/// The page of the tab that the address names.
+#[component]
+pub fn TabPage() -> impl IntoView {
+    let params = use_params_map();
+    let tab = Memo::new(move |_| params.with(|params| params.get("tab")).unwrap_or_default());
+    move || match tab.get().as_str() {
+        "organisation" => OrganisationPage().into_any(),
+        "staff" => StaffPage().into_any(),
+        "lines" => LinesPage().into_any(),
+        "tokens" => TokensPage().into_any(),
+        "profile" => ProfilePage().into_any(),
+        _ => NothingHere().into_any(),
+    }
 }
 
 /// The content of a tab, or for those who may not see it, words that say whom to ask.

@@ -1,0 +1,51 @@
+//! Screens whose code is no part of a first visit: each is a file of its own, which the browser loads when the screen
+//! is opened, or before, when it has nothing else to do.
+//!
+//! The conversation is what staff open all day, so it is not among them.
+
+use super::images::ImagesPage;
+use super::patient::PatientPage;
+use super::patients::PatientsPage;
+use super::phone::PhonePage;
+use super::settings::TabPage;
+use gloo_timers::future::TimeoutFuture;
+use leptos::prelude::*;
+use leptos_router::{LazyRoute, lazy_route};
+
+/// Milliseconds after which a page that was opened is taken to be at rest.
+const AT_REST: u32 = 3_000;
+
+macro_rules! screens {
+    ($($name:ident: $page:ident,)*) => {
+        $(
+            #[doc = concat!("[`", stringify!($page), "`], loaded when it is needed.")]
+            #[derive(Debug)]
+            pub struct $name;
+
+            #[lazy_route]
+            impl LazyRoute for $name {
+                fn data() -> Self {
+                    Self
+                }
+
+                fn view(_screen: Self) -> AnyView {
+                    $page().into_any()
+                }
+            }
+        )*
+
+        /// Loads every screen, one after the other, so that opening one needs no network any more.
+        pub(super) async fn load_all() {
+            TimeoutFuture::new(AT_REST).await;
+            $(<$name as LazyRoute>::preload().await;)*
+        }
+    };
+}
+
+screens! {
+    Patients: PatientsPage,
+    Patient: PatientPage,
+    Images: ImagesPage,
+    Phone: PhonePage,
+    SettingsTab: TabPage,
+}
