@@ -5,15 +5,11 @@ use crate::failure::Problem;
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, StatusCode, header};
-use backend::media::links;
-use backend::media::upload::{self, Incoming};
-use backend::providers::HttpError;
-use backend::{Backend, Caller};
+use backend::media::upload::Incoming;
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use model::media::human_bytes;
-use model::staff::Permission;
-use model::{AttachmentId, Failure, FailureCode};
+use model::{Failure, FailureCode};
 use std::io;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -146,44 +142,6 @@ pub(crate) async fn stream<T>(
         }
         (_, Ok(stored)) => Ok(stored),
     }
-}
-
-/// The attachment that a `media_url` names: one of ours, whether or not its signature still holds, or a foreign https
-/// address, whose picture is fetched through the guarded client and taken in like an upload.
-pub(crate) async fn named_by(backend: &Backend, caller: &Caller, url: &str) -> Result<AttachmentId, Problem> {
-    let wrong = |message: &str| Problem::field("media_url", message);
-    // A link of ours may come back without its host.
-    let url = backend
-        .settings
-        .app_url
-        .join(url)
-        .map_err(|_| wrong("Write the media_url of an upload, or an https address."))?;
-    match links::attachment_of(backend, caller, &url).await {
-        Ok(Some(attachment)) => return Ok(attachment),
-        Ok(None) => {}
-        Err(error) => {
-            let failure = Failure::from(error);
-            let unknown = failure.code == FailureCode::NotFound;
-            return Err(if unknown {
-                wrong("This media_url names no upload of yours.")
-            } else {
-                failure.into()
-            });
-        }
-    }
-    caller.require(Permission::SendMessages)?;
-    if url.scheme() != "https" {
-        return Err(wrong("Write the media_url of an upload, or an https address."));
-    }
-    let most = backend.settings.max_media_bytes;
-    let fetched = backend.http.fetch(&url, None, most).await.map_err(|error| match error {
-        HttpError::Forbidden => wrong("This address is not public, and nothing is fetched from it."),
-        HttpError::TooLarge => too_large(most),
-        _ => wrong("The picture could not be fetched from this address."),
-    })?;
-    let file_name = url.path_segments().and_then(|mut path| path.next_back()).unwrap_or_default().to_owned();
-    let body = fetched.body.map_err(io::Error::other).boxed();
-    Ok(upload::upload(backend, caller, Incoming { file_name, body }).await?.media_id)
 }
 
 async fn read_on(mut file: Field<'_>) {

@@ -150,6 +150,11 @@ impl Http {
         Ok(Self(Arc::new(Inner { guard, public, private })))
     }
 
+    /// Whether a URL may be fetched although it is not https: only where its host and port are allowed by name.
+    pub fn allows_without_tls(&self, url: &Url) -> bool {
+        self.0.guard.judge(url) == Ok(Reach::AllowedPrivate)
+    }
+
     /// Posts to a carrier's API. Redirects are not followed: a repeated post might send twice.
     ///
     /// # Errors

@@ -117,18 +117,17 @@ pub(crate) struct MediaChoice {
 }
 
 impl Turn {
-    /// What to send; a caller that chose no id gets one of its own and no protection from repetition.
-    pub(crate) async fn draft(self, asker: &Asker) -> Result<Draft, Problem> {
-        let mut attachments = self.media.media_ids;
-        if let Some(url) = self.media.media_url.filter(|url| !url.trim().is_empty()) {
-            let attachment = uploads::named_by(asker.backend(), &asker.caller, url.trim()).await?;
-            if !attachments.contains(&attachment) {
-                attachments.push(attachment);
-            }
-        }
+    /// Sends it; a caller that chose no id gets one of its own and no protection from repetition.
+    pub(crate) async fn send(self, asker: &Asker, to: &Recipient) -> Result<MessageView, Problem> {
+        let (backend, caller) = (asker.backend(), &asker.caller);
         let client_id = self.client_id.filter(|id| !id.trim().is_empty());
-        let client_id = client_id.unwrap_or_else(|| asker.backend().clock.new_id::<MessageId>().to_string());
-        Ok(Draft { text: self.message, attachments, client_id })
+        let client_id = client_id.unwrap_or_else(|| backend.clock.new_id::<MessageId>().to_string());
+        let draft = Draft { text: self.message, attachments: self.media.media_ids, client_id };
+        let url = self.media.media_url.as_deref().map(str::trim).filter(|url| !url.is_empty());
+        Ok(match url {
+            Some(url) => messages::send_with_url(backend, caller, to, &draft, url).await?,
+            None => messages::send(backend, caller, to, &draft).await?,
+        })
     }
 }
 
@@ -179,11 +178,14 @@ pub(crate) async fn reply_with_media(
     request: Request,
 ) -> Result<Reply<MessageView>, Problem> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let mut uploaded = Vec::new();
     let turn = if content_type.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
         let form = Form::from_request(request, &asker.app).await?;
         // Known to exist before bytes are taken in for it.
         conversations::get(asker.backend(), &asker.caller, id).await?;
-        turn_of_form(&asker, form).await?
+        let turn = turn_of_form(&asker, form).await?;
+        uploaded.clone_from(&turn.media.media_ids);
+        turn
     } else {
         let (parts, body) = request.into_parts();
         let body = to_bytes(body, super::JSON_BYTES)
@@ -194,7 +196,11 @@ pub(crate) async fn reply_with_media(
     if turn.media.media_ids.is_empty() && turn.media.media_url.is_none() {
         return Err(Problem::field("file", "Send at least one picture, or use reply for text alone."));
     }
-    say(asker, id, turn).await
+    let (backend, caller) = (asker.backend().clone(), asker.caller.clone());
+    let said = say(asker, id, turn).await;
+    // A repetition brought its files along once more.
+    media::discard_unsent(&backend, &caller, &uploaded).await;
+    said
 }
 
 async fn turn_of_form(asker: &Asker, mut form: Form) -> Result<Turn, Problem> {
@@ -219,9 +225,8 @@ async fn turn_of_form(asker: &Asker, mut form: Form) -> Result<Turn, Problem> {
 }
 
 async fn say(asker: Asker, id: ConversationId, turn: Turn) -> Result<Reply<MessageView>, Problem> {
-    let draft = turn.draft(&asker).await?;
-    let to = Recipient::Conversation(id);
-    Ok(asker.created(messages::send(asker.backend(), &asker.caller, &to, &draft).await?))
+    let sent = turn.send(&asker, &Recipient::Conversation(id)).await?;
+    Ok(asker.created(sent))
 }
 
 /// Read or unread.

@@ -4,7 +4,7 @@ use crate::failure::{Asked, Body, Id, Problem};
 use crate::rest::conversations::{MediaChoice, Turn};
 use crate::session::{Asker, Reply};
 use crate::uploads::Form;
-use backend::{conversations, images, media, messages, patients};
+use backend::{conversations, images, media, patients};
 use model::conversation::ThreadSlice;
 use model::media::{Category, UploadedMedia};
 use model::message::{MessageView, Recipient};
@@ -85,8 +85,8 @@ pub(crate) async fn send(
     let to = Recipient::Number(number_of(&asker, &patient, input.phone_number.as_deref()).await?);
     let media = MediaChoice { media_ids: input.media_ids, media_url: input.media_url };
     let turn = Turn { message: input.message, media, client_id: input.client_id };
-    let draft = turn.draft(&asker).await?;
-    Ok(asker.created(messages::send(asker.backend(), &asker.caller, &to, &draft).await?))
+    let sent = turn.send(&asker, &to).await?;
+    Ok(asker.created(sent))
 }
 
 /// The patient's number that is meant. One that is not in the record is refused: a typing error must not reach a

@@ -57,6 +57,17 @@ pub async fn discard(backend: &Backend, caller: &Caller, id: AttachmentId) -> Re
     Ok(())
 }
 
+/// Drops those of these uploads that no message has taken up. Whoever made them got an answer without them already, so
+/// nothing is said of those that stay.
+pub async fn discard_unsent(backend: &Backend, caller: &Caller, uploads: &[AttachmentId]) {
+    for upload in uploads {
+        match discard(backend, caller, *upload).await {
+            Ok(()) | Err(Error::Failure(_)) => {}
+            Err(error) => tracing::warn!(%error, "an upload that was not sent stays"),
+        }
+    }
+}
+
 /// Tries again to fetch or to read an attachment that failed; one that did not fail stays as it is.
 pub async fn retry(backend: &Backend, caller: &Caller, id: AttachmentId) -> Result<AttachmentView> {
     caller.require(Permission::SendMessages)?;

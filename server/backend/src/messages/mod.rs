@@ -1,32 +1,50 @@
 //! Sending.
 
 pub(crate) mod deliveries;
+mod fetched;
 mod route;
 
+pub use fetched::send_with_url;
 pub(crate) use route::ability;
 
-use crate::store::{Tx, args};
+use crate::store::{Tx, args, placeholders};
 use crate::{Backend, Caller, Error, Result, audit, consent, conversations, live, numbers};
 use deliveries::{News, Part, Whole};
 use model::live::Change;
 use model::message::{DeliveryState, Draft, MAX_ATTACHMENTS, MAX_TEXT_CHARS, MessageView, Recipient};
 use model::staff::Permission;
 use model::{AttachmentId, ConversationId, FailureCode, MessageId, NumberId, OrgId, segments};
-use std::collections::HashSet;
+use sqlx::AssertSqlSafe;
+use std::collections::{HashMap, HashSet};
+use url::Url;
 use uuid::Uuid;
 
 /// Characters of a sender's own id for a message.
 const MAX_CLIENT_ID: usize = 100;
 
 /// Records a message and the jobs that deliver it, in one transaction. The same `client_id` again answers with the
-/// same message; with different content it is a `Conflict`.
+/// same message; with different content it is a `Conflict`. Pictures are the same when their bytes are, so that a
+/// caller who lost the answer may upload them once more.
 pub async fn send(backend: &Backend, caller: &Caller, to: &Recipient, draft: &Draft) -> Result<MessageView> {
     caller.require(Permission::SendMessages)?;
-    check(draft)?;
+    check(draft, 0)?;
+    record(backend, caller, to, draft, None).await
+}
+
+/// Sends a draft that was checked. `fetched_from` is where its last picture was fetched.
+async fn record(
+    backend: &Backend,
+    caller: &Caller,
+    to: &Recipient,
+    draft: &Draft,
+    fetched_from: Option<&Url>,
+) -> Result<MessageView> {
     let org = caller.org_id;
     let mut tx = backend.store.write().await?;
     let (conversation, number) = conversation_of(backend, &mut tx, org, to).await?;
-    let content = content_hash(conversation, draft);
+    let named = draft.attachments.len() - usize::from(fetched_from.is_some());
+    let content =
+        content_hash(&mut tx, org, conversation, draft, &draft.attachments[..named], fetched_from).await?;
     if let Some(same) = repeated(backend, &mut tx, org, draft, &content).await? {
         return Ok(same);
     }
@@ -159,7 +177,9 @@ pub(crate) fn unreadable_words(file_name: &str) -> String {
     format!("The picture “{file_name}” cannot be read. Remove it, or export it as JPEG and attach it again.")
 }
 
-fn check(draft: &Draft) -> Result<()> {
+/// Checks a draft to which so many `more` pictures will be added.
+fn check(draft: &Draft, more: usize) -> Result<()> {
+    let pictures = draft.attachments.len() + more;
     let chars = draft.text.chars().count();
     if chars > MAX_TEXT_CHARS {
         return Err(Error::invalid(
@@ -167,10 +187,10 @@ fn check(draft: &Draft) -> Result<()> {
             format!("The text has {chars} characters; at most {MAX_TEXT_CHARS} can be sent. Shorten it."),
         ));
     }
-    if draft.text.trim().is_empty() && draft.attachments.is_empty() {
+    if draft.text.trim().is_empty() && pictures == 0 {
         return Err(Error::invalid("text", "Write something or attach a picture."));
     }
-    if draft.attachments.len() > MAX_ATTACHMENTS {
+    if pictures > MAX_ATTACHMENTS {
         return Err(Error::invalid(
             "attachments",
             format!("A message carries at most {MAX_ATTACHMENTS} pictures."),
@@ -211,10 +231,30 @@ async fn conversation_of(
 }
 
 /// Tells a repetition from another message with the same id. It names the conversation and not the number, which
-/// could be guessed from a hash.
-fn content_hash(conversation: ConversationId, draft: &Draft) -> Vec<u8> {
-    let content = serde_json::json!([conversation, draft.text, draft.attachments]);
-    crate::keys::sha256(content.to_string().as_bytes())
+/// could be guessed from a hash; pictures by their bytes, and one that was fetched by its address alone.
+async fn content_hash(
+    tx: &mut Tx,
+    org: OrgId,
+    conversation: ConversationId,
+    draft: &Draft,
+    attachments: &[AttachmentId],
+    fetched_from: Option<&Url>,
+) -> Result<Vec<u8>> {
+    let mut bytes: HashMap<Uuid, String> = HashMap::new();
+    if !attachments.is_empty() {
+        let sql = format!(
+            "SELECT id, sha256 FROM attachment WHERE org_id = $1 AND sha256 IS NOT NULL AND id IN ({})",
+            placeholders(2, attachments.len())
+        );
+        let mut values = args![org];
+        values.extend(attachments.iter().map(|id| (*id).into()));
+        let rows: Vec<(Uuid, Vec<u8>)> = tx.all(AssertSqlSafe(sql), values).await?;
+        bytes.extend(rows.into_iter().map(|(id, sha256)| (id, hex::encode(sha256))));
+    }
+    let pictures: Vec<String> =
+        attachments.iter().map(|id| bytes.remove(&id.0).unwrap_or_else(|| id.to_string())).collect();
+    let content = serde_json::json!([conversation, draft.text, pictures, fetched_from.map(Url::as_str)]);
+    Ok(crate::keys::sha256(content.to_string().as_bytes()))
 }
 
 /// The message that was sent with this `client_id` before.

@@ -2,11 +2,13 @@
 
 use crate::photos::{jpeg, scrambled_png, uploads};
 use crate::twilio::*;
-use backend::messages;
 use backend::testing::{TestBackend, on_each_engine};
+use backend::{conversations, media, messages};
 use model::message::{Channel, DeliveryState, Draft};
 use model::{AttachmentId, FailureCode};
 use url::form_urlencoded;
+use wiremock::matchers::path;
+use wiremock::{Mock, ResponseTemplate};
 
 fn with(attachments: Vec<AttachmentId>, text: &str, client_id: &str) -> Draft {
     Draft { attachments, ..draft(text, client_id) }
@@ -51,6 +53,56 @@ async fn ten_pictures_leave_in_requests_that_the_carrier_takes() {
         assert_eq!(requests(&t).await[2..], [(String::new(), 5)]);
         is_read(&t, &status(&t, &sid(1002), "delivered")).await;
         assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Delivered);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_upload_whose_message_is_a_repetition_is_dropped() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        carrier_accepts(&t).await;
+        let first = uploads(&t, "scan.jpg", &jpeg(0)).await.unwrap().media_id;
+        let again = uploads(&t, "scan.jpg", &jpeg(0)).await.unwrap().media_id;
+        let sent = messages::send(b, &t.admin, &to(0), &with(vec![first], "Your scan", "a")).await.unwrap();
+        let same = messages::send(b, &t.admin, &to(0), &with(vec![again], "Your scan", "a")).await.unwrap();
+        assert_eq!((same.id, same.attachments[0].id), (sent.id, first));
+        media::discard_unsent(b, &t.admin, &[first, again]).await;
+        assert_eq!(t.count("SELECT COUNT(*) FROM attachment").await, 1);
+        t.run_jobs().await;
+        assert_eq!(requests(&t).await, [("Your scan".to_owned(), 1)]);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_picture_is_fetched_for_a_message_that_is_new_and_for_no_other() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        let photo = ResponseTemplate::new(200).set_body_bytes(jpeg(0));
+        Mock::given(path("/photo.jpg")).respond_with(photo).mount(&t.carrier).await;
+        let url = format!("{}/photo.jpg", t.carrier.uri());
+        let send = async |url: &str, text: &str| {
+            messages::send_with_url(b, &t.admin, &to(0), &draft(text, "a"), url).await
+        };
+        let sent = send(&url, "").await.unwrap();
+        let same = send(&url, "").await.unwrap();
+        assert_eq!((same.id, sent.attachments.len()), (sent.id, 1));
+        assert_eq!(failure(send(&url, "Other words").await).code, FailureCode::Conflict);
+        assert_eq!(t.carrier.received_requests().await.unwrap().len(), 1);
+        // Links of our own are renewed, and name the same picture.
+        let own = conversations::message(b, &t.admin, sent.id).await.unwrap();
+        let own = own.attachments[0].original_url.clone().unwrap();
+        let with_url = async |id: &str, url: &str| {
+            failure(messages::send_with_url(b, &t.admin, &to(0), &draft("", id), url).await)
+        };
+        assert_eq!(with_url("b", &own).await.field.as_deref(), Some("attachments"), "it was sent already");
+        assert_eq!(with_url("c", "http://203.0.113.9/x").await.field.as_deref(), Some("media_url"));
+        assert_eq!(t.count("SELECT COUNT(*) FROM attachment").await, 1);
+        carrier_accepts(&t).await;
+        t.run_jobs().await;
         t
     })
     .await;
