@@ -71,12 +71,12 @@ CREATE TABLE api_token (
 );
 CREATE INDEX api_token_org ON api_token (org_id);
 
--- A telephone number, once per organisation.
+-- A telephone number, once per organisation; or the short code or name of a sender that has none.
 CREATE TABLE number (
     id UUID PRIMARY KEY,
     org_id UUID NOT NULL REFERENCES organisation (id),
     hash BYTEA NOT NULL,
-    e164_sealed BYTEA NOT NULL,
+    address_sealed BYTEA NOT NULL,
     created_at BIGINT NOT NULL,
     UNIQUE (org_id, hash)
 );

@@ -71,12 +71,12 @@ CREATE TABLE api_token (
 ) STRICT;
 CREATE INDEX api_token_org ON api_token (org_id);
 
--- A telephone number, once per organisation.
+-- A telephone number, once per organisation; or the short code or name of a sender that has none.
 CREATE TABLE number (
     id BLOB PRIMARY KEY,
     org_id BLOB NOT NULL REFERENCES organisation (id),
     hash BLOB NOT NULL,
-    e164_sealed BLOB NOT NULL,
+    address_sealed BLOB NOT NULL,
     created_at INTEGER NOT NULL,
     UNIQUE (org_id, hash)
 ) STRICT;

@@ -1,7 +1,7 @@
-//! Conversations: an organisation and one number.
+//! Conversations: an organisation and one number, or one of the few senders that have none.
 
 use crate::message::{Channel, DeliveryState, Direction, MessageView};
-use crate::{ConversationId, MessageId, Millis, PatientId, PhoneNumber, StaffId};
+use crate::{Address, ConversationId, MessageId, Millis, PatientId, StaffId};
 use serde::{Deserialize, Serialize};
 
 /// A row of the inbox.
@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct ConversationRow {
     /// The conversation.
     pub id: ConversationId,
-    /// The other side.
+    /// The other side: a number in E.164, or a short code or a name as its carrier wrote it, which cannot be answered.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
-    pub number: PhoneNumber,
+    pub number: Address,
     /// Who the number belongs to; several for a family's telephone, none for a stranger.
     pub patients: Vec<PatientName>,
     /// The newest message, if there is one.

@@ -20,7 +20,7 @@ mod words;
 
 pub use failure::{Failure, FailureCode};
 pub use ids::*;
-pub use phone::PhoneNumber;
+pub use phone::{Address, PhoneNumber};
 
 /// An instant: milliseconds since 1970-01-01T00:00:00Z.
 pub type Millis = i64;

@@ -86,6 +86,69 @@ impl From<PhoneNumber> for String {
     }
 }
 
+/// The other side of a conversation, as carriers write it: a telephone number, or one of the few senders that have none.
+///
+/// Short codes (`12345`) and names (`MyBank`) write to lines too. What they send is shown like any other message, under
+/// the sender as it was written. They are read and never answered: a name has no way back, and carriers take messages
+/// to short codes from hardly anyone (Twilio from nobody), so that a short code is refused at once and not later.
+///
+/// On the wire it is a string; one that is E.164 is a number. `Debug` prints nothing of it.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Address {
+    /// A telephone number.
+    Number(PhoneNumber),
+    /// A short code or a name, as the carrier wrote it.
+    Sender(String),
+}
+
+impl Address {
+    /// As carriers and our own store write it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Number(number) => number.as_e164(),
+            Self::Sender(sender) => sender,
+        }
+    }
+
+    /// The number that can be written to, if there is one.
+    pub fn number(&self) -> Option<&PhoneNumber> {
+        match self {
+            Self::Number(number) => Some(number),
+            Self::Sender(_) => None,
+        }
+    }
+
+    /// For people: a number in groups, another sender as it was written.
+    pub fn spaced(&self) -> String {
+        match self {
+            Self::Number(number) => number.spaced(),
+            Self::Sender(sender) => sender.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Address(…)")
+    }
+}
+
+impl From<String> for Address {
+    fn from(text: String) -> Self {
+        PhoneNumber::from_e164(&text).map_or(Self::Sender(text), Self::Number)
+    }
+}
+
+impl From<Address> for String {
+    fn from(address: Address) -> Self {
+        match address {
+            Address::Number(number) => number.into(),
+            Address::Sender(sender) => sender,
+        }
+    }
+}
+
 /// A country in which national numbers are read, by its ISO 3166-1 alpha-2 code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -215,6 +278,17 @@ mod tests {
         {
             assert_eq!(PhoneNumber::from_e164(text), Err(PhoneError::NotANumber), "{text}");
         }
+    }
+
+    #[test]
+    fn a_sender_without_a_number_stays_as_it_was_written() {
+        for text in ["12345", "MyBank", "Müller & Co", "+12"] {
+            let address = Address::from(text.to_owned());
+            assert_eq!((address.number(), address.as_str(), address.spaced().as_str()), (None, text, text));
+        }
+        let number = Address::from("+61491570006".to_owned());
+        assert_eq!(number.number().map(PhoneNumber::as_e164), Some("+61491570006"));
+        assert_eq!(number.spaced(), "+61 491 570 006");
     }
 
     #[cfg(feature = "parse")]

@@ -78,9 +78,9 @@ struct Owner {
 /// Numbers with a conversation first, then those of records; each number once.
 async fn owners(search: Option<String>) -> crate::api::Answer<Vec<Owner>> {
     let query = InboxQuery { search: search.clone(), ..InboxQuery::default() };
-    let conversations = inbox::list(query).await?.items.into_iter().map(|row| {
+    let conversations = inbox::list(query).await?.items.into_iter().filter_map(|row| {
         let name = (!row.patients.is_empty()).then(|| row.title());
-        Owner { number: row.number, name }
+        Some(Owner { number: row.number.number()?.clone(), name })
     });
     let records = patients::list(search, None).await?.items.into_iter();
     let records = records.filter_map(|row| Some(Owner { number: row.number?, name: Some(row.patient.name) }));

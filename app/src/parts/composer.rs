@@ -298,7 +298,7 @@ fn NumberPicker(draft: StoredValue<Draft>) -> impl IntoView {
         }
         numbers
     });
-    let present = move || thread.view.read().row.number.as_e164().to_owned();
+    let present = move || thread.view.read().row.number.as_str().to_owned();
     let go = navigator();
     let choose = Callback::new(move |number: String| {
         let go = go.clone();

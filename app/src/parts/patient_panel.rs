@@ -80,21 +80,27 @@ pub fn PatientPanel(
     let may_edit = expect_context::<Session>().me.role.may(Permission::EditPatients);
     let linking = RwSignal::new(false);
     let is_stranger = move || thread.view.read().row.patients.is_empty();
+    let number = move || thread.view.read().row.number.number().cloned();
     view! {
         <aside class="panel" class:is-open=open aria-label="Patient">
             <header class="panel-head">
-                <h2>{move || if is_stranger() { "Unknown number" } else { "Patient" }}</h2>
+                <h2>{move || match (is_stranger(), number()) {
+                    (false, _) => "Patient",
+                    (true, Some(_)) => "Unknown number",
+                    (true, None) => "Not a telephone number",
+                }}</h2>
                 <IconButton glyph=Glyph::Close label="Close the panel (p)" class="panel-close" on_press=move |_| open.set(false) />
             </header>
             <Show when=is_stranger>
                 <p class="number panel-number">{move || thread.view.read().row.number.spaced()}</p>
-                <p class="muted">"Nobody has this number in their record yet."</p>
-                {may_edit.then(|| view! {
+                <p class="muted">{move || match number() {
+                    Some(_) => "Nobody has this number in their record yet.",
+                    None => "A short code or a name. Its messages can be read, but not answered.",
+                }}</p>
+                {move || number().filter(|_| may_edit).map(|number| view! {
                     <div class="actions">
                         <Button glyph=Glyph::Link on_press=move |_| linking.set(true)>"Link to a patient"</Button>
-                        <a class="button" href=move || {
-                            format!("/patients/new?number={}", thread.view.read().row.number.as_e164().replace('+', "%2B"))
-                        }>
+                        <a class="button" href=format!("/patients/new?number=%2B{}", number.digits())>
                             <Icon glyph=Glyph::UserAdd />
                             "Make a patient"
                         </a>

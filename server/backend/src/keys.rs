@@ -4,7 +4,6 @@ use crate::clock::random_bytes;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
-use model::PhoneNumber;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -103,9 +102,10 @@ impl Keys {
             .map_err(|_| SealBroken)
     }
 
-    /// The hash under which a number is found; needs the phone key, so a list of all numbers does not help.
-    pub fn hash_number(&self, number: &PhoneNumber) -> Vec<u8> {
-        hmac(&self.phone, Purpose::Number, number.as_e164().as_bytes())
+    /// The hash under which a number or another sender is found; needs the phone key, so a list of all numbers does
+    /// not help.
+    pub fn hash_address(&self, address: &str) -> Vec<u8> {
+        hmac(&self.phone, Purpose::Number, address.as_bytes())
     }
 
     /// The hash under which a number's last digits are found.

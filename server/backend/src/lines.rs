@@ -17,7 +17,7 @@ use uuid::Uuid;
 macro_rules! select_lines {
     ($condition:literal) => {
         concat!(
-            "SELECT l.id, l.org_id, l.name, l.line_key, l.is_default, n.e164_sealed, a.id AS account_id, a.provider,
+            "SELECT l.id, l.org_id, l.name, l.line_key, l.is_default, n.address_sealed, a.id AS account_id, a.provider,
                     a.credentials_sealed, a.verification
              FROM line l JOIN number n ON n.id = l.number_id JOIN line_account a ON a.line_id = l.id WHERE ",
             $condition
@@ -176,7 +176,7 @@ struct Row {
     name: String,
     line_key: String,
     is_default: bool,
-    e164_sealed: Vec<u8>,
+    address_sealed: Vec<u8>,
     account_id: Uuid,
     provider: String,
     credentials_sealed: Vec<u8>,
@@ -200,7 +200,7 @@ impl Row {
     }
 
     fn number(&self, backend: &Backend) -> Result<PhoneNumber> {
-        numbers::open(backend, &self.e164_sealed)
+        numbers::open(backend, &self.address_sealed)
     }
 
     fn view(&self, backend: &Backend) -> Result<LineView> {

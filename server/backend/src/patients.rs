@@ -7,7 +7,7 @@ use model::live::Change;
 use model::patient::{NumberInput, PatientInput, PatientNumber, PatientRow, PatientView};
 use model::phone::Country;
 use model::staff::Permission;
-use model::{ConversationId, NumberId, OrgId, Page, PatientId, PhoneNumber};
+use model::{ConversationId, FailureCode, NumberId, OrgId, Page, PatientId, PhoneNumber};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
@@ -32,7 +32,7 @@ pub async fn list(
         name: String,
         name_folded: String,
         images: i64,
-        e164_sealed: Option<Vec<u8>>,
+        address_sealed: Option<Vec<u8>>,
     }
     let search = search.map(str::trim).filter(|text| !text.is_empty());
     let (after_name, after_id) = match cursor {
@@ -58,8 +58,8 @@ pub async fn list(
     let sql = format!(
         "SELECT p.id, p.name, p.name_folded,
                 (SELECT COUNT(*) FROM patient_image i WHERE i.patient_id = p.id AND i.deleted_at IS NULL) AS images,
-                (SELECT n.e164_sealed FROM patient_number pn JOIN number n ON n.id = pn.number_id
-                 WHERE pn.patient_id = p.id ORDER BY pn.position LIMIT 1) AS e164_sealed
+                (SELECT n.address_sealed FROM patient_number pn JOIN number n ON n.id = pn.number_id
+                 WHERE pn.patient_id = p.id ORDER BY pn.position LIMIT 1) AS address_sealed
          FROM patient p
          WHERE p.org_id = $1 AND p.deleted_at IS NULL AND (p.name_folded, p.id) > ($2, $3) {condition}
          ORDER BY p.name_folded, p.id LIMIT {}",
@@ -74,7 +74,7 @@ pub async fn list(
         .map(|row| {
             Ok(PatientRow {
                 patient: PatientName { id: row.id.into(), name: row.name },
-                number: row.e164_sealed.map(|sealed| numbers::open(backend, &sealed)).transpose()?,
+                number: row.address_sealed.map(|sealed| numbers::open(backend, &sealed)).transpose()?,
                 images: u32::try_from(row.images).unwrap_or(u32::MAX),
             })
         })
@@ -225,6 +225,11 @@ pub async fn unlink(
     )
     .await?;
     settle_link(backend, tx, caller, "patient.unlink", id, conversation).await
+    numbers::require_number(backend, &mut tx, number, || {
+        let words = "This sender is a short code or a name and not a telephone number, so it cannot stand in a record.";
+        Error::failure(FailureCode::Conflict, words)
+    })
+    .await?;
 }
 
 /// Links a new conversation to everyone who has its number.
@@ -394,7 +399,7 @@ async fn view(backend: &Backend, tx: &mut Tx, org: OrgId, id: PatientId) -> Resu
     let row = row.ok_or_else(|| Error::not_found("patient"))?;
     let numbers: Vec<(Vec<u8>, String, Option<Uuid>)> = tx
         .all(
-            "SELECT n.e164_sealed, pn.label, c.id FROM patient_number pn JOIN number n ON n.id = pn.number_id
+            "SELECT n.address_sealed, pn.label, c.id FROM patient_number pn JOIN number n ON n.id = pn.number_id
              LEFT JOIN conversation c ON c.number_id = n.id AND c.org_id = pn.org_id
              WHERE pn.patient_id = $1 ORDER BY pn.position",
             args![id],

@@ -65,7 +65,7 @@ pub async fn get(backend: &Backend, caller: &Caller, id: ConversationId) -> Resu
             args![id],
         )
         .await?;
-    let can_send = messages::ability(backend, &mut tx, caller, id, row.opted_out).await?;
+    let can_send = messages::ability(backend, &mut tx, caller, &row).await?;
     Ok(ConversationView { row, first_unread: first_unread.map(|(id,)| id.into()), can_send })
 }
 

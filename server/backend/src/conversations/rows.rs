@@ -40,7 +40,7 @@ impl Filter {
 struct Record {
     id: Uuid,
     number_id: Uuid,
-    e164_sealed: Vec<u8>,
+    address_sealed: Vec<u8>,
     unread: i64,
     assigned_to: Option<Uuid>,
     last_at: Millis,
@@ -61,7 +61,7 @@ pub(super) async fn load(
 ) -> Result<Vec<(Cursor, ConversationRow)>> {
     let limit = filter.bind(limit);
     let sql = format!(
-        "SELECT c.id, c.number_id, n.e164_sealed, c.unread, c.assigned_to, c.last_at,
+        "SELECT c.id, c.number_id, n.address_sealed, c.unread, c.assigned_to, c.last_at,
                 m.direction, m.channel, SUBSTR(m.body, 1, 160) AS excerpt, m.at, m.state,
                 EXISTS (SELECT 1 FROM attachment a WHERE a.message_id = c.last_message_id) AS has_photo
          FROM conversation c
@@ -136,7 +136,7 @@ impl Record {
         };
         Ok(ConversationRow {
             id: self.id.into(),
-            number: numbers::open(backend, &self.e164_sealed)?,
+            number: numbers::open_address(backend, &self.address_sealed)?,
             patients,
             last,
             unread: u32::try_from(self.unread).unwrap_or(0),

@@ -10,12 +10,12 @@ use crate::conversations::rows::known;
 use crate::lines::{self, Route};
 use crate::media::links;
 use crate::messages::deliveries::{self, News, Whole};
-use crate::messages::unreadable_words;
+use crate::messages::{NO_WAY_BACK, unreadable_words};
 use crate::store::{Tx, args};
 use crate::{Backend, Result, numbers};
 use model::media::AttachmentState;
 use model::message::DeliveryState;
-use model::{AttachmentId, DeliveryId, LineAccountId, Millis, NumberId, PhoneNumber};
+use model::{Address, AttachmentId, DeliveryId, LineAccountId, Millis, NumberId, PhoneNumber};
 use providers::{Outbound, Receipt, SendError};
 use std::time::Duration;
 use uuid::Uuid;
@@ -81,7 +81,7 @@ struct Row {
     marked_at: Option<Millis>,
     created_at: Millis,
     body: String,
-    e164_sealed: Vec<u8>,
+    address_sealed: Vec<u8>,
 }
 
 pub(super) async fn run(backend: &Backend, id: DeliveryId, attempt: u32) -> Result<Outcome> {
@@ -126,7 +126,7 @@ async fn load(tx: &mut Tx, id: DeliveryId) -> Result<Option<(Request, Row)>> {
     let row: Option<Row> = tx
         .one(
             "SELECT d.org_id, d.message_id, m.conversation_id, d.account_id, c.number_id, d.part, d.state,
-                    d.marked_at, d.created_at, m.body, n.e164_sealed
+                    d.marked_at, d.created_at, m.body, n.address_sealed
              FROM delivery d JOIN message m ON m.id = d.message_id
              JOIN conversation c ON c.id = m.conversation_id JOIN number n ON n.id = c.number_id
              WHERE d.id = $1",
@@ -186,7 +186,9 @@ async fn next_step(backend: &Backend, tx: &mut Tx, request: Request, row: Row) -
         return failed("The line that this message was to leave through does not exist any more.");
     };
     let text = if row.part == 0 { row.body } else { String::new() };
-    let to = numbers::open(backend, &row.e164_sealed)?;
+    let Address::Number(to) = numbers::open_address(backend, &row.address_sealed)? else {
+        return failed(NO_WAY_BACK);
+    };
     Ok(Step::Send(Box::new(Ready { request, to, text, pictures, route })))
 }
 

@@ -9,8 +9,8 @@ use crate::store::{Tx, args};
 use crate::{Backend, Error, Result, conversations, live, numbers, organisations};
 use model::live::Change;
 use model::{
-    AttachmentId, ConversationId, JournalEntryId, LineAccountId, MessageId, Millis, NumberId, PhoneNumber,
-    segments,
+    Address, AttachmentId, ConversationId, JournalEntryId, LineAccountId, MessageId, Millis, NumberId,
+    PhoneNumber, segments,
 };
 use providers::{Event, Inbound, OptOut, RemoteMedia, Verification, WebhookRequest};
 use std::time::Duration;
@@ -110,12 +110,11 @@ async fn receive(
     at: Millis,
 ) -> Result<Read> {
     let home = organisations::country(tx, route.org_id).await?;
-    let from = PhoneNumber::from_e164(&inbound.from).or_else(|_| PhoneNumber::parse(&inbound.from, home));
-    let Ok(from) = from else {
-        // A short code or a name, which nobody can answer; patients do not write from those.
-        return Ok(Read::Poisoned("its sender is not a telephone number"));
+    let from = match PhoneNumber::parse(&inbound.from, home) {
+        Ok(number) if PhoneNumber::from_e164(&inbound.from).is_err() => Address::Number(number),
+        _ => Address::from(inbound.from.clone()),
     };
-    let number = numbers::find_or_make(backend, tx, route.org_id, &from).await?;
+    let number = numbers::find_or_make_sender(backend, tx, route.org_id, &from).await?;
     let (conversation, _) = conversations::find_or_make(backend, tx, route.org_id, number, at).await?;
     let message: MessageId = backend.clock.new_id();
     let inserted = tx

@@ -5,7 +5,7 @@ mod fetched;
 mod route;
 
 pub use fetched::send_with_url;
-pub(crate) use route::ability;
+pub(crate) use route::{NO_WAY_BACK, ability};
 
 use crate::store::{Tx, args, placeholders};
 use crate::{Backend, Caller, Error, Result, audit, consent, conversations, live, numbers};
@@ -48,6 +48,8 @@ async fn record(
     if let Some(same) = repeated(backend, &mut tx, org, draft, &content).await? {
         return Ok(same);
     }
+    let no_way_back = || Error::failure(FailureCode::CannotSend, NO_WAY_BACK);
+    numbers::require_number(backend, &mut tx, number, no_way_back).await?;
     route::sending_is_on(backend)?;
     if consent::withdrawn(&mut tx, org, number).await? {
         return Err(Error::failure(FailureCode::CannotSend, consent::WITHDRAWN));

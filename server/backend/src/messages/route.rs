@@ -3,10 +3,14 @@
 use crate::lines::{self, Route};
 use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result, consent};
-use model::conversation::SendAbility;
+use model::conversation::{ConversationRow, SendAbility};
 use model::staff::Permission;
 use model::{ConversationId, FailureCode, OrgId};
 use uuid::Uuid;
+
+/// Why nothing is sent to a short code or a name, for staff.
+pub(crate) const NO_WAY_BACK: &str = "This sender is a short code or a name and not a telephone number: its messages \
+     can be read, but not answered. Reach the sender in another way.";
 
 /// # Errors
 /// `CannotSend` while the operator has switched sending off.
@@ -72,10 +76,9 @@ pub(crate) async fn ability(
     backend: &Backend,
     tx: &mut Tx,
     caller: &Caller,
-    conversation: ConversationId,
-    opted_out: bool,
+    row: &ConversationRow,
 ) -> Result<SendAbility> {
-    let (route, mut blocked) = match choose(backend, tx, caller.org_id, conversation).await {
+    let (route, mut blocked) = match choose(backend, tx, caller.org_id, row.id).await {
         Ok(route) => (Some(route), None),
         Err(Error::Failure(failure)) => (None, Some(failure.message)),
         Err(error) => return Err(error),
@@ -86,8 +89,11 @@ pub(crate) async fn ability(
             blocked = Some(failure.message);
         }
     }
-    if opted_out && blocked.is_none() {
+    if row.opted_out && blocked.is_none() {
         blocked = Some(consent::WITHDRAWN.to_owned());
+    }
+    if row.number.number().is_none() {
+        blocked = Some(NO_WAY_BACK.to_owned());
     }
     Ok(SendAbility {
         blocked,

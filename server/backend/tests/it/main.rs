@@ -12,6 +12,7 @@ mod mms;
 mod patients;
 mod people;
 mod photos;
+mod senders;
 mod sending;
 mod threads;
 mod twilio;

@@ -140,8 +140,9 @@ async fn a_stranger_s_conversation_is_linked_to_a_patient() {
 async fn numbers_do_not_lie_in_the_database_in_the_open() {
     on_each_engine(async |t: TestBackend| {
         patients::create(&t.backend, &t.admin, &patient("Amelia Hart", &["0491 570 156"])).await.unwrap();
-        let sealed =
-            t.count("SELECT COUNT(*) FROM number WHERE CAST(e164_sealed AS TEXT) NOT LIKE '%570156%'").await;
+        let sealed = t
+            .count("SELECT COUNT(*) FROM number WHERE CAST(address_sealed AS TEXT) NOT LIKE '%570156%'")
+            .await;
         let all = t.count("SELECT COUNT(*) FROM number").await;
         assert_eq!((sealed, all), (2, 2));
         t
