@@ -36,7 +36,7 @@ impl Problem {
         Self::new(FailureCode::NotFound, "There is nothing at this address.")
     }
 
-    fn with_status(mut self, status: StatusCode) -> Self {
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.status = Some(status.as_u16());
         self
     }

@@ -81,8 +81,11 @@ pub(crate) async fn fallback(State(app): State<App>, request: Request) -> Respon
         return failure::no_such_address(request.uri().clone()).await.into_response();
     }
     let (parts, body) = request.into_parts();
-    let file = file(&app, Request::from_parts(parts.clone(), Body::empty())).await;
+    let mut file = file(&app, Request::from_parts(parts.clone(), Body::empty())).await;
     if file.status() != StatusCode::NOT_FOUND {
+        // Icons and the manifest keep their names from one version to the next.
+        let keep = HeaderValue::from_static("public, max-age=3600");
+        file.headers_mut().insert(header::CACHE_CONTROL, keep);
         return file;
     }
     let wants_page = parts

@@ -1,6 +1,6 @@
 //! The doors that are not the API: health, metrics, pages, files.
 
-use crate::running::Running;
+use crate::running::{PHOTO, Running};
 use reqwest::Method;
 use std::fs;
 
@@ -91,9 +91,53 @@ async fn built_files_are_kept_for_good_and_sent_compressed() {
     assert_eq!(get("/pkg/main.0a1b.css", "identity").await.text().await.unwrap(), "plain");
     assert_eq!(get("/pkg/gone.js", "br").await.status(), 404);
     assert_eq!(get("/pkg/..%2f..%2fdata/keys/master.key", "br").await.status(), 404);
-    assert_eq!(get("/robots.txt", "identity").await.text().await.unwrap(), "robots");
+    let robots = get("/robots.txt", "identity").await;
+    assert_eq!(robots.headers()["cache-control"], "public, max-age=3600", "its name stays when it changes");
+    assert_eq!(robots.text().await.unwrap(), "robots");
     let page = get("/sign-in", "gzip").await;
     assert_eq!(page.headers()["content-encoding"], "gzip");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_part_of_a_photo_can_be_asked_for() {
+    let running = Running::start().await;
+    let uploaded = running.staff.upload("/api/sms/upload-media/", &[], PHOTO).await;
+    let url = uploaded.json["media_url"].as_str().unwrap().to_owned();
+    let size = PHOTO.len();
+    let get = async |range: &str, method: Method| {
+        let request = running.nobody().request(method, &url).header("range", range);
+        let response = request.send().await.unwrap();
+        let header =
+            |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let (place, length) = (header("content-range"), header("content-length"));
+        assert!(response.status() == 416 || header("accept-ranges").as_deref() == Some("bytes"), "{range}");
+        (response.status().as_u16(), place, length, response.bytes().await.unwrap())
+    };
+    let last = size - 1;
+    for (range, from, to) in [
+        ("bytes=0-9".to_owned(), 0, 9),
+        ("bytes=10-".to_owned(), 10, last),
+        ("bytes=-5".to_owned(), size - 5, last),
+        (format!("bytes=3-{}", size * 2), 3, last),
+    ] {
+        let (status, place, length, bytes) = get(&range, Method::GET).await;
+        assert_eq!((status, place), (206, Some(format!("bytes {from}-{to}/{size}"))), "{range}");
+        assert_eq!(length, Some((to + 1 - from).to_string()), "{range}");
+        assert_eq!(bytes, PHOTO[from..=to], "{range}");
+    }
+    let (status, place, ..) = get(&format!("bytes={size}-"), Method::GET).await;
+    assert_eq!((status, place), (416, Some(format!("bytes */{size}"))));
+    for whole in ["bytes=0-1,4-5", "bytes=x-", "lines=1-2"] {
+        let (status, place, _, bytes) = get(whole, Method::GET).await;
+        assert_eq!((status, place), (200, None), "{whole}");
+        assert_eq!(bytes, PHOTO, "{whole}");
+    }
+    let (status, _, length, bytes) = get("bytes=0-9", Method::HEAD).await;
+    assert_eq!((status, length.as_deref(), bytes.len()), (206, Some("10"), 0));
+    let unchanged = running.nobody().request(Method::GET, &url).header("range", "bytes=0-9");
+    let unchanged = unchanged.header("if-range", "\"of another time\"").send().await.unwrap();
+    assert_eq!(unchanged.status(), 200, "nothing tells whether it is still the same file");
     running.stop().await;
 }
 

@@ -1,6 +1,6 @@
 //! Short signed links to blobs: made by the store itself (S3), or by the app in front of it.
 
-use super::blobs::{BlobBody, BlobError, BlobKey, LinkTerms, Variant};
+use super::blobs::{BlobError, BlobKey, ByteStream, LinkTerms, Variant};
 use super::kind;
 use crate::keys::Purpose;
 use crate::store::args;
@@ -9,6 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use model::media::RenditionRole;
 use model::message::Direction;
 use model::{AttachmentId, Millis};
+use std::ops::Range;
 use url::Url;
 
 /// How long a link to look at something holds at least.
@@ -75,8 +76,9 @@ pub(crate) async fn carrier_link(backend: &Backend, attachment: AttachmentId, fo
 
 /// A blob that a signed link of ours names, to stream to whoever holds the link.
 pub struct Opened {
-    /// The bytes.
-    pub body: BlobBody,
+    key: BlobKey,
+    /// How many bytes there are.
+    pub size: u64,
     /// By the bytes, as recorded when they came; harmless to a browser that believes it (and nothing else).
     pub media_type: String,
     /// As the file is called.
@@ -85,6 +87,19 @@ pub struct Opened {
     pub disposition: Disposition,
     /// How long the link still holds.
     pub for_ms: Millis,
+}
+
+impl Opened {
+    /// All bytes, or a `range` of them.
+    ///
+    /// # Errors
+    /// `NotFound` when they are gone since.
+    pub async fn read(&self, backend: &Backend, range: Option<Range<u64>>) -> Result<ByteStream> {
+        match backend.blobs.get(&self.key, range).await {
+            Err(BlobError::Missing) => Err(Error::not_found("link")),
+            other => Ok(other?.stream),
+        }
+    }
 }
 
 /// Opens what the path and query of a link name (`/media/…?…`).
@@ -101,12 +116,9 @@ pub async fn open(backend: &Backend, path_and_query: &str) -> Result<Opened> {
     }
     let key = BlobKey::from_path(link.path).ok_or_else(gone)?;
     let (file_name, media_type) = described(backend, &key).await?.ok_or_else(gone)?;
-    let body = match backend.blobs.get(&key, None).await {
-        Err(BlobError::Missing) => return Err(gone()),
-        other => other?,
-    };
+    let size = backend.blobs.size(&key).await?.ok_or_else(gone)?;
     let (media_type, disposition) = kind::harmless(&media_type, link.disposition);
-    Ok(Opened { body, media_type: media_type.to_owned(), file_name, disposition, for_ms })
+    Ok(Opened { key, size, media_type: media_type.to_owned(), file_name, disposition, for_ms })
 }
 
 /// The attachment that one of our own links names, also after the link has expired. `None` for a foreign URL.

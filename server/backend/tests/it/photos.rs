@@ -119,8 +119,8 @@ pub(crate) async fn shown(t: &TestBackend, id: model::AttachmentId) -> Attachmen
 pub(crate) async fn opened(backend: &Backend, link: &str) -> Result<(String, Vec<u8>), Error> {
     let path_and_query = link.strip_prefix("https://clinic.example").unwrap();
     let opened = backend::media::links::open(backend, path_and_query).await?;
-    let bytes = gathered(opened.body.stream).await.unwrap();
-    assert_eq!(bytes.len() as u64, opened.body.size);
+    let bytes = gathered(opened.read(backend, None).await?).await.unwrap();
+    assert_eq!(bytes.len() as u64, opened.size);
     Ok((opened.media_type, bytes))
 }
 
