@@ -59,6 +59,21 @@ pub struct PatientInput {
     pub numbers: Vec<NumberInput>,
 }
 
+/// What to change in a record; `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PatientChange {
+    /// As in [`PatientInput`].
+    pub name: Option<String>,
+    /// `Some(None)` takes it out.
+    pub born: Option<Option<String>>,
+    /// `Some(None)` takes it out.
+    pub reference: Option<Option<String>>,
+    /// As in [`PatientInput`].
+    pub notes: Option<String>,
+    /// All of them.
+    pub numbers: Option<Vec<NumberInput>>,
+}
+
 /// A number as typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -44,7 +44,7 @@ pub async fn file(
 #[server(prefix = "/api/ui", endpoint = "images/update", input = Json)]
 pub async fn update(id: PatientImageId, category: Category, caption: String) -> Answer<PatientImageView> {
     let (backend, caller) = signed_in().await?;
-    Ok(backend::images::update(&backend, &caller, id, category, &caption).await?)
+    Ok(backend::images::update(&backend, &caller, id, Some(category), Some(&caption)).await?)
 }
 
 /// Takes an image out of the record.

@@ -170,21 +170,22 @@ pub async fn upload(
     get(backend, caller, id).await
 }
 
-/// Changes category and caption.
+/// Changes category, caption or both; what is not given stays, whoever changes it at the same moment.
 pub async fn update(
     backend: &Backend,
     caller: &Caller,
     id: PatientImageId,
-    category: Category,
-    caption: &str,
+    category: Option<Category>,
+    caption: Option<&str>,
 ) -> Result<PatientImageView> {
     caller.require(Permission::FileImages)?;
-    let caption = check_caption(caption)?;
+    let caption = caption.map(check_caption).transpose()?;
     let mut tx = backend.store.write().await?;
     let origin = origin(&mut tx, caller, id).await?;
     tx.execute(
-        "UPDATE patient_image SET category = $3, caption = $4 WHERE org_id = $1 AND id = $2",
-        args![caller.org_id, id, category.as_str(), caption],
+        "UPDATE patient_image SET category = COALESCE($3, category), caption = COALESCE($4, caption)
+         WHERE org_id = $1 AND id = $2",
+        args![caller.org_id, id, category.map(Category::as_str), caption],
     )
     .await?;
     note(backend, &mut tx, caller, "image.update", id, origin).await?;

@@ -4,7 +4,7 @@ use crate::store::{Tx, args, placeholders};
 use crate::{Backend, Caller, Error, Result, audit, live, numbers, organisations};
 use model::conversation::PatientName;
 use model::live::Change;
-use model::patient::{NumberInput, PatientInput, PatientNumber, PatientRow, PatientView};
+use model::patient::{NumberInput, PatientChange, PatientInput, PatientNumber, PatientRow, PatientView};
 use model::phone::Country;
 use model::staff::Permission;
 use model::{ConversationId, FailureCode, NumberId, OrgId, Page, PatientId, PhoneNumber};
@@ -124,28 +124,63 @@ pub async fn update(
     id: PatientId,
     input: &PatientInput,
 ) -> Result<PatientView> {
+    let PatientInput { name, born, reference, notes, numbers } = input.clone();
+    let all = PatientChange {
+        name: Some(name),
+        born: Some(born),
+        reference: Some(reference),
+        notes: Some(notes),
+        numbers: Some(numbers),
+    };
+    change(backend, caller, id, all).await
+}
+
+/// Changes some of a record's fields. Whoever changes others of them at the same moment overwrites nothing.
+pub async fn change(
+    backend: &Backend,
+    caller: &Caller,
+    id: PatientId,
+    change: PatientChange,
+) -> Result<PatientView> {
     caller.require(Permission::EditPatients)?;
     let mut tx = backend.store.write().await?;
-    let valid = validate(&mut tx, caller.org_id, input).await?;
-    let changed = tx
+    // Held before it is read, so that what stays is not what it was a moment ago.
+    let held = tx
         .execute(
-            "UPDATE patient SET name = $3, name_folded = $4, born = $5, reference = $6, notes = $7
-             WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL",
-            args![
-                caller.org_id,
-                id,
-                valid.name,
-                fold(valid.name),
-                valid.born,
-                valid.reference,
-                input.notes.trim()
-            ],
+            "UPDATE patient SET name = name WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL",
+            args![caller.org_id, id],
         )
         .await?;
-    if changed == 0 {
+    if held == 0 {
         return Err(Error::not_found("patient"));
     }
-    set_numbers(backend, &mut tx, caller.org_id, id, &valid.numbers).await?;
+    let kept = view(backend, &mut tx, caller.org_id, id).await?;
+    let numbers_stay = change.numbers.is_none();
+    let input = PatientInput {
+        name: change.name.unwrap_or(kept.name),
+        born: change.born.unwrap_or(kept.born),
+        reference: change.reference.unwrap_or(kept.reference),
+        notes: change.notes.unwrap_or(kept.notes),
+        numbers: change.numbers.unwrap_or_default(),
+    };
+    let valid = validate(&mut tx, caller.org_id, &input).await?;
+    tx.execute(
+        "UPDATE patient SET name = $3, name_folded = $4, born = $5, reference = $6, notes = $7
+         WHERE org_id = $1 AND id = $2",
+        args![
+            caller.org_id,
+            id,
+            valid.name,
+            fold(valid.name),
+            valid.born,
+            valid.reference,
+            input.notes.trim()
+        ],
+    )
+    .await?;
+    if !numbers_stay {
+        set_numbers(backend, &mut tx, caller.org_id, id, &valid.numbers).await?;
+    }
     settle(backend, tx, caller, "patient.update", id).await
 }
 
@@ -190,6 +225,11 @@ pub async fn link(
     let mut tx = backend.store.write().await?;
     require(&mut tx, caller.org_id, id).await?;
     let number = number_of(&mut tx, caller.org_id, conversation).await?;
+    numbers::require_number(backend, &mut tx, number, || {
+        let words = "This sender is a short code or a name and not a telephone number, so it cannot stand in a record.";
+        Error::failure(FailureCode::Conflict, words)
+    })
+    .await?;
     let position = tx.number("SELECT COUNT(*) FROM patient_number WHERE patient_id = $1", args![id]).await?;
     tx.execute(
         "INSERT INTO patient_number (patient_id, number_id, org_id, label, position) VALUES ($1, $2, $3, '', $4)
@@ -225,11 +265,6 @@ pub async fn unlink(
     )
     .await?;
     settle_link(backend, tx, caller, "patient.unlink", id, conversation).await
-    numbers::require_number(backend, &mut tx, number, || {
-        let words = "This sender is a short code or a name and not a telephone number, so it cannot stand in a record.";
-        Error::failure(FailureCode::Conflict, words)
-    })
-    .await?;
 }
 
 /// Links a new conversation to everyone who has its number.

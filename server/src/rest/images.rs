@@ -161,11 +161,8 @@ pub(crate) async fn update(
     Id(id): Id<PatientImageId>,
     Body(change): Body<ImageChange>,
 ) -> Result<Reply<PatientImageView>, Problem> {
-    let (backend, caller) = (asker.backend(), &asker.caller);
-    let kept = images::get(backend, caller, id).await?;
-    let category = change.category.unwrap_or(kept.category);
-    let caption = change.caption.unwrap_or(kept.caption);
-    Ok(asker.reply(images::update(backend, caller, id, category, &caption).await?))
+    let (category, caption) = (change.category, change.caption.as_deref());
+    Ok(asker.reply(images::update(asker.backend(), &asker.caller, id, category, caption).await?))
 }
 
 /// Takes an image out of the record.

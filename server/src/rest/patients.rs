@@ -98,21 +98,9 @@ pub(crate) async fn update(
     Id(id): Id<PatientId>,
     Body(change): Body<PatientChange>,
 ) -> Result<Reply<PatientView>, Problem> {
-    let (backend, caller) = (asker.backend(), &asker.caller);
-    let kept = patients::get(backend, caller, id).await?;
-    let kept_numbers = kept.numbers.into_iter();
-    let input = PatientInput {
-        name: change.name.unwrap_or(kept.name),
-        born: change.born.unwrap_or(kept.born),
-        reference: change.reference.unwrap_or(kept.reference),
-        notes: change.notes.unwrap_or(kept.notes),
-        numbers: change.numbers.unwrap_or_else(|| {
-            kept_numbers
-                .map(|entry| NumberInput { number: entry.number.as_e164().to_owned(), label: entry.label })
-                .collect()
-        }),
-    };
-    Ok(asker.reply(patients::update(backend, caller, id, &input).await?))
+    let PatientChange { name, born, reference, notes, numbers } = change;
+    let change = model::patient::PatientChange { name, born, reference, notes, numbers };
+    Ok(asker.reply(patients::change(asker.backend(), &asker.caller, id, change).await?))
 }
 
 /// Hides a record. Its messages and images stay stored.

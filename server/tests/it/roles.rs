@@ -30,7 +30,7 @@ async fn each_role_may_what_the_table_says() {
         (Method::POST, "/api/sms/mms/{none}/save-to-images/", filing, [404, 404, 403]),
         (Method::GET, "/api/images", Value::Null, [200, 200, 200]),
         (Method::GET, "/api/images/{none}", Value::Null, [404, 404, 404]),
-        (Method::PATCH, "/api/images/{none}", json!({"caption": "x"}), [404, 404, 404]),
+        (Method::PATCH, "/api/images/{none}", json!({"caption": "x"}), [404, 404, 403]),
         (Method::DELETE, "/api/images/{none}", Value::Null, [404, 403, 403]),
     ];
     for (method, path, body, expected) in table {

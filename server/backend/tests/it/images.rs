@@ -204,9 +204,16 @@ async fn an_image_is_changed_by_staff_and_taken_out_by_an_admin() {
         let amelia = patient(&t, "Amelia Hart").await;
         let staff = t.colleague(Role::Staff).await;
         let id = images::file(b, &staff, message, None, amelia, Category::Other).await.unwrap().image_id;
-        let image = images::update(b, &staff, id, Category::XRays, "left foot").await.unwrap();
+        let image = images::update(b, &staff, id, Some(Category::XRays), Some("left foot")).await.unwrap();
         assert_eq!((image.category, image.caption.as_str()), (Category::XRays, "left foot"));
-        let long = images::update(b, &staff, id, Category::XRays, &"x".repeat(501)).await;
+        let (category, caption) = tokio::join!(
+            images::update(b, &staff, id, Some(Category::Devices), None),
+            images::update(b, &staff, id, None, Some("right foot")),
+        );
+        (category.unwrap(), caption.unwrap());
+        let both = images::get(b, &staff, id).await.unwrap();
+        assert_eq!((both.category, both.caption.as_str()), (Category::Devices, "right foot"));
+        let long = images::update(b, &staff, id, None, Some(&"x".repeat(501))).await;
         assert_eq!(failure(long).field.as_deref(), Some("caption"));
         assert_eq!(failure(images::delete(b, &staff, id).await).code, FailureCode::NotAllowed);
 
@@ -234,7 +241,7 @@ async fn another_organisations_records_and_photos_look_like_missing_ones() {
         let theirs = patients::create(b, &stranger, &input).await.unwrap().id;
         for refused in [
             failure(images::get(b, &stranger, id).await),
-            failure(images::update(b, &stranger, id, Category::Other, "").await),
+            failure(images::update(b, &stranger, id, Some(Category::Other), Some("")).await),
             failure(images::delete(b, &stranger, id).await),
             failure(images::file(b, &stranger, message, None, theirs, Category::Other).await),
             failure(images::file(b, &t.admin, message, None, theirs, Category::Other).await),
@@ -251,7 +258,7 @@ async fn another_organisations_records_and_photos_look_like_missing_ones() {
         images::get(b, &viewer, id).await.unwrap();
         for refused in [
             failure(images::file(b, &viewer, message, None, amelia, Category::Other).await),
-            failure(images::update(b, &viewer, id, Category::Other, "").await),
+            failure(images::update(b, &viewer, id, Some(Category::Other), Some("")).await),
             failure(images::delete(b, &viewer, id).await),
         ] {
             assert_eq!(refused.code, FailureCode::NotAllowed);

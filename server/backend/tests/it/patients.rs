@@ -1,9 +1,11 @@
 //! Records of patients, and how they are found.
 
+use crate::twilio::{inbox_ids, is_read, signed};
+use backend::providers::WebhookKind;
 use backend::testing::{TestBackend, on_each_engine};
 use backend::{Error, conversations, patients};
 use model::FailureCode;
-use model::patient::{NumberInput, PatientInput};
+use model::patient::{NumberInput, PatientChange, PatientInput};
 use model::staff::Role;
 
 fn patient(name: &str, numbers: &[&str]) -> PatientInput {
@@ -42,6 +44,59 @@ async fn a_patient_is_found_by_name_by_number_in_any_format_and_by_its_last_digi
             let page = patients::list(b, &t.admin, Some(search), None).await.unwrap();
             assert_eq!(page.items.len(), expected, "{search}");
         }
+        t
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_change_different_fields_at_once_overwrite_nothing() {
+    on_each_engine(async |t: TestBackend| {
+        let input = patient("Amelia Hart", &["0491 570 156"]);
+        let id = patients::create(&t.backend, &t.admin, &input).await.unwrap().id;
+        let change = |change: PatientChange| {
+            let (backend, admin) = (t.backend.clone(), t.admin.clone());
+            tokio::spawn(async move { patients::change(&backend, &admin, id, change).await.unwrap() })
+        };
+        for round in 0..10 {
+            let (name, notes) = (format!("Amelia {round}"), format!("Call after {round}"));
+            let reference = Some(Some(format!("R{round}")));
+            let number =
+                NumberInput { number: format!("0491 570 15{}", 6 + round % 4), ..NumberInput::default() };
+            let changes = [
+                PatientChange { name: Some(name.clone()), ..PatientChange::default() },
+                PatientChange { notes: Some(notes.clone()), ..PatientChange::default() },
+                PatientChange { reference: reference.clone(), ..PatientChange::default() },
+                PatientChange { numbers: Some(vec![number]), ..PatientChange::default() },
+            ];
+            futures::future::join_all(changes.map(change)).await;
+            let kept = patients::get(&t.backend, &t.admin, id).await.unwrap();
+            assert_eq!((kept.name, kept.notes, Some(kept.reference)), (name, notes, reference));
+            assert_eq!(kept.numbers[0].number.as_e164(), format!("+6149157015{}", 6 + round % 4));
+        }
+        let born = PatientChange { born: Some(Some("1984-02-29".to_owned())), ..PatientChange::default() };
+        assert!(change(born).await.unwrap().born.is_some());
+        let gone = PatientChange { born: Some(None), reference: Some(None), ..PatientChange::default() };
+        let kept = change(gone).await.unwrap();
+        assert_eq!((kept.born, kept.reference, kept.numbers.len()), (None, None, 1));
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_record_with_a_number_that_nobody_could_type_can_be_changed_all_the_same() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        let id = patients::create(b, &t.admin, &patient("Amelia Hart", &[])).await.unwrap().id;
+        // A landline that sends texts, as some gateways do: staff may link it, though it could not be typed.
+        let fields =
+            [("MessageSid", "SM1"), ("SmsStatus", "received"), ("From", "+61255501234"), ("Body", "Hi")];
+        is_read(&t, &signed(&t, WebhookKind::Inbound, &fields)).await;
+        patients::link(b, &t.admin, id, inbox_ids(&t).await[0]).await.unwrap();
+        let change = PatientChange { notes: Some("Deaf".to_owned()), ..PatientChange::default() };
+        let kept = patients::change(b, &t.admin, id, change).await.unwrap();
+        assert_eq!((kept.notes.as_str(), kept.numbers.len()), ("Deaf", 1));
         t
     })
     .await;
