@@ -40,6 +40,8 @@ fn limit_resources() -> io::Result<()> {
         // Standard input, output and error, which are open already.
         (Resource::Nofile, 3),
     ] {
+        // A lower limit that the operator set for the whole service holds, and could not be raised either.
+        let most = rustix::process::getrlimit(resource).maximum.map_or(most, |hard| hard.min(most));
         rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
     }
     Ok(())

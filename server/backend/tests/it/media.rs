@@ -67,6 +67,10 @@ async fn what_cannot_be_sent_is_refused_by_name_and_leaves_nothing() {
         let mut bomb = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
         bomb.extend([60_000u32.to_be_bytes(), 60_000u32.to_be_bytes()].concat());
         bomb.extend(b"\x08\x02\0\0\0\0\0\0\0\0\0\0\0IEND");
+        // The picture is all there; what the file announces behind it is not.
+        let mut short = heic(640, 480);
+        let announced = short.windows(4).position(|name| name == b"mdat").unwrap() - 2;
+        short[announced] += 8;
         let large = vec![0xFF, 0xD8, 0xFF].into_iter().chain(vec![0; 21 * 1024 * 1024]).collect();
         for (name, bytes, code, words) in [
             ("notes.txt", b"Take one a day".to_vec(), FailureCode::UnsupportedMedia, "Accepted are JPEG"),
@@ -76,6 +80,7 @@ async fn what_cannot_be_sent_is_refused_by_name_and_leaves_nothing() {
             ("header.jpg", b"\xFF\xD8\xFF\xE0\0\x10".to_vec(), FailureCode::BrokenMedia, "damaged"),
             ("cut.jpg", whole[..whole.len() - 100].to_vec(), FailureCode::BrokenMedia, "incomplete"),
             ("cut.heic", heic(640, 480)[..2000].to_vec(), FailureCode::BrokenMedia, "incomplete"),
+            ("short.heic", short, FailureCode::BrokenMedia, "incomplete"),
             ("bomb.png", bomb, FailureCode::TooLarge, "60000 x 60000"),
             ("large.jpg", large, FailureCode::TooLarge, "20.0 MB"),
         ] {

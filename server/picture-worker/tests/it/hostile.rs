@@ -22,6 +22,19 @@ fn every_hostile_file_ends_in_a_picture_or_in_words() {
     }
 }
 
+/// Of its two pictures the second one lacks its last byte; the one to show is all there.
+#[test]
+fn the_shared_truncated_file_has_a_whole_picture_of_sixteen_pixels() {
+    let Some(folder) = shared_data() else { return };
+    let file = File::open(folder.join("hostile/truncated.heic")).unwrap();
+    let developed = develop_file(&file, &Wanted::usual(Budget::CARRIER)).unwrap();
+    assert_eq!((developed.width, developed.height), (16, 16));
+    let cut = fs::read(folder.join("hostile/truncated.heic")).unwrap();
+    // The first picture's data end where the second one's begin.
+    let error = develop_bytes(&cut[..1647]).map(drop).unwrap_err();
+    assert!(matches!(error, PictureError::Broken { .. }), "{error:?}");
+}
+
 #[test]
 fn a_bomb_is_too_large_and_a_web_page_is_named() {
     let mut bomb = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();

@@ -14,7 +14,7 @@ const RED: [u8; 3] = [200, 30, 30];
 const BLUE: [u8; 3] = [30, 30, 200];
 
 /// Red on the left, blue on the right.
-fn halves(width: u32, height: u32) -> RgbImage {
+pub(crate) fn halves(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, _| Rgb(if x < width / 2 { RED } else { BLUE }))
 }
 
@@ -24,7 +24,7 @@ fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
     bytes
 }
 
-fn heic(image: &RgbImage, depth: u8, metadata: &Metadata) -> Vec<u8> {
+pub(crate) fn heic(image: &RgbImage, depth: u8, metadata: &Metadata) -> Vec<u8> {
     let data = image
         .pixels()
         .flat_map(|pixel| [pixel[0], pixel[1], pixel[2], 255])

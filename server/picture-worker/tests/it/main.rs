@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may end where its ground is missing")]
 
 mod hostile;
+mod limits;
 mod made;
 mod real;
 
