@@ -27,8 +27,13 @@ pub(crate) const FOR_PYTHON: &[Need] = &[Need {
     present: || succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])),
 }];
 
-pub(crate) const FOR_POSTGRES: &[Need] =
-    &[Need { package: "postgresql", present: || postgres_binaries().is_some() }];
+/// A database server, and what the page about the API tells its readers to use: its test runs those lines.
+pub(crate) const FOR_NATIVE_TESTS: &[Need] = &[
+    Need { package: "postgresql", present: || postgres_binaries().is_some() },
+    Need { package: "curl", present: || exists("curl") },
+    Need { package: "jq", present: || exists("jq") },
+    Need { package: "openssl", present: || exists("openssl") },
+];
 
 pub(crate) const FOR_BROWSER: &[Need] = &[Need { package: "chromium", present: || exists("chromium") }];
 

@@ -81,6 +81,7 @@ fn groups(args: &[String]) -> Result<Vec<Group>> {
 /// The tests that are Rust programs. PostgreSQL and S3 are always given: none of them may leave out a
 /// test for want of a server.
 fn native(workspace: &Workspace, groups: &[Group], tests: &BuiltTests) -> Result<Tally> {
+    machine::ensure(machine::FOR_NATIVE_TESTS)?;
     let postgres = postgres::Postgres::start()?;
     let s3 = s3::S3::start(workspace)?;
     let given = [

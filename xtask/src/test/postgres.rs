@@ -21,7 +21,6 @@ pub(crate) struct Postgres {
 
 impl Postgres {
     pub(crate) fn start() -> Result<Self> {
-        machine::ensure(machine::FOR_POSTGRES)?;
         step("started a PostgreSQL for the tests", start)
     }
 
