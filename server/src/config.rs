@@ -180,11 +180,6 @@ impl Config {
     }
 }
 
-/// `host:port` of a URL as the outbound client's list of private addresses has it.
-pub fn host_and_port(url: &Url) -> Option<String> {
-    Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
-}
-
 fn app_url(text: &str) -> Result<Url, ConfigError> {
     let wrong = |problem| wrong("APP_URL", problem);
     let mut url: Url =

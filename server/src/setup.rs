@@ -1,6 +1,6 @@
 //! From a checked configuration to a running product.
 
-use crate::config::{BlobPlace, Config, KeySource, host_and_port, make_private_file, make_private_folder};
+use crate::config::{BlobPlace, Config, KeySource, make_private_file, make_private_folder};
 use backend::clock::random_bytes;
 use backend::media::blobs::{BlobError, S3Settings};
 use backend::providers::{Http, Netguard};
@@ -44,30 +44,17 @@ pub enum SetupError {
     Backend(#[from] backend::Error),
 }
 
-/// What the product is opened for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Private addresses are reached only where the settings say so.
-    Production,
-    /// The outbound client may also reach this server's own address, however private: the simulated carrier lives
-    /// there.
-    Demo,
-}
-
 /// Opens the product: makes the data folder and the keys where they are missing, migrates the database.
 ///
 /// # Errors
 /// What is wrong and what to do.
-pub async fn open(config: &Config, app_url: Url, kind: Kind) -> Result<Backend, SetupError> {
+pub async fn open(config: &Config, app_url: Url) -> Result<Backend, SetupError> {
     prepare_data(config).map_err(|cause| SetupError::Data { folder: config.data.clone(), cause })?;
     let store = Store::connect(config.database_url.expose()).await?;
     store.migrate().await?;
     let blobs = open_blobs(&config.blobs).await?;
-    let mut allowed_private = config.allow_private.clone();
-    if kind == Kind::Demo || config.mock_mode {
-        allowed_private.extend(host_and_port(&app_url));
-    }
-    let http = Http::new(Netguard { allowed_private }).map_err(|_| SetupError::NoTrust)?;
+    let guard = Netguard { allowed_private: config.allow_private.clone(), own: Some(app_url.clone()) };
+    let http = Http::new(guard).map_err(|_| SetupError::NoTrust)?;
     let (master, phone) = (Key::load(config, &config.master_key)?, Key::load(config, &config.phone_key)?);
     let backend = Backend::new(Parts {
         store,

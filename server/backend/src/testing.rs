@@ -76,8 +76,11 @@ impl TestBackend {
         let backend = Backend::new(Parts {
             store,
             blobs: Blobs::memory(),
-            http: Http::new(Netguard { allowed_private: HashSet::from([carrier.address().to_string()]) })
-                .expect("the machine has certificates"),
+            http: Http::new(Netguard {
+                allowed_private: HashSet::from([carrier.address().to_string()]),
+                own: None,
+            })
+            .expect("the machine has certificates"),
             clock: Clock::adjustable(START),
             keys: Keys::new([7; 32], [8; 32]),
             settings: Settings {

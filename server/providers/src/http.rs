@@ -8,9 +8,10 @@ mod guard;
 
 pub use guard::Netguard;
 
+use crate::MediaRequest;
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt};
-use guard::{NoPublicAddress, PublicOnly, Reach};
+use guard::{Errand, NoPublicAddress, PublicOnly, Reach};
 use http::header::{ACCEPT, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use reqwest::{Client, RequestBuilder, Response};
@@ -81,7 +82,10 @@ pub struct NoTrust;
 ///
 /// Cheap to clone. Proxies named in the environment are not used: behind one the address check would be moot.
 #[derive(Clone)]
-pub struct Http(Arc<Inner>);
+pub struct Http {
+    inner: Arc<Inner>,
+    errand: Errand,
+}
 
 struct Inner {
     guard: Netguard,
@@ -147,12 +151,17 @@ impl Http {
         };
         let public = base().dns_resolver(Arc::new(PublicOnly)).build().map_err(|_| NoTrust)?;
         let private = base().build().map_err(|_| NoTrust)?;
-        Ok(Self(Arc::new(Inner { guard, public, private })))
+        Ok(Self { inner: Arc::new(Inner { guard, public, private }), errand: Errand::Any })
+    }
+
+    /// The same client on the simulated carrier's account; see [`Netguard::own`].
+    pub(crate) fn simulated(&self) -> Self {
+        Self { inner: self.inner.clone(), errand: Errand::Simulated }
     }
 
     /// Whether a URL may be fetched although it is not https: only where its host and port are allowed by name.
     pub fn allows_without_tls(&self, url: &Url) -> bool {
-        self.0.guard.judge(url) == Ok(Reach::AllowedPrivate)
+        self.inner.guard.judge(url, self.errand) == Ok(Reach::AllowedPrivate)
     }
 
     /// Posts to a carrier's API. Redirects are not followed: a repeated post might send twice.
@@ -210,6 +219,15 @@ impl Http {
         capped(reached.await.map_err(|_| HttpError::Interrupted)??, max_bytes)
     }
 
+    /// [`Http::fetch`] of an attachment, as its carrier asks.
+    ///
+    /// # Errors
+    /// As [`Http::fetch`].
+    pub async fn fetch_media(&self, request: &MediaRequest, max_bytes: u64) -> Result<Fetched, HttpError> {
+        let client = if request.simulated { self.simulated() } else { self.clone() };
+        client.fetch(&request.url, request.basic_auth.as_ref(), max_bytes).await
+    }
+
     /// [`Http::fetch`], gathered in memory.
     ///
     /// # Errors
@@ -245,7 +263,7 @@ impl Http {
                 HttpError::Status { status: status.as_u16(), retry_after: retry_after(response.headers()) };
             let Some(next) = target(&url, &response).filter(|_| left > 0) else { return Err(failed) };
             left -= 1;
-            if !self.0.guard.judge_hop(&url, &next)? {
+            if !self.inner.guard.judge_hop(&url, &next, self.errand)? {
                 basic_auth = None;
             }
             url = next;
@@ -254,10 +272,10 @@ impl Http {
 
     /// The client that may call a URL, if any may.
     fn client(&self, url: &Url, secret: bool) -> Result<&Client, HttpError> {
-        match self.0.guard.judge(url)? {
-            Reach::AllowedPrivate => Ok(&self.0.private),
+        match self.inner.guard.judge(url, self.errand)? {
+            Reach::AllowedPrivate => Ok(&self.inner.private),
             Reach::Public if secret && url.scheme() != "https" => Err(HttpError::Forbidden),
-            Reach::Public => Ok(&self.0.public),
+            Reach::Public => Ok(&self.inner.public),
         }
     }
 }

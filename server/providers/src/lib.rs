@@ -321,6 +321,8 @@ pub struct MediaRequest {
     pub url: Url,
     /// User and password; never sent on to another host by a redirect.
     pub basic_auth: Option<(String, String)>,
+    /// It waits at the simulated carrier, which lives at this server's own address.
+    pub simulated: bool,
 }
 
 /// An address below a carrier's base, which may have a path of its own.

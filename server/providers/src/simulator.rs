@@ -71,7 +71,7 @@ impl Provider for Simulator {
             return Err(refused);
         }
         let basic_auth = Some((MEDIA_USER.to_owned(), credentials.secret));
-        Ok(MediaRequest { url: remote.clone(), basic_auth })
+        Ok(MediaRequest { url: remote.clone(), basic_auth, simulated: true })
     }
 }
 
@@ -113,7 +113,7 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
         content_type: "application/json",
         body,
     };
-    match http.post(call).await {
+    match http.simulated().post(call).await {
         Ok(answer) => read_answer(&answer),
         Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
         Err(HttpError::Forbidden) => Err(refused(

@@ -71,10 +71,12 @@ impl Provider for Twilio {
         // The networks that serve the files take links that are signed in themselves.
         let at_store = https && of_domain("twiliocdn.com");
         match (at_api, at_store) {
-            (true, _) => {
-                Ok(MediaRequest { url: remote.clone(), basic_auth: Some(credentials.user_and_password()) })
-            }
-            (false, true) => Ok(MediaRequest { url: remote.clone(), basic_auth: None }),
+            (true, _) => Ok(MediaRequest {
+                url: remote.clone(),
+                basic_auth: Some(credentials.user_and_password()),
+                simulated: false,
+            }),
+            (false, true) => Ok(MediaRequest { url: remote.clone(), basic_auth: None, simulated: false }),
             (false, false) => Err(refused),
         }
     }

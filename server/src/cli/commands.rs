@@ -45,7 +45,7 @@ pub(super) async fn run(command: Command, settings: &Settings) -> Result<(), Com
     if let Command::Serve { demo } = command {
         return serve_until_told(&config, demo).await;
     }
-    let backend = setup::open(&config, config.public_base(config.addr), setup::Kind::Production).await?;
+    let backend = setup::open(&config, config.public_base(config.addr)).await?;
     let done = once(command, &backend).await;
     backend.store.close().await;
     done
@@ -97,8 +97,7 @@ async fn serve_until_told(config: &Config, demo: bool) -> Result<(), CommandErro
     let listen = |cause| CommandError::Listen { addr: config.addr, cause };
     let listener = TcpListener::bind(config.addr).await.map_err(listen)?;
     let base = config.public_base(listener.local_addr()?);
-    let kind = if demo { setup::Kind::Demo } else { setup::Kind::Production };
-    let backend = setup::open(config, base.clone(), kind).await?;
+    let backend = setup::open(config, base.clone()).await?;
     say(&format!("Heliograph is at {}", base.as_str().trim_end_matches('/')))?;
     let link = if demo { demo::seed(&backend).await? } else { setup::first_admin(config, &backend).await? };
     if let Some(link) = link {

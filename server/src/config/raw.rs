@@ -104,7 +104,7 @@ pub struct Settings {
     pub(super) admin_email: Option<String>,
 
     /// Private `host:port` pairs, with commas between them, that photos and carriers may be reached at all the same.
-    /// Leave it empty in production. The demo and mock mode add this server's own public address.
+    /// Leave it empty in production. The simulated carrier needs nothing here.
     #[arg(long, env = "HELIOGRAPH_ALLOW_PRIVATE", value_name = "PAIRS", global = true)]
     pub(super) allow_private: Option<String>,
 

@@ -1,6 +1,7 @@
 //! The doors that are not the API: health, metrics, pages, files.
 
 use crate::running::{PHOTO, Running};
+use backend::providers::HttpError;
 use reqwest::Method;
 use std::fs;
 
@@ -97,6 +98,26 @@ async fn built_files_are_kept_for_good_and_sent_compressed() {
     let page = get("/sign-in", "gzip").await;
     assert_eq!(page.headers()["content-encoding"], "gzip");
     running.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_but_the_simulated_carrier_is_sent_to_addresses_of_this_machine() {
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    for settings in [&[][..], &["--messaging-mock-mode", "true"]] {
+        let running = Running::with(settings).await;
+        let (base, other) = (&running.base, other.local_addr().unwrap());
+        for url in [
+            format!("{base}/metrics"),
+            format!("{base}/simulator/messages"),
+            format!("{base}/media/mms/outbound/x"),
+            format!("http://{other}/simulator/messages"),
+            format!("http://localhost:{}/", other.port()),
+        ] {
+            let fetched = running.backend.http.fetch(&url.parse().unwrap(), None, 1000).await.map(drop);
+            assert_eq!(fetched, Err(HttpError::Forbidden), "{url}");
+        }
+        running.stop().await;
+    }
 }
 
 #[tokio::test]

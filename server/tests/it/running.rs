@@ -60,7 +60,7 @@ impl Running {
         let mut config = Config::from_settings(&settings).unwrap();
         config.program = PathBuf::from(env!("CARGO_BIN_EXE_heliograph"));
         let base = config.public_base(listener.local_addr().unwrap());
-        let backend = setup::open(&config, base.clone(), setup::Kind::Demo).await.unwrap();
+        let backend = setup::open(&config, base.clone()).await.unwrap();
         let org = organisations::create(&backend, "Harbour Clinic", Country::AU).await.unwrap();
         let line = lines::NewLine {
             name: "Front desk".to_owned(),

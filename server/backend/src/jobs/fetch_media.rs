@@ -143,7 +143,7 @@ async fn fetch(
     request: &MediaRequest,
 ) -> std::result::Result<Kept, Trouble> {
     let limit = backend.settings.max_media_bytes;
-    let fetched = backend.http.fetch(&request.url, request.basic_auth.as_ref(), limit).await;
+    let fetched = backend.http.fetch_media(request, limit).await;
     let fetched = fetched.map_err(Trouble::Carrier)?;
     // The blob store only hears that its source broke off; why stays here.
     let broke_off = Arc::new(Mutex::new(None));

@@ -139,7 +139,8 @@ pub(crate) fn with_blobs(t: &TestBackend, blobs: Blobs, clock: Clock, reachable:
     Backend::new(Parts {
         store: b.store.clone(),
         blobs,
-        http: Http::new(Netguard { allowed_private: HashSet::from([reachable.to_owned()]) }).unwrap(),
+        http: Http::new(Netguard { allowed_private: HashSet::from([reachable.to_owned()]), own: None })
+            .unwrap(),
         clock,
         keys: b.keys.clone(),
         settings: b.settings.clone(),

@@ -6,11 +6,30 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use url::{Host, Url};
 
-/// Which private addresses may be reached all the same, as `host:port`. Empty in production.
+/// Where the simulated carrier lives below this server's own address, where it is called back, and where it fetches
+/// the pictures that it is to deliver.
+const SIMULATED: [&str; 3] = ["/simulator/", "/webhooks/simulator/", "/media/"];
+
+/// Which private addresses may be reached all the same.
 #[derive(Debug, Clone, Default)]
 pub struct Netguard {
-    /// For example `127.0.0.1:3000` or `[::1]:3000`, the port always written out; demo and tests set it.
+    /// As `host:port`, for example `127.0.0.1:3000` or `[::1]:3000`, the port always written out. Empty in production;
+    /// tests set it.
     pub allowed_private: HashSet<String>,
+    /// This server's own public address. It may be private, above all where Heliograph is tried out, and the simulated
+    /// carrier lives there, so that its calls, and no others, reach it: the same scheme, host and port, and the three
+    /// folders that the simulation needs. Nothing makes such a call but a line of that carrier. A URL that anyone else
+    /// chose is judged as if this were not set, and so is every other port of the same host.
+    pub own: Option<Url>,
+}
+
+/// On whose account a URL is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// Anybody's.
+    Any,
+    /// The simulated carrier's.
+    Simulated,
 }
 
 /// How far a URL is trusted.
@@ -18,13 +37,13 @@ pub struct Netguard {
 pub(super) enum Reach {
     /// Only public addresses, checked again after DNS.
     Public,
-    /// Named in [`Netguard::allowed_private`]: any address, and without TLS.
+    /// Named in [`Netguard::allowed_private`], or the simulated carrier's: any address, and without TLS.
     AllowedPrivate,
 }
 
 impl Netguard {
     /// Judges a URL before anything is resolved: scheme, embedded credentials, a literal address.
-    pub(super) fn judge(&self, url: &Url) -> Result<Reach, HttpError> {
+    pub(super) fn judge(&self, url: &Url, errand: Errand) -> Result<Reach, HttpError> {
         let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
             return Err(HttpError::Forbidden);
         };
@@ -32,7 +51,8 @@ impl Netguard {
         {
             return Err(HttpError::Forbidden);
         }
-        if self.allowed_private.contains(&format!("{host}:{port}")) {
+        let allowed = self.allowed_private.contains(&format!("{host}:{port}"));
+        if allowed || errand == Errand::Simulated && self.is_simulated(url) {
             return Ok(Reach::AllowedPrivate);
         }
         // The connector never asks the resolver about a literal address, so it is checked here. The URL
@@ -45,9 +65,14 @@ impl Netguard {
         if public { Ok(Reach::Public) } else { Err(HttpError::Forbidden) }
     }
 
+    fn is_simulated(&self, url: &Url) -> bool {
+        let own = self.own.as_ref().is_some_and(|own| own.origin() == url.origin());
+        own && SIMULATED.iter().any(|folder| url.path().starts_with(folder))
+    }
+
     /// Judges a redirect. `true` when credentials may go along: the same scheme, host and port.
-    pub(super) fn judge_hop(&self, from: &Url, to: &Url) -> Result<bool, HttpError> {
-        let reach = self.judge(to)?;
+    pub(super) fn judge_hop(&self, from: &Url, to: &Url, errand: Errand) -> Result<bool, HttpError> {
+        let reach = self.judge(to, errand)?;
         let downgrade = from.scheme() == "https" && to.scheme() == "http";
         if downgrade && reach != Reach::AllowedPrivate {
             return Err(HttpError::Forbidden);
@@ -117,14 +142,14 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Netguard, is_public};
+    use super::{Errand, Netguard, Reach, is_public};
     use crate::HttpError;
     use url::Url;
 
     #[test]
     fn a_redirect_keeps_credentials_on_its_own_host_and_never_leaves_tls() {
-        let guard = Netguard { allowed_private: ["127.0.0.1:3000".to_owned()].into() };
-        let hop = |from: &str, to: &str| guard.judge_hop(&url(from), &url(to));
+        let guard = Netguard { allowed_private: ["127.0.0.1:3000".to_owned()].into(), ..Netguard::default() };
+        let hop = |from: &str, to: &str| guard.judge_hop(&url(from), &url(to), Errand::Any);
         assert_eq!(hop("https://a.example.com/x", "https://a.example.com/y"), Ok(true));
         assert_eq!(hop("https://a.example.com/x", "https://a.example.com:443/y"), Ok(true));
         assert_eq!(hop("https://a.example.com/x", "https://a.example.com:8443/y"), Ok(false));
@@ -134,6 +159,43 @@ mod tests {
         assert_eq!(hop("https://a.example.com/x", "http://127.0.0.1:3000/y"), Ok(false));
         assert_eq!(hop("https://a.example.com/x", "http://127.0.0.1:3001/y"), Err(HttpError::Forbidden));
         assert_eq!(hop("https://a.example.com/x", "ftp://a.example.com/y"), Err(HttpError::Forbidden));
+    }
+
+    #[test]
+    fn only_the_simulated_carrier_reaches_its_folders_at_our_own_address() {
+        let guard = Netguard { own: Some(url("http://127.0.0.1:3000")), ..Netguard::default() };
+        let mine = [
+            "http://127.0.0.1:3000/simulator/messages",
+            "http://127.0.0.1:3000/simulator/media/1",
+            "http://127.0.0.1:3000/webhooks/simulator/key/inbound",
+            "http://127.0.0.1:3000/media/mms/outbound/1/carrier?e=1&d=i&s=x",
+        ];
+        for mine in mine {
+            assert_eq!(guard.judge(&url(mine), Errand::Simulated), Ok(Reach::AllowedPrivate), "{mine}");
+            assert_eq!(guard.judge(&url(mine), Errand::Any), Err(HttpError::Forbidden), "{mine}");
+        }
+        let others = [
+            "http://127.0.0.1:3001/simulator/messages",
+            "http://127.0.0.1/simulator/messages",
+            "https://127.0.0.1:3000/simulator/messages",
+            "http://127.0.0.2:3000/simulator/messages",
+            "http://[::1]:3000/simulator/messages",
+            "http://127.0.0.1:3000/metrics",
+            "http://127.0.0.1:3000/simulator/../metrics",
+            "http://127.0.0.1:3000/webhooks/twilio/key/inbound",
+            "http://127.0.0.1:3000/api/patients",
+        ];
+        for other in others {
+            assert_eq!(guard.judge(&url(other), Errand::Simulated), Err(HttpError::Forbidden), "{other}");
+        }
+        let named = "http://localhost:3000/simulator/messages";
+        assert_eq!(
+            guard.judge(&url(named), Errand::Simulated),
+            Ok(Reach::Public),
+            "no name that leads inside"
+        );
+        let away = guard.judge_hop(&url(mine[1]), &url("http://127.0.0.1:3001/x"), Errand::Simulated);
+        assert_eq!(away, Err(HttpError::Forbidden));
     }
 
     fn url(text: &str) -> Url {

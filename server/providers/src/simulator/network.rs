@@ -88,6 +88,7 @@ struct Line {
 impl Network {
     /// An empty network.
     pub fn new(setup: NetworkSetup) -> Self {
+        let setup = NetworkSetup { http: setup.http.simulated(), ..setup };
         Self(Arc::new(Inner { setup, state: Mutex::default(), busy: watch::Sender::new(0) }))
     }
 

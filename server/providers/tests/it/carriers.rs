@@ -341,7 +341,8 @@ fn both(base: &str) -> [(&'static dyn Provider, Account); 2] {
 }
 
 fn http_to_address(address: std::net::SocketAddr) -> providers::Http {
-    providers::Http::new(providers::Netguard { allowed_private: [address.to_string()].into() }).unwrap()
+    providers::Http::new(providers::Netguard { allowed_private: [address.to_string()].into(), own: None })
+        .unwrap()
 }
 
 /// Reads the beginning of whatever comes, answers the same, and hangs up.

@@ -58,7 +58,7 @@ async fn an_allowed_pair_allows_one_port() {
     let got = http.fetch(&url(&closed.uri()), None, 10).await.map(|_| ());
     assert_eq!(got, Err(HttpError::Forbidden));
     let by_name = format!("localhost:{}", open.address().port());
-    let http = Http::new(Netguard { allowed_private: [by_name.clone()].into() }).unwrap();
+    let http = Http::new(Netguard { allowed_private: [by_name.clone()].into(), own: None }).unwrap();
     assert!(http.fetch(&url(&format!("http://{by_name}/")), None, 10).await.is_ok());
 }
 
@@ -155,6 +155,6 @@ async fn raw_server(answer: &'static str) -> (url::Url, Http) {
             socket.write_all(answer.as_bytes()).await.unwrap();
         }
     });
-    let http = Http::new(Netguard { allowed_private: [address.to_string()].into() }).unwrap();
+    let http = Http::new(Netguard { allowed_private: [address.to_string()].into(), own: None }).unwrap();
     (url(&format!("http://{address}/")), http)
 }

@@ -25,8 +25,11 @@ pub(crate) fn simulator() -> &'static dyn Provider {
 
 /// A client that may call these servers and nothing else on this machine.
 pub(crate) fn http_to(servers: &[&MockServer]) -> Http {
-    Http::new(Netguard { allowed_private: servers.iter().map(|s| s.address().to_string()).collect() })
-        .unwrap()
+    Http::new(Netguard {
+        allowed_private: servers.iter().map(|s| s.address().to_string()).collect(),
+        own: None,
+    })
+    .unwrap()
 }
 
 pub(crate) fn number(e164: &str) -> PhoneNumber {
