@@ -137,6 +137,7 @@ impl Http {
     /// # Errors
     /// [`NoTrust`] on a machine without certificate authorities.
     pub fn new(guard: Netguard) -> Result<Self, NoTrust> {
+        #[expect(clippy::disallowed_methods, reason = "this is the one client")]
         let base = || {
             Client::builder()
                 .no_proxy()
