@@ -1,20 +1,25 @@
-// Times a HEIC from chosen to painted: our preview worker against the npm packages heic2any and heic-to,
-// in one Chromium, on the same photos. `cargo xtask bench preview [FILES…]` installs, builds and starts it.
+// Times a HEIC from chosen to painted: the composer of a running Heliograph against the npm packages
+// heic2any and heic-to, in one Chromium, on the same photos. `cargo xtask bench preview [FILES…]`
+// installs, builds and starts it.
 //
-//   HELIOGRAPH_SITE           the bundled site: the worker as it is shipped, and the first load's weight
+//   HELIOGRAPH_BIN            the server
+//   HELIOGRAPH_SITE           the bundled site, as it is shipped
 //   HELIOGRAPH_BENCH_MODULES  node_modules with heic2any and heic-to
 //   HELIOGRAPH_CHROMIUM       the browser (default /usr/bin/chromium)
 //   HELIOGRAPH_TEST_DATA      where the usual photos lie (default ../shared/data beside the project)
-//   HELIOGRAPH_PREVIEW_WASM   another build of the worker's wasm, to compare builds
-//   HELIOGRAPH_BENCH_RUNS     warm runs per file and side (default 5)
+//   HELIOGRAPH_BENCH_RUNS     warm runs per file and side (default 7)
 //
-// All sides run in one bare page (preview.html) that stands for the composer: the clock starts at the
-// file input's `change` event and stops in the first task after the frame that contains the picture.
+// Ours is the product: signed in, in a conversation, with the upload and the server's own conversion going on
+// beside the preview. The others convert in a bare page (preview.html) that does nothing else. The clock starts
+// at the file input's `change` event and stops in the first task after the frame that contains the picture.
 // "Cold" is a fresh profile in which nothing of the decoder has been fetched.
+import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { createInterface } from 'node:readline';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 const here = import.meta.dirname;
@@ -24,18 +29,15 @@ const { chromium } = [path.join(here, 'from.js'), path.join(modules, 'from.js')]
   .map((from) => { try { return createRequire(from)('playwright-core'); } catch { return {}; } })
   .find((found) => found.chromium) ?? fail('playwright-core is not installed: run npm ci in end2end');
 
-const site = process.env.HELIOGRAPH_SITE;
-const manifest = site ? JSON.parse(readFileSync(path.join(site, 'pkg/manifest.json'))) : {};
-const shipped = (name) => manifest[name] && path.join(site, manifest[name]);
-const wasm = readFileSync(process.env.HELIOGRAPH_PREVIEW_WASM ?? shipped('preview-worker.wasm')
-  ?? fail('set HELIOGRAPH_SITE to the bundled site'));
-const script = readFileSync(shipped('preview-worker.js') ?? path.join(root, 'frontend/preview-worker/worker.js'));
+const site = process.env.HELIOGRAPH_SITE ?? fail('set HELIOGRAPH_SITE to the bundled site');
+const manifest = JSON.parse(readFileSync(path.join(site, 'pkg/manifest.json')));
+const shipped = (name) => path.join(site, manifest[name]);
 
 const data = process.env.HELIOGRAPH_TEST_DATA ?? path.join(root, '../shared/data');
 const usual = ['arrow.heic', 'xiaomi.heic'].map((name) => path.join(data, 'heic', name));
 const files = process.argv.length > 2 ? process.argv.slice(2) : usual.filter((file) => existsSync(file));
 if (!files.length) fail(`${data} is not there: set HELIOGRAPH_TEST_DATA, or name files of your own`);
-const runs = Number(process.env.HELIOGRAPH_BENCH_RUNS ?? 5);
+const runs = Number(process.env.HELIOGRAPH_BENCH_RUNS ?? 7);
 const coldRuns = 3;
 const SIDES = ['ours', 'heic2any', 'heic_to'];
 
@@ -46,15 +48,13 @@ function fail(message) {
 
 // What a first visit loads, as small as the server sends it.
 function firstLoadBytes() {
-  const paths = ['frontend.js', 'frontend.wasm', 'main.css'].map(shipped).filter(Boolean);
-  return paths.reduce((sum, file) => sum + statSync(existsSync(`${file}.br`) ? `${file}.br` : file).size, 0);
+  const files = ['frontend.js', 'frontend.wasm', 'parts.js', 'main.css'].map(shipped);
+  return files.reduce((sum, file) => sum + statSync(`${file}.br`).size, 0);
 }
 
 const library = (name) => readFileSync(path.join(modules, name));
 const SERVED = {
   '/': ['text/html', readFileSync(path.join(here, 'preview.html'))],
-  '/worker.js': ['text/javascript', script],
-  '/preview_worker.wasm': ['application/wasm', wasm],
   '/heic2any.js': ['text/javascript', library('heic2any/dist/heic2any.min.js')],
   '/heic-to.js': ['text/javascript', library('heic-to/dist/heic-to.min.js')],
 };
@@ -79,17 +79,96 @@ const browser = await chromium.launch({
     '--disable-component-update', '--disable-sync'],
 });
 
-async function fresh(side) {
+const folder = mkdtempSync(path.join(tmpdir(), 'heliograph-bench-'));
+const heliograph = await startHeliograph();
+
+/** Starts the demo on a free port; answers with its address and the link that signs the admin in. */
+async function startHeliograph() {
+  const probe = createServer();
+  await new Promise((ready) => probe.listen(0, '127.0.0.1', ready));
+  const { port } = probe.address();
+  await new Promise((closed) => probe.close(closed));
+  const url = `http://127.0.0.1:${port}`;
+  const child = spawn(process.env.HELIOGRAPH_BIN ?? fail('set HELIOGRAPH_BIN to the server'), ['serve', '--demo'], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { PATH: process.env.PATH, HELIOGRAPH_SITE: site, HELIOGRAPH_DATA: folder,
+      HELIOGRAPH_ADDR: `127.0.0.1:${port}`, APP_URL: url },
+  });
+  process.on('exit', () => child.kill('SIGKILL'));
+  const link = await new Promise((found, lost) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const link = line.match(/https?:\/\/\S+\/welcome\/[\w-]+/)?.[0];
+      if (link) found(link);
+    });
+    child.once('exit', () => lost(new Error('the server ended before it was ready')));
+  });
+  while (!(await fetch(`${url}/readyz`).catch(() => undefined))?.ok) await new Promise((again) => setTimeout(again, 50));
+  return { url, link };
+}
+
+/** Signs in once and opens a conversation; answers with what a fresh profile needs to be there too. */
+async function signIn() {
   const context = await browser.newContext();
   const page = await context.newPage();
+  await page.goto(heliograph.link, { waitUntil: 'networkidle' });
+  await page.getByLabel('Password').fill('correct horse battery staple');
+  await page.getByRole('button', { name: 'Set password and sign in' }).click();
+  await page.waitForURL(`${heliograph.url}/`);
+  await page.getByRole('button', { name: 'New conversation' }).first().click();
+  await page.getByRole('dialog').getByText('Amelia Hart').first().click();
+  await page.waitForURL(/\/c\//);
+  const signedIn = { state: await context.storageState(), conversation: page.url() };
+  await context.close();
+  return signedIn;
+}
+const signedIn = await signIn();
+
+/** In the composer: the same clock as in preview.html, started and stopped from outside of the product. */
+function watchComposer() {
+  window.reset = () => {
+    window.painted = new Promise((resolve) => {
+      let chosen;
+      document.addEventListener('change', () => { chosen = performance.now(); }, { capture: true, once: true });
+      const late = setTimeout(() => resolve(null), 60_000);
+      const observer = new MutationObserver(async () => {
+        const image = document.querySelector('.chosen-picture img');
+        // A better picture may take its place meanwhile; then that one counts.
+        if (!image || !(await image.decode().then(() => true, () => false))) return;
+        observer.disconnect();
+        clearTimeout(late);
+        requestAnimationFrame(() => {
+          const { port1, port2 } = new MessageChannel();
+          port1.onmessage = () => resolve(performance.now() - chosen);
+          port2.postMessage(null);
+        });
+      });
+      observer.observe(document, { subtree: true, childList: true, attributes: true });
+    });
+  };
+}
+
+async function fresh(side) {
+  const ours = side === 'ours';
+  const context = await browser.newContext(ours ? { storageState: signedIn.state } : {});
+  const page = await context.newPage();
   page.on('pageerror', (error) => console.error(`${side}: ${error}`));
-  await page.goto(`http://127.0.0.1:${server.address().port}/?side=${side}`);
+  if (ours) {
+    await page.addInitScript(watchComposer);
+    await page.goto(signedIn.conversation, { waitUntil: 'networkidle' });
+  } else {
+    await page.goto(`http://127.0.0.1:${server.address().port}/?side=${side}`);
+  }
   return page;
 }
 
 async function once(page, file) {
+  const remove = page.locator('.chosen-remove');
+  while (await remove.count()) {
+    await remove.first().click();
+  }
   await page.evaluate(() => window.reset());
-  await page.setInputFiles('input', file);
+  await page.locator('input[type=file]').first().setInputFiles(file);
   return page.evaluate(() => window.painted);
 }
 
@@ -128,6 +207,7 @@ try {
 } finally {
   await browser.close();
   server.close();
+  rmSync(folder, { recursive: true, force: true });
 }
 
 const ratio = (theirs, ours) => (theirs && ours ? `${(theirs / ours).toFixed(1)}x` : '');
@@ -140,6 +220,7 @@ console.table(cases.map((one) => ({
 console.log(JSON.stringify({
   bench: 'preview',
   cases,
-  worker_gzip_bytes: gzipSync(wasm, { level: 9 }).length,
+  worker_gzip_bytes: gzipSync(readFileSync(shipped('preview-worker.wasm')), { level: 9 }).length,
   first_load_bytes: firstLoadBytes(),
 }));
+process.exit(0);

@@ -1,10 +1,10 @@
-//! From a photo chosen to its preview painted, in Chromium: our worker against the npm packages heic2any
+//! From a photo chosen to its preview painted, in Chromium: our composer against the npm packages heic2any
 //! and heic-to. `end2end/bench/preview.mjs` measures and prints; its last line is the JSON.
 
 use crate::process::execute;
 use crate::tools::Node;
 use crate::workspace::Workspace;
-use crate::{machine, site};
+use crate::{machine, server, site};
 use anyhow::Result;
 use std::path::PathBuf;
 
@@ -13,6 +13,7 @@ const COMPARED_WITH: &[&str] = &["heic2any@0.0.4", "heic-to@1.5.2"];
 pub(super) fn run(workspace: &Workspace, files: &[PathBuf]) -> Result<()> {
     machine::ensure(machine::TO_BUILD)?;
     machine::ensure(machine::FOR_BROWSER)?;
+    let program = server::build_release(workspace)?;
     let site = site::build(workspace)?;
     let node = Node::find(workspace)?;
     let folder = workspace.root.join("end2end");
@@ -23,6 +24,7 @@ pub(super) fn run(workspace: &Workspace, files: &[PathBuf]) -> Result<()> {
             .arg("bench/preview.mjs")
             .args(files)
             .current_dir(&folder)
+            .env("HELIOGRAPH_BIN", program)
             .env("HELIOGRAPH_SITE", site)
             .env("HELIOGRAPH_BENCH_MODULES", modules),
     )
