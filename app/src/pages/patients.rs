@@ -14,13 +14,13 @@ use crate::ui::{
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_navigate;
+use leptos_router::hooks::{use_navigate, use_query_map};
 use model::Page;
 use model::live::Change;
 use model::patient::{PatientRow, PatientView};
 use model::staff::Permission;
 
-/// A searchable list, and the way to a new record.
+/// A searchable list, and the way to a new record. `?number=…` begins one, for a number that wrote in.
 #[component]
 pub fn PatientsPage() -> impl IntoView {
     let word = PersonWord::of_page();
@@ -28,6 +28,13 @@ pub fn PatientsPage() -> impl IntoView {
     let search = searched();
     let first = Resource::new(move || search.get(), |search| patients::list(search, None));
     let creating = RwSignal::new(false);
+    let query = use_query_map();
+    let stranger = Memo::new(move |_| query.with(|query| query.get("number")));
+    Effect::new(move |_| {
+        if may_edit && stranger.with(Option::is_some) {
+            creating.set(true);
+        }
+    });
     let navigate = use_navigate();
     let on_saved = Callback::new(move |patient: PatientView| {
         navigate(&format!("/patients/{}", patient.id), leptos_router::NavigateOptions::default());
@@ -72,7 +79,7 @@ pub fn PatientsPage() -> impl IntoView {
             </div>
         </div>
         <Dialog open=creating title=new_one.get_value()>
-            <PatientForm on_saved=on_saved />
+            <PatientForm number=stranger.get_untracked().unwrap_or_default() on_saved=on_saved />
         </Dialog>
     }
 }

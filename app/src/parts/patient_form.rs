@@ -34,6 +34,9 @@ pub fn PatientForm(
     /// The record to change; without one a new one is made.
     #[prop(optional)]
     patient: Option<PatientView>,
+    /// What stands in the first number of a new record.
+    #[prop(optional)]
+    number: String,
     /// The record as it was kept.
     #[prop(into)]
     on_saved: Callback<PatientView>,
@@ -51,14 +54,14 @@ pub fn PatientForm(
         .collect();
     let next_key = StoredValue::new(rows.len());
     let rows = RwSignal::new(rows);
-    let add = move || {
+    let add = move |number: String| {
         let key = next_key.get_value();
         next_key.set_value(key + 1);
-        rows.update(|rows| rows.push(NumberRow::new(key, String::new(), String::new())));
+        rows.update(|rows| rows.push(NumberRow::new(key, number, String::new())));
         key
     };
     if rows.with_untracked(Vec::is_empty) {
-        add();
+        add(number);
     }
 
     let failure = RwSignal::new(None::<ApiFailure>);
@@ -137,7 +140,7 @@ pub fn PatientForm(
                     kind=ButtonKind::Quiet
                     glyph=Glyph::Add
                     on_press=move |_| {
-                        let key = add();
+                        let key = add(String::new());
                         request_animation_frame(move || {
                             browser::focus(&format!("#number-{key}"));
                         });

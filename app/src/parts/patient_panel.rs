@@ -100,7 +100,7 @@ pub fn PatientPanel(
                 {move || number().filter(|_| may_edit).map(|number| view! {
                     <div class="actions">
                         <Button glyph=Glyph::Link on_press=move |_| linking.set(true)>"Link to a patient"</Button>
-                        <a class="button" href=format!("/patients/new?number=%2B{}", number.digits())>
+                        <a class="button" href=format!("/patients?number=%2B{}", number.digits())>
                             <Icon glyph=Glyph::UserAdd />
                             "Make a patient"
                         </a>
