@@ -1,43 +1,24 @@
-import type { Page } from '@playwright/test';
+import { bubble, openConversation, openPhone } from '../support/desk.ts';
 import { expect, expectAccessible, test } from '../support/journey.ts';
 import { media } from '../support/settings.ts';
-
-/** Opens the conversation with a patient of the demo by the dialog for new ones. */
-async function openConversation(staff: Page, patient: string): Promise<void> {
-  await staff.getByRole('button', { name: 'New conversation' }).first().click();
-  await staff.getByRole('dialog').getByText(patient).first().click();
-  await expect(staff).toHaveURL(/\/c\//);
-  await expect(staff.getByPlaceholder('Write a message')).toBeVisible();
-}
-
-/** The simulated phone of a patient, on a page of its own. */
-async function openPhone(staff: Page, patient: string): Promise<Page> {
-  const phone = await staff.context().newPage();
-  await phone.goto('/phone', { waitUntil: 'networkidle' });
-  // The list is there before it is alive: a click that came too early is made again.
-  await expect(async () => {
-    await phone.locator('main').getByText(patient).first().click();
-    await expect(phone.locator('main textarea')).toBeVisible({ timeout: 1_000 });
-  }).toPass();
-  return phone;
-}
 
 test('a photo goes out, the answer comes back by itself and is filed once', async ({ staff }) => {
   await openConversation(staff, 'Amelia Hart');
 
-  await staff.locator('input[type=file]').first().setInputFiles(media('heic/arrow.heic') ?? media('alpha.png')!);
+  await staff.locator('input[type=file]').first().setInputFiles(media('heic/arrow.heic') ?? media('photo.heic')!);
   // What the patient will get stands beside the picture once the server has made it.
   await expect(staff.getByText(/\d+ x \d+ · \d+ KB/)).toBeVisible({ timeout: 30_000 });
   await staff.getByPlaceholder('Add a caption (optional)').fill('Your new brace');
   await staff.getByRole('button', { name: 'Send MMS' }).click();
 
-  const phone = await openPhone(staff, 'Amelia Hart');
+  const phone = await openPhone(staff.context(), 'Amelia Hart');
   await expect(phone.getByText('Your new brace')).toBeVisible({ timeout: 30_000 });
-  await phone.locator('input[type=file]').first().setInputFiles(media('jpeg/Portrait_6.jpg') ?? media('photo.webp')!);
+  await phone.locator('input[type=file]').first().setInputFiles(media('jpeg/Portrait_6.jpg') ?? media('photo.jpg')!);
   await phone.locator('main textarea').fill('Here is how it looks');
   await phone.locator('main').getByRole('button', { name: /send/i }).first().click();
 
   await staff.bringToFront();
+  await expect(bubble(staff, 'Your new brace').getByText('Delivered')).toBeVisible({ timeout: 60_000 });
   const thread = staff.locator('main');
   await expect(thread.getByText('Here is how it looks').last()).toBeVisible({ timeout: 30_000 });
   await expect(thread.locator('img')).toHaveCount(2, { timeout: 30_000 });
@@ -73,6 +54,6 @@ test('text goes out and is counted in parts', async ({ staff }) => {
   await expect(text).toHaveValue('');
   await expect(staff.getByRole('log').getByText('See you at 10:30')).toBeVisible();
 
-  const phone = await openPhone(staff, 'Chloe Nguyen');
+  const phone = await openPhone(staff.context(), 'Chloe Nguyen');
   await expect(phone.locator('main').getByText('See you at 10:30').last()).toBeVisible({ timeout: 30_000 });
 });

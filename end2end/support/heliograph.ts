@@ -13,6 +13,8 @@ const START_WITHIN_MS = 90_000;
 export interface Heliograph {
   /** Where it is served, without a slash at the end. */
   url: string;
+  /** Its process. */
+  pid: number;
   /** Signs the first admin in, once. */
   welcomeLink: string;
   /** What it has printed so far, for a journey that failed and for one that reads the log. */
@@ -77,7 +79,7 @@ export async function startHeliograph(settings: Record<string, string> = {}): Pr
   });
 
   await ready(url);
-  return { url, welcomeLink, output: () => printed.join('\n'), stop };
+  return { url, pid: server.pid!, welcomeLink, output: () => printed.join('\n'), stop };
 }
 
 /** The link is printed while the socket opens; this waits until requests are answered. */

@@ -29,20 +29,23 @@ export const test = base.extend<Fixtures>({
   },
 
   staff: async ({ page, heliograph }, use) => {
-    await signIn(page, heliograph);
+    await signIn(page, heliograph.welcomeLink);
     await use(page);
   },
 });
 
 export { expect };
 
-/** Opens the one-time link and chooses a password, as the first admin does; ends at the inbox. */
-export async function signIn(page: Page, heliograph: Heliograph): Promise<void> {
+/** What staff choose as their password. */
+export const PASSWORD = 'correct horse battery staple';
+
+/** Opens a one-time link and chooses a password, as the first admin does; ends at the inbox. */
+export async function signIn(page: Page, link: string): Promise<void> {
   // The form sends itself by script, so everything is to be loaded before it is used.
-  await page.goto(heliograph.welcomeLink, { waitUntil: 'networkidle' });
-  await page.getByLabel('Password').fill('correct horse battery staple');
+  await page.goto(link, { waitUntil: 'networkidle' });
+  await page.getByLabel('Password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Set password and sign in' }).click();
-  await page.waitForURL(`${heliograph.url}/`);
+  await page.waitForURL(new URL('/', link).href);
 }
 
 /** Fails with the rule, the element and the reason of everything that axe finds on the page. */

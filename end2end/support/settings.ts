@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 
 /** A setting that the journeys cannot run without. */
@@ -15,14 +15,29 @@ export function required(name: string): string {
  * does not have them. A file that the project itself carries wins.
  */
 export function media(name: string): string | undefined {
+  return folders()
+    .map((folder) => path.join(folder, name))
+    .find((file) => existsSync(file));
+}
+
+/** Every file of a folder of media, by name; those that the project carries are always there. */
+export function allMedia(folder: string): string[] {
+  const found = new Map<string, string>();
+  for (const root of folders().map((root) => path.join(root, folder)).filter((root) => existsSync(root))) {
+    for (const name of readdirSync(root).sort()) {
+      if (!found.has(name)) {
+        found.set(name, path.join(root, name));
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+function folders(): string[] {
   const root = path.resolve(import.meta.dirname, '../..');
-  const folders = [
+  return [
     path.join(root, 'end2end/media'),
     process.env.HELIOGRAPH_TEST_DATA,
     path.join(root, '../shared/data'),
-  ];
-  return folders
-    .filter((folder) => folder !== undefined)
-    .map((folder) => path.join(folder, name))
-    .find((file) => existsSync(file));
+  ].filter((folder) => folder !== undefined);
 }
