@@ -10,6 +10,10 @@
 
 // The types of whole pages are deep: every element stands in the type of the one around it.
 #![recursion_limit = "512"]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "a component is given its props, whether it keeps them or not"
+)]
 
 pub mod api;
 pub mod pages;

@@ -176,7 +176,7 @@ fn Number(number: PatientNumber, role: Role) -> impl IntoView {
         spawn_local(async move {
             match inbox::open(e164).await {
                 Ok(conversation) => {
-                    navigate(&format!("/c/{conversation}"), leptos_router::NavigateOptions::default())
+                    navigate(&format!("/c/{conversation}"), leptos_router::NavigateOptions::default());
                 }
                 Err(failure) if Live::signed_out(&failure) => {}
                 Err(failure) => {

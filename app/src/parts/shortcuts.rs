@@ -98,7 +98,10 @@ pub fn on_shortcut(answer: impl Fn(Shortcut) + Clone + 'static) {
 
 /// The key is not part of typing, of a combination of the system, or of an open dialog.
 fn is_free(event: &KeyboardEvent) -> bool {
-    !(event.ctrl_key() || event.meta_key() || event.alt_key() || event.is_composing())
+    !event.ctrl_key()
+        && !event.meta_key()
+        && !event.alt_key()
+        && !event.is_composing()
         && !browser::is_typing()
         && !browser::in_dialog()
 }

@@ -219,6 +219,7 @@ fn the_exports_carry_a_file_in_and_pixels_out() {
 
 fn test_data() -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    #[expect(clippy::disallowed_methods, reason = "tests are configured by their runner")]
     let folder = std::env::var_os("HELIOGRAPH_TEST_DATA").map_or_else(beside, PathBuf::from);
     if !folder.is_dir() {
         eprintln!("{} is absent: real photos are not tried", folder.display());

@@ -62,7 +62,8 @@ fn Form(organisation: Organisation) -> impl IntoView {
         spawn_local(async move {
             match settings::update_organisation(name, country, word).await {
                 Ok(()) => {
-                    notices.tell(Tone::Good, "Saved. Pages that are open show it when they are loaded again.")
+                    notices
+                        .tell(Tone::Good, "Saved. Pages that are open show it when they are loaded again.");
                 }
                 Err(what) if Live::signed_out(&what) => {}
                 Err(what) => {

@@ -56,6 +56,7 @@ fn every_described_status_is_understood() {
 /// Twilio's description, from the folder of shared reference data; `None`, with a note, where there is none.
 fn description() -> Option<Value> {
     let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    #[expect(clippy::disallowed_methods, reason = "tests are configured by their runner")]
     let data =
         std::env::var_os("HELIOGRAPH_TEST_DATA").map_or(workspace.join("../shared/data"), PathBuf::from);
     let file = data.join("../providers/openapi/twilio-messages.json");
