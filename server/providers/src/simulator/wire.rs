@@ -31,7 +31,7 @@ pub(super) struct Submission {
     pub status_url: Url,
 }
 
-/// The answer to a [`Submission`], with status 201.
+/// The answer to a message that was submitted, with status 201.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcceptAnswer {
     /// The carrier's id of the message.
