@@ -98,7 +98,8 @@ fn Conversation(
     };
     let title = Memo::new(move |_| thread.view.read().row.title());
     view! {
-        <Title text=move || title.get() />
+        // Asked once more when another conversation has taken this one's place.
+        <Title text=move || title.try_get().unwrap_or_default() />
         <section
             class="conversation-pane"
             class:has-panel=panel

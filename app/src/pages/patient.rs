@@ -99,7 +99,8 @@ fn Record(patient: PatientView, images: FirstImages) -> impl IntoView {
         notices.tell(Tone::Good, "Record saved.");
     });
     view! {
-        <Title text=name />
+        // Asked once more when another record has taken this one's place.
+        <Title text=move || patient.try_with(|patient| patient.name.clone()).unwrap_or_default() />
         <div class="page">
             <header class="page-head record-head">
                 <a class="icon-button" href="/patients" aria-label=format!("All {}", word.many) title=format!("All {}", word.many)>
