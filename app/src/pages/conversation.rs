@@ -42,7 +42,7 @@ pub fn ConversationPage() -> impl IntoView {
                         view! {
                             <section class="conversation-pane is-empty" aria-label="Conversation">
                                 <Title text="Not found" />
-                                <Empty glyph=Glyph::Question title="This conversation cannot be shown" text=failure.error.message>
+                                <Empty whole_page=true glyph=Glyph::Question title="This conversation cannot be shown" text=failure.error.message>
                                     <a class="button" href="/">"Go to the inbox"</a>
                                 </Empty>
                             </section>

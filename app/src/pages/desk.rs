@@ -23,7 +23,7 @@ pub fn Desk() -> impl IntoView {
         Err(failure) if failure.code() == FailureCode::SignedOut => view! { <ToSignIn /> }.into_any(),
         Err(failure) => view! {
             <main class="page">
-                <Empty glyph=Glyph::Offline title="Heliograph cannot be opened" text=failure.error.message>
+                <Empty whole_page=true glyph=Glyph::Offline title="Heliograph cannot be opened" text=failure.error.message>
                     <a class="button" href="/" rel="external">"Try again"</a>
                 </Empty>
             </main>

@@ -9,21 +9,25 @@ use leptos_meta::Title;
 pub fn NotFound() -> impl IntoView {
     view! {
         <main class="page">
-            <NothingHere />
+            <NothingHere whole_page=true />
         </main>
     }
 }
 
 /// Says so, with the status 404.
 #[component]
-pub fn NothingHere() -> impl IntoView {
+pub fn NothingHere(
+    /// There is nothing else on the page.
+    #[prop(optional)]
+    whole_page: bool,
+) -> impl IntoView {
     #[cfg(feature = "ssr")]
     if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
         response.set_status(http::StatusCode::NOT_FOUND);
     }
     view! {
         <Title text="Not found" />
-        <Empty glyph=Glyph::Question title="There is nothing here" text="The address may be mistyped, or what it led to was removed.">
+        <Empty whole_page=whole_page glyph=Glyph::Question title="There is nothing here" text="The address may be mistyped, or what it led to was removed.">
             <a class="button" href="/">"Go to the inbox"</a>
         </Empty>
     }

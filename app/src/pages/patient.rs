@@ -47,7 +47,7 @@ pub fn PatientPage() -> impl IntoView {
                     Err(failure) if failure.code() == FailureCode::NotFound => {
                         view! {
                             <Title text="Not found" />
-                            <Empty glyph=Glyph::Question title="There is no such record" text="It may have been removed, or the address is mistyped.">
+                            <Empty whole_page=true glyph=Glyph::Question title="There is no such record" text="It may have been removed, or the address is mistyped.">
                                 <a class="button" href="/patients">"See all records"</a>
                             </Empty>
                         }

@@ -49,6 +49,8 @@ pub fn PhonePage() -> impl IntoView {
                 {move || match number.get() {
                     Some(number) => {
                         view! {
+                            // The list, and the heading on it, is out of sight beside a phone on a narrow screen.
+                            <h1 class="visually-hidden phone-title">"Simulated phone"</h1>
                             <a class="button button-quiet phone-back" href=href(None, line.get().as_ref())>
                                 <Icon glyph=Glyph::Back />
                                 <span>"Other phones"</span>

@@ -26,7 +26,7 @@ pub fn WelcomePage() -> impl IntoView {
                         Ok(welcome) => view! { <ChoosePassword welcome=welcome token=token.get_untracked() /> }.into_any(),
                         Err(failure) => {
                             view! {
-                                <Empty glyph=Glyph::Link title="This link does not work (any more)" text=failure.error.message>
+                                <Empty whole_page=true glyph=Glyph::Link title="This link does not work (any more)" text=failure.error.message>
                                     <a class="button" href="/sign-in">"Sign in"</a>
                                 </Empty>
                             }

@@ -14,6 +14,9 @@ pub fn Empty(
     /// What this place is for.
     #[prop(into)]
     text: String,
+    /// It is all that the page has to say, so its heading is the page's own.
+    #[prop(optional)]
+    whole_page: bool,
     /// The first step.
     #[prop(optional)]
     children: Option<Children>,
@@ -21,7 +24,7 @@ pub fn Empty(
     view! {
         <div class="empty">
             <Icon glyph=glyph />
-            <h2>{title}</h2>
+            {if whole_page { view! { <h1>{title}</h1> }.into_any() } else { view! { <h2>{title}</h2> }.into_any() }}
             <p>{text}</p>
             {children.map(|children| children())}
         </div>

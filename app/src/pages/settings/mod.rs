@@ -92,7 +92,7 @@ pub fn TabPage() -> impl IntoView {
         "lines" => LinesPage().into_any(),
         "tokens" => TokensPage().into_any(),
         "profile" => ProfilePage().into_any(),
-        _ => NothingHere().into_any(),
+        _ => view! { <NothingHere /> }.into_any(),
     }
 }
 
