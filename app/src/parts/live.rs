@@ -3,6 +3,7 @@
 use crate::api::session::Session;
 use crate::browser;
 use gloo_timers::callback::Timeout;
+use leptos::ev;
 use leptos::prelude::*;
 use model::live::{Change, LiveEvent};
 use send_wrapper::SendWrapper;
@@ -29,6 +30,7 @@ type Listener = Rc<dyn Fn(News)>;
 #[derive(Debug, Clone, Copy)]
 pub struct Live {
     connected: RwSignal<bool>,
+    source: StoredValue<Option<SendWrapper<EventSource>>>,
     newest: StoredValue<i64>,
     listeners: StoredValue<Vec<(u32, SendWrapper<Listener>)>>,
     next_id: StoredValue<u32>,
@@ -40,11 +42,23 @@ impl Live {
         let live = Self {
             // Until proven otherwise: nobody should read of a lost connection while the first one is made.
             connected: RwSignal::new(true),
+            source: StoredValue::new(None),
             newest: StoredValue::new(session.live_seq),
             listeners: StoredValue::new(Vec::new()),
             next_id: StoredValue::new(0),
         };
-        Effect::new(move |_| live.open());
+        Effect::new(move |_| {
+            live.open();
+            // A network that goes away does not end a stream, and nothing would be heard when it comes back.
+            let goes = window_event_listener(ev::offline, move |_| {
+                live.connected.try_set(false);
+            });
+            let comes = window_event_listener(ev::online, move |_| live.open());
+            on_cleanup(move || {
+                goes.remove();
+                comes.remove();
+            });
+        });
         live
     }
 
@@ -80,6 +94,9 @@ impl Live {
 
     fn open(self) {
         let Some(newest) = self.newest.try_get_value() else { return };
+        if let Some(Some(old)) = self.source.try_update_value(Option::take) {
+            old.close();
+        }
         let Ok(source) = EventSource::new(&format!("/api/live?after={newest}")) else { return };
         let on_open = Closure::<dyn Fn()>::new(move || {
             self.connected.try_set(true);
@@ -111,7 +128,8 @@ impl Live {
         // Fails only for an event target that is gone.
         let _ = source.add_event_listener_with_callback("reset", on_reset.as_ref().unchecked_ref());
         let kept = SendWrapper::new((source, on_open, on_message, on_reset, on_error));
-        // One stream per page, for as long as the page is there.
+        self.source.set_value(Some(SendWrapper::new(kept.0.clone())));
+        // What listens stays for as long as the page is there.
         std::mem::forget(kept);
     }
 
