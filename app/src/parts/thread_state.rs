@@ -6,15 +6,20 @@ use crate::parts::live::{Live, News};
 use crate::parts::scroll::{Hold, scroll_to_end};
 use crate::parts::thread_item::{Facts, Item, Local, places};
 use crate::ui::{Notices, Times};
+use gloo_timers::callback::Interval;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use model::conversation::{ConversationView, ThreadFrom, ThreadSlice};
 use model::live::Change;
 use model::message::{Direction, Draft, MessageView, Recipient};
 use model::{ConversationId, MessageId};
+use send_wrapper::SendWrapper;
 
 /// Slices kept at most; farther ones are dropped and read again when one comes back to them.
 const MAX_SLICES: usize = 8;
+
+/// What could not be sent is tried again this often, as long as there is a connection.
+const TRY_AGAIN_MS: u32 = 10_000;
 
 #[derive(Debug, Clone)]
 struct Slice {
@@ -118,12 +123,17 @@ impl Thread {
         // What could not be sent is sent once the server is back.
         Effect::new(move |_| {
             if live.connected().get() {
-                for item in self.items.get_untracked() {
-                    if item.local.get_untracked() == Some(Local::Waiting) {
-                        self.deliver(item);
-                    }
-                }
+                self.deliver_waiting();
             }
+        });
+        // A request may fail while the stream of changes goes on.
+        Effect::new(move |_| {
+            let every = SendWrapper::new(Interval::new(TRY_AGAIN_MS, move || {
+                if live.connected().get_untracked() {
+                    self.deliver_waiting();
+                }
+            }));
+            on_cleanup(move || drop(every));
         });
     }
 
@@ -276,6 +286,14 @@ impl Thread {
         }
         self.append(item.clone());
         self.deliver(item);
+    }
+
+    fn deliver_waiting(self) {
+        for item in self.items.get_untracked() {
+            if item.local.get_untracked() == Some(Local::Waiting) {
+                self.deliver(item);
+            }
+        }
     }
 
     /// Sends a message of this page again, under the same client id: it is sent once at most.
