@@ -47,6 +47,8 @@ pub struct Thread {
     pub at_end: RwSignal<bool>,
     slices: StoredValue<Vec<Slice>>,
     loading: StoredValue<bool>,
+    /// Messages that are being read, and whether they changed meanwhile.
+    reading: StoredValue<Vec<(MessageId, bool)>>,
     notices: Notices,
     times: Times,
 }
@@ -64,6 +66,7 @@ impl Thread {
             at_end: RwSignal::new(true),
             slices: StoredValue::new(vec![Slice::of(slice)]),
             loading: StoredValue::new(false),
+            reading: StoredValue::new(Vec::new()),
             notices: Notices::of_page(),
             times: Times::of_page(),
         };
@@ -87,7 +90,7 @@ impl Thread {
                 News::Change(Change::MessageAdded { conversation_id, message_id })
                     if conversation_id == self.id =>
                 {
-                    self.added(message_id);
+                    self.read(message_id);
                     self.refresh_view();
                 }
                 News::Change(Change::MessageChanged { conversation_id, message_id })
@@ -213,20 +216,52 @@ impl Thread {
         if self.has_newer.get_untracked() { self.jump(ThreadFrom::Newest) } else { scroll_to_end() }
     }
 
-    fn added(self, id: MessageId) {
+    /// Reads a message and shows it; once more if it changed meanwhile, since of two answers the older may come last.
+    fn read(self, id: MessageId) {
+        let under_way = self.reading.try_update_value(|reading| {
+            match reading.iter_mut().find(|(other, _)| *other == id) {
+                Some((_, again)) => {
+                    *again = true;
+                    true
+                }
+                None => {
+                    reading.push((id, false));
+                    false
+                }
+            }
+        });
+        if under_way != Some(false) {
+            return;
+        }
         spawn_local(async move {
-            if let Ok(message) = messages::get(id).await
-                && !self.items.is_disposed()
-            {
-                self.put(message);
+            loop {
+                let answer = messages::get(id).await;
+                if self.items.is_disposed() {
+                    return;
+                }
+                if let Ok(message) = answer {
+                    self.put(message);
+                }
+                let again = self.reading.try_update_value(|reading| {
+                    let at = reading.iter().position(|(other, _)| *other == id)?;
+                    let again = std::mem::take(&mut reading[at].1);
+                    if !again {
+                        reading.swap_remove(at);
+                    }
+                    Some(again)
+                });
+                if again.flatten() != Some(true) {
+                    return;
+                }
             }
         });
     }
 
+    /// Reads a message again that is shown, or will be in a moment.
     fn refresh(self, id: MessageId) {
         let known = self.items.read_untracked().iter().any(|item| item.message.read_untracked().id == id);
-        if known {
-            self.added(id);
+        if known || self.reading.with_value(|reading| reading.iter().any(|(other, _)| *other == id)) {
+            self.read(id);
         }
     }
 
