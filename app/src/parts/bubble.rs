@@ -206,7 +206,8 @@ fn NoPicture(attachment: AttachmentView, id: AttachmentId) -> impl IntoView {
     let notices = Notices::of_page();
     let (glyph, words) = match attachment.state {
         AttachmentState::Arriving => (Glyph::Photo, "Photo arriving"),
-        AttachmentState::Processing | AttachmentState::Ready => (Glyph::Photo, "Processing…"),
+        AttachmentState::Processing => (Glyph::Photo, "Processing…"),
+        AttachmentState::Ready => (Glyph::Paperclip, "Not a picture"),
         AttachmentState::Unfetchable => (Glyph::Warning, "Could not be fetched"),
         AttachmentState::Unreadable => (Glyph::Camera, "Cannot be shown"),
     };
@@ -244,7 +245,7 @@ fn NoPicture(attachment: AttachmentView, id: AttachmentId) -> impl IntoView {
             {may_retry.then(|| view! { <Button kind=ButtonKind::Quiet on_press=retry>"Retry"</Button> })}
             {attachment
                 .original_url
-                .filter(|_| attachment.state == AttachmentState::Unreadable)
+                .filter(|_| matches!(attachment.state, AttachmentState::Unreadable | AttachmentState::Ready))
                 .map(|url| view! { <a href=url rel="external">"Download"</a> })}
         </div>
     }
