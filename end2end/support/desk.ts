@@ -9,6 +9,7 @@ export async function openConversation(staff: Page, patient: string): Promise<vo
   await staff.getByRole('button', { name: 'New conversation' }).first().click();
   await staff.getByRole('dialog').getByText(patient).first().click();
   await expect(staff).toHaveURL(/\/c\//);
+  await expect(staff.getByRole('heading', { name: patient, level: 1 })).toBeVisible();
   await expect(staff.getByPlaceholder('Write a message')).toBeVisible();
 }
 

@@ -9,6 +9,8 @@ interface Fixtures {
   heliograph: Heliograph;
   /** A page of the admin, signed in, at the inbox. */
   staff: Page;
+  /** Fails the journey when a script of any of its pages failed, also where nothing is seen of it. */
+  unbroken: void;
 }
 
 /** `test` as Playwright has it, with a Heliograph. Paths in `page.goto` are the server's own. */
@@ -27,6 +29,16 @@ export const test = base.extend<Fixtures>({
   baseURL: async ({ heliograph }, use) => {
     await use(heliograph.url);
   },
+
+  unbroken: [
+    async ({ context }, use) => {
+      const errors: string[] = [];
+      context.on('weberror', (error) => errors.push(`${error.page()?.url()}: ${error.error()}`));
+      await use();
+      expect(errors).toEqual([]);
+    },
+    { auto: true },
+  ],
 
   staff: async ({ page, heliograph }, use) => {
     await signIn(page, heliograph.welcomeLink);
@@ -50,9 +62,13 @@ export async function signIn(page: Page, link: string): Promise<void> {
 
 /** Fails with the rule, the element and the reason of everything that axe finds on the page. */
 export async function expectAccessible(page: Page): Promise<void> {
+  expect(await violations(page)).toEqual([]);
+}
+
+/** Everything that axe finds on the page: the rule, the element and the reason. */
+export async function violations(page: Page): Promise<string[]> {
   const { violations } = await new AxeBuilder({ page }).analyze();
-  const found = violations.flatMap(({ id, nodes }) =>
+  return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}\n${failureSummary}`),
   );
-  expect(found).toEqual([]);
 }
