@@ -3,6 +3,7 @@
 use crate::api::session::Session;
 use crate::api::{images, messages};
 use crate::parts::thread_state::Thread;
+use crate::parts::viewer::Viewer;
 use crate::ui::{Button, ButtonKind, Glyph, Notices, SelectField, Tone};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -25,7 +26,7 @@ pub fn Filing(
     let patients = thread.view.read_untracked().row.patients.clone();
     let only = (patients.len() == 1).then(|| patients[0].id.to_string());
     let patient = RwSignal::new(only.unwrap_or_default());
-    let category = RwSignal::new(String::new());
+    let category = Viewer::of_page().category;
     let wrong = RwSignal::new(None::<String>);
     let busy = RwSignal::new(false);
     let filed = StoredValue::new(picture.filed.clone());

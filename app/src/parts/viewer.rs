@@ -16,11 +16,13 @@ use model::{AttachmentId, MessageId};
 pub struct Viewer {
     open: RwSignal<bool>,
     at: RwSignal<Option<(MessageId, AttachmentId)>>,
+    /// What is chosen to file the picture under; it outlives what is drawn anew when the thread changes.
+    pub(super) category: RwSignal<String>,
 }
 
 impl Default for Viewer {
     fn default() -> Self {
-        Self { open: RwSignal::new(false), at: RwSignal::new(None) }
+        Self { open: RwSignal::new(false), at: RwSignal::new(None), category: RwSignal::default() }
     }
 }
 
@@ -33,6 +35,7 @@ impl Viewer {
     /// Opens a picture of the thread.
     pub fn show(self, message: MessageId, attachment: AttachmentId) {
         self.at.set(Some((message, attachment)));
+        self.category.set(String::new());
         self.open.set(true);
     }
 }
@@ -82,6 +85,7 @@ pub fn ViewerDialog() -> impl IntoView {
     let go = move |to: Option<(MessageId, AttachmentId)>| {
         if to.is_some() {
             zoomed.set(false);
+            viewer.category.set(String::new());
             viewer.at.set(to);
         }
     };
