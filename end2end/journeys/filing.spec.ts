@@ -149,6 +149,19 @@ test('the viewer leads from picture to picture and gives the original back', asy
   await staff.keyboard.press('ArrowLeft');
   await expect(viewer.getByText('First')).toBeVisible();
 
+  await test.step('what arrives meanwhile takes no choice away', async () => {
+    await staff.keyboard.press('ArrowRight');
+    await expect(viewer.getByText('Second')).toBeVisible();
+    await viewer.getByLabel('Category').selectOption('Devices');
+    await phone.bringToFront();
+    await reply(phone, 'Third', photo);
+    await staff.bringToFront();
+    await expect(viewer.getByRole('button', { name: /^Next picture/ })).toBeEnabled({ timeout: 60_000 });
+    await expect(viewer.getByLabel('Category')).toHaveValue('devices');
+    await viewer.getByRole('button', { name: /^Previous picture/ }).click();
+    await expect(viewer.getByText('First')).toBeVisible();
+  });
+
   const download = staff.waitForEvent('download');
   await viewer.getByRole('link', { name: 'Download original' }).click();
   const original = await readFile((await (await download).path())!);
