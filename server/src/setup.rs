@@ -21,7 +21,7 @@ pub enum SetupError {
         /// Where it is.
         folder: PathBuf,
         /// What is wrong.
-        cause: std::io::Error,
+        cause: io::Error,
     },
     /// The database.
     #[error("DATABASE_URL: the database cannot be used: {0}")]
