@@ -57,32 +57,36 @@ impl Orientation {
 
     /// Moves pixels upright.
     ///
-    /// `pixels`: row by row, `channels` bytes each; `size`: as stored. Returns the pixels in the
-    /// order of the upright picture, whose size is [`Orientation::apply_to_size`].
+    /// `pixels`: row by row, `CHANNELS` bytes each; `size`: as stored. Returns the pixels in the order
+    /// of the upright picture, whose size is [`Orientation::apply_to_size`].
     ///
     /// # Panics
-    /// When `pixels` is not exactly as long as `size` and `channels` say.
+    /// When `pixels` is not exactly as long as `size` and `CHANNELS` say.
     #[must_use]
-    pub fn apply(self, pixels: Vec<u8>, size: Size, channels: usize) -> Vec<u8> {
+    pub fn apply<const CHANNELS: usize>(self, pixels: Vec<u8>, size: Size) -> Vec<u8> {
         let (width, height) = (size.width as usize, size.height as usize);
-        assert_eq!(pixels.len(), width * height * channels, "one value per pixel and channel");
+        assert_eq!(pixels.len(), width * height * CHANNELS, "one value per pixel and channel");
         if self == Self::UPRIGHT {
             return pixels;
         }
+        let (pixels, _) = pixels.as_chunks::<CHANNELS>();
+        // Of the upright picture: where its first pixel is stored, and how far apart its neighbours to
+        // the right and below are.
+        let (column, row) = if self.mirrored { (-1, width as isize) } else { (1, width as isize) };
+        let (right, below) = match self.quarter_turns {
+            0 => (column, row),
+            1 => (-row, column),
+            2 => (-column, -row),
+            _ => (row, -column),
+        };
         let upright = self.apply_to_size(size);
-        let mut moved = Vec::with_capacity(pixels.len());
-        for y in 0..upright.height as usize {
-            for x in 0..upright.width as usize {
-                let (turned_x, source_y) = match self.quarter_turns {
-                    0 => (x, y),
-                    1 => (y, height - 1 - x),
-                    2 => (width - 1 - x, height - 1 - y),
-                    _ => (width - 1 - y, x),
-                };
-                let source_x = if self.mirrored { width - 1 - turned_x } else { turned_x };
-                let at = (source_y * width + source_x) * channels;
-                moved.extend_from_slice(&pixels[at..at + channels]);
-            }
+        let backwards = |step: isize, count: u32| if step < 0 { -step * (count as isize - 1) } else { 0 };
+        let first = backwards(right, upright.width) + backwards(below, upright.height);
+        let mut moved = Vec::with_capacity(width * height * CHANNELS);
+        for y in 0..upright.height as isize {
+            let start = first + y * below;
+            moved
+                .extend((0..upright.width as isize).flat_map(|x| pixels[(start + x * right).unsigned_abs()]));
         }
         moved
     }
@@ -205,8 +209,12 @@ mod tests {
         ];
         for (value, wanted) in upright {
             let size = Size { width: 3, height: 2 };
-            let moved = Orientation::from_exif(value).apply(vec![1, 2, 3, 4, 5, 6], size, 1);
+            let moved = Orientation::from_exif(value).apply::<1>(vec![1, 2, 3, 4, 5, 6], size);
             assert_eq!(moved, wanted, "value {value}");
+            let colours =
+                |gray: &[u8]| gray.iter().flat_map(|&gray| [gray, 10, gray + 100]).collect::<Vec<_>>();
+            let moved = Orientation::from_exif(value).apply::<3>(colours(&[1, 2, 3, 4, 5, 6]), size);
+            assert_eq!(moved, colours(&wanted), "value {value} in colours");
         }
     }
 

@@ -23,14 +23,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let wanted = Wanted::carrier(Budget::CARRIER);
     for path in std::io::stdin().lines() {
         let started = Instant::now();
-        let developed = develop(&exe, &File::open(Path::new(&path?))?, &wanted)?;
+        let developed = develop(&exe, &File::open(Path::new(&path?))?, &wanted);
         let ms = started.elapsed().as_secs_f64() * 1000.0;
+        let developed = match developed {
+            Ok(developed) => developed,
+            Err(error) => {
+                println!("{}", serde_json::json!({ "error": error.to_string() }));
+                continue;
+            }
+        };
         let copy = developed.renditions.first().ok_or("one copy was wanted")?;
-        let (bytes, width, height) = (copy.bytes.len(), copy.width, copy.height);
-        println!("{{\"ms\":{ms:.1},\"bytes\":{bytes},\"width\":{width},\"height\":{height}}}");
         if let Some(target) = std::env::args_os().nth(1) {
             std::fs::write(target, &copy.bytes)?;
         }
+        let (bytes, width, height) = (copy.bytes.len(), copy.width, copy.height);
+        println!("{{\"ms\":{ms:.1},\"bytes\":{bytes},\"width\":{width},\"height\":{height}}}");
     }
     Ok(())
 }

@@ -32,7 +32,10 @@ pub fn child_main() -> ExitCode {
 }
 
 fn answer(request: &Request) -> Result<(Header, Vec<Vec<u8>>), Failure> {
-    let mut file = Vec::new();
+    // Room for all of it at once, where the size is told; a pipe says nothing.
+    let told = rustix::fs::fstat(std::io::stdin())
+        .map_or(0, |stat| stat.st_size.clamp(0, MAX_FILE_BYTES.cast_signed()));
+    let mut file = Vec::with_capacity(usize::try_from(told).unwrap_or(0) + 1);
     std::io::stdin().lock().take(MAX_FILE_BYTES + 1).read_to_end(&mut file).map_err(Failure::broken)?;
     if file.len() as u64 > MAX_FILE_BYTES {
         return Err(Failure::TooLarge(format!("more than {MAX_FILE_BYTES} bytes")));
@@ -40,7 +43,7 @@ fn answer(request: &Request) -> Result<(Header, Vec<Vec<u8>>), Failure> {
     let kind = picture::sniff(&file).ok_or_else(|| Failure::Unsupported("not a picture".to_owned()))?;
     let decoded = decode::decode(kind, &file, request)?;
     let original = decoded.original;
-    let fitted = render::renditions(&decoded, &request.wanted)?;
+    let fitted = render::renditions(&decoded, &request.wanted, request.threads)?;
     let (renditions, bodies) = request
         .wanted
         .iter()

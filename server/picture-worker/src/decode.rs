@@ -34,8 +34,9 @@ pub(crate) enum Pixels {
         data: Vec<u8>,
         inverted: bool,
     },
-    /// Luma, blue and red difference, each with a size of its own: scaling three small planes and
-    /// converting few pixels takes half the time of converting all pixels first.
+    /// Luma, blue and red difference, each with a size of its own, as JPEG and HEIC store them: scaling
+    /// three small planes and converting few pixels, or none, takes half the time of converting all
+    /// pixels first.
     Ycc {
         planes: [Plane; 3],
         matrix: Matrix,
@@ -44,7 +45,20 @@ pub(crate) enum Pixels {
 
 pub(crate) struct Plane {
     pub(crate) size: Size,
+    /// How many columns and rows belong to the picture, perhaps with a part of the last one; what lies
+    /// to the right and below is padding.
+    pub(crate) seen: (f64, f64),
     pub(crate) data: Vec<u8>,
+}
+
+impl Plane {
+    /// A plane of a picture of that size whose every sample stands for so many `columns` and `rows`.
+    pub(crate) fn new(data: Vec<u8>, size: Size, picture: Size, (columns, rows): (u32, u32)) -> Self {
+        let seen =
+            |picture: u32, step: u32, stored: u32| (f64::from(picture) / f64::from(step)).min(stored.into());
+        let seen = (seen(picture.width, columns, size.width), seen(picture.height, rows, size.height));
+        Self { size, seen, data }
+    }
 }
 
 /// How luma and colour differences become RGB (ITU-T H.273, table 4 and equations 38 to 43).
@@ -53,6 +67,11 @@ pub(crate) struct Matrix {
     pub(crate) red_weight: f32,
     pub(crate) blue_weight: f32,
     pub(crate) full_range: bool,
+}
+
+impl Matrix {
+    /// The one of every JPEG (ITU-T T.871, clause 7).
+    pub(crate) const JPEG: Self = Self { red_weight: 0.299, blue_weight: 0.114, full_range: true };
 }
 
 /// Decodes an original far enough for the wanted copies.

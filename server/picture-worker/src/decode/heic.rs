@@ -3,8 +3,8 @@
 //! Both apply the container's crop, rotation and mirror themselves; nothing is left to do.
 
 use libheif_rs::{
-    ColorSpace, DecodingOptions, HeifContext, HeifError, HeifErrorCode, HeifErrorSubCode, Image, ImageHandle,
-    LibHeif, MatrixCoefficients, RgbChroma, SecurityLimits,
+    Chroma, ColorSpace, DecodingOptions, HeifContext, HeifError, HeifErrorCode, HeifErrorSubCode, Image,
+    ImageHandle, LibHeif, MatrixCoefficients, RgbChroma, SecurityLimits,
 };
 use moxcms::ColorProfile;
 use picture::{MAX_PIXELS, Orientation, Size};
@@ -74,17 +74,24 @@ fn rgba(library: &LibHeif, handle: &ImageHandle) -> Result<Raster, Failure> {
 /// The fast way for what phones make: the planes as they were coded. `None` for anything else.
 fn planes(image: &Image) -> Option<Pixels> {
     let planes = image.planes();
-    let plane = |plane: Option<libheif_rs::Plane<&[u8]>>| {
+    let picture = Size { width: image.width(), height: image.height() };
+    let plane = |plane: Option<libheif_rs::Plane<&[u8]>>, per_sample| {
         let plane = plane.filter(|plane| plane.storage_bits_per_pixel == 8)?;
         let size = Size { width: plane.width, height: plane.height };
-        Some(Plane { size, data: packed(plane.data, plane.stride, size, 1)? })
+        Some(Plane::new(packed(plane.data, plane.stride, size, 1)?, size, picture, per_sample))
     };
     let matrix = matrix(image)?;
     match image.color_space()? {
         // Limited range needs stretching, which the general way does.
-        ColorSpace::Monochrome if matrix.full_range => Some(Pixels::Gray(plane(planes.y)?.data)),
-        ColorSpace::YCbCr(_) => {
-            Some(Pixels::Ycc { planes: [plane(planes.y)?, plane(planes.cb)?, plane(planes.cr)?], matrix })
+        ColorSpace::Monochrome if matrix.full_range => Some(Pixels::Gray(plane(planes.y, (1, 1))?.data)),
+        ColorSpace::YCbCr(chroma) => {
+            let per_sample = match chroma {
+                Chroma::C420 => (2, 2),
+                Chroma::C422 => (2, 1),
+                Chroma::C444 => (1, 1),
+            };
+            let [blue, red] = [plane(planes.cb, per_sample)?, plane(planes.cr, per_sample)?];
+            Some(Pixels::Ycc { planes: [plane(planes.y, (1, 1))?, blue, red], matrix })
         }
         _ => None,
     }

@@ -1,9 +1,11 @@
 //! JPEG, by libjpeg-turbo.
 
 use picture::{Orientation, PictureKind, Size, jpeg_segments};
-use turbojpeg::{Colorspace, Decompressor, Error, Image, PixelFormat, ScalingFactor};
+use turbojpeg::{
+    Colorspace, DecompressHeader, Decompressor, Error, Image, PixelFormat, ScalingFactor, Subsamp, YuvImage,
+};
 
-use super::{Decoded, Pixels, Raster, within_limits};
+use super::{Decoded, Matrix, Pixels, Plane, Raster, within_limits};
 use crate::colour;
 use crate::wire::Failure;
 
@@ -34,26 +36,74 @@ pub(super) fn decode(file: &[u8], enough: impl Fn(Size) -> Size) -> Result<Decod
         .unwrap_or(ScalingFactor::ONE);
     decompressor.set_scaling_factor(factor).map_err(Failure::broken)?;
 
-    let format = match header.colorspace {
-        Colorspace::Gray => PixelFormat::GRAY,
-        Colorspace::CMYK | Colorspace::YCCK => PixelFormat::CMYK,
-        _ => PixelFormat::RGB,
+    let header = header.scaled(factor);
+    let size = Size { width: side(header.width), height: side(header.height) };
+    let pixels = match (header.colorspace, header.subsamp) {
+        (Colorspace::YCbCr, subsamp)
+            if !matches!(subsamp, Subsamp::Unknown | Subsamp::Gray) && !header.is_lossless =>
+        {
+            planes(&mut decompressor, file, &header, size)?
+        }
+        (Colorspace::Gray, _) => Pixels::Gray(packed(&mut decompressor, file, &header, PixelFormat::GRAY)?),
+        (Colorspace::CMYK | Colorspace::YCCK, _) => Pixels::Cmyk {
+            data: packed(&mut decompressor, file, &header, PixelFormat::CMYK)?,
+            inverted: is_from_adobe(file),
+        },
+        _ => Pixels::Rgb(packed(&mut decompressor, file, &header, PixelFormat::RGB)?),
     };
-    let (width, height) = (factor.scale(header.width), factor.scale(header.height));
+    Ok(Decoded {
+        original,
+        raster: Raster { size, pixels },
+        orientation,
+        profile: colour::profile(&icc(file)),
+    })
+}
+
+/// Luma and colour differences as they are stored. The header is that of the scaled picture.
+fn planes(
+    decompressor: &mut Decompressor,
+    file: &[u8],
+    header: &DecompressHeader,
+    picture: Size,
+) -> Result<Pixels, Failure> {
+    let DecompressHeader { width, height, subsamp, .. } = *header;
+    let length = turbojpeg::yuv_pixels_len(width, 1, height, subsamp).map_err(Failure::broken)?;
+    let mut data = vec![0; length];
+    let mut image = YuvImage { pixels: &mut data[..], width, align: 1, height, subsamp };
+    let (luma, chroma) = (image.y_size(), image.uv_size());
+    accept(decompressor.decompress_to_yuv(file, image.as_deref_mut()), file)?;
+
+    let red = data.split_off(luma.0 * luma.1 + chroma.0 * chroma.1);
+    let blue = data.split_off(luma.0 * luma.1);
+    let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+    let plane = |data, (width, height), per_sample| {
+        Plane::new(data, Size { width: side(width), height: side(height) }, picture, per_sample)
+    };
+    let per_sample = (side(subsamp.width()), side(subsamp.height()));
+    let planes = [plane(data, luma, (1, 1)), plane(blue, chroma, per_sample), plane(red, chroma, per_sample)];
+    Ok(Pixels::Ycc { planes, matrix: Matrix::JPEG })
+}
+
+/// Pixels channel by channel. The header is that of the scaled picture.
+fn packed(
+    decompressor: &mut Decompressor,
+    file: &[u8],
+    header: &DecompressHeader,
+    format: PixelFormat,
+) -> Result<Vec<u8>, Failure> {
+    let DecompressHeader { width, height, .. } = *header;
     let pitch = width * format.size();
     let mut data = vec![0; pitch * height];
     let output = Image { pixels: &mut data[..], width, pitch, height, format };
-    match decompressor.decompress(file, output) {
-        Err(error) if !is_harmless(&error, file) => return Err(refused(&error)),
-        _ => {}
+    accept(decompressor.decompress(file, output), file)?;
+    Ok(data)
+}
+
+fn accept(outcome: Result<(), Error>, file: &[u8]) -> Result<(), Failure> {
+    match outcome {
+        Err(error) if !is_harmless(&error, file) => Err(refused(&error)),
+        _ => Ok(()),
     }
-    let pixels = match format {
-        PixelFormat::GRAY => Pixels::Gray(data),
-        PixelFormat::CMYK => Pixels::Cmyk { data, inverted: is_from_adobe(file) },
-        _ => Pixels::Rgb(data),
-    };
-    let raster = Raster { size: Size { width: side(width), height: side(height) }, pixels };
-    Ok(Decoded { original, raster, orientation, profile: colour::profile(&icc(file)) })
 }
 
 /// libjpeg-turbo reports its warnings as errors, after it has decoded everything. The one that

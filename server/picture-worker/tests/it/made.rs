@@ -109,6 +109,56 @@ fn exif_turns_a_jpeg_upright_and_its_position_is_gone() {
     }
 }
 
+/// Whatever a JPEG stores fewer of, and however little of its last blocks is seen: no seam, no stray edge.
+#[test]
+fn every_way_to_store_colour_differences_looks_the_same() {
+    for (width, height) in [(640, 480), (641, 479), (1301, 701), (2603, 1403)] {
+        let image = halves(width, height);
+        for subsamp in [
+            turbojpeg::Subsamp::None,
+            turbojpeg::Subsamp::Sub2x1,
+            turbojpeg::Subsamp::Sub2x2,
+            turbojpeg::Subsamp::Sub1x2,
+            turbojpeg::Subsamp::Sub4x1,
+            turbojpeg::Subsamp::Gray,
+        ] {
+            let image = turbojpeg::Image {
+                pixels: &image.as_raw()[..],
+                width: width as usize,
+                pitch: width as usize * 3,
+                height: height as usize,
+                format: turbojpeg::PixelFormat::RGB,
+            };
+            let jpeg = turbojpeg::compress(image, 92, subsamp).unwrap();
+            for orientation in [1, 3, 6] {
+                let developed = develop_bytes(&with_exif(&jpeg, orientation)).unwrap();
+                let mut carrier = checked(&developed);
+                for _ in 0..[0, 0, 2, 0, 0, 3][orientation as usize - 1] {
+                    carrier = image::imageops::rotate90(&carrier);
+                }
+                let gray = |[red, green, blue]: [u8; 3]| {
+                    let luma = 0.299 * f32::from(red) + 0.587 * f32::from(green) + 0.114 * f32::from(blue);
+                    [luma.round() as u8; 3]
+                };
+                let [left, right] = match subsamp {
+                    turbojpeg::Subsamp::Gray => [gray(RED), gray(BLUE)],
+                    _ => [RED, BLUE],
+                };
+                let (last, middle) = (carrier.width() - 1, carrier.width() / 2);
+                for y in [0, 1, carrier.height() / 2, carrier.height() - 2, carrier.height() - 1] {
+                    for (x, wanted) in [(0, left), (middle - 20, left), (middle + 20, right), (last, right)] {
+                        let pixel = *carrier.get_pixel(x, y);
+                        assert!(
+                            close(pixel, wanted, 8),
+                            "{width} x {height}, {subsamp:?}, {orientation}: {pixel:?} at {x}, {y}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn display_p3_becomes_srgb() {
     let icc = ColorProfile::new_display_p3().encode().unwrap();
