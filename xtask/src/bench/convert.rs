@@ -26,7 +26,7 @@ use crate::tools::{self, Node};
 use crate::workspace::Workspace;
 
 /// Conversions of each file by each program; the median counts.
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 11;
 
 /// Longest side of a copy in pixels, and most bytes of it.
 const LIMITS: (u32, u64) = (1024, 600_000);
