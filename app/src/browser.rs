@@ -43,6 +43,13 @@ pub(crate) fn kept(name: &str) -> Option<String> {
     window().local_storage().ok().flatten()?.get_item(name).ok().flatten()
 }
 
+/// Everything that was kept under names that begin with `prefix`.
+pub(crate) fn kept_below(prefix: &str) -> Vec<String> {
+    let Ok(Some(storage)) = window().local_storage() else { return Vec::new() };
+    let names = (0..storage.length().unwrap_or(0)).filter_map(|at| storage.key(at).ok().flatten());
+    names.filter(|name| name.starts_with(prefix)).filter_map(|name| kept(&name)).collect()
+}
+
 /// Sets a cookie that holds for a year, for what the server should know before it renders.
 pub(crate) fn set_cookie(name: &str, value: &str) {
     let cookie = format!("{name}={value}; Path=/; SameSite=Lax; Max-Age=31536000");

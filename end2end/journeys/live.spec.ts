@@ -127,6 +127,24 @@ test('what is written without a connection is sent once it is back', async ({ st
   await expect(onPhone(phone, 'Written in the cellar')).toHaveCount(1);
 });
 
+test('what waits survives a page that is loaded anew, and goes out from any screen', async ({ staff, context }) => {
+  await openConversation(staff, 'Ben Okafor');
+  const thread = staff.url();
+  await context.route('**/api/ui/messages/send', (route) => route.abort());
+  await send(staff, 'Before the lights went out', 'Send SMS');
+  await expect(bubble(staff, 'Before the lights went out').getByText('Waiting for connection')).toBeVisible();
+  await staff.reload({ waitUntil: 'networkidle' });
+  await expect(bubble(staff, 'Before the lights went out').getByText('Waiting for connection')).toBeVisible();
+
+  await staff.goto('/patients', { waitUntil: 'networkidle' });
+  await context.unroute('**/api/ui/messages/send');
+  const phone = await openPhone(context, 'Ben Okafor');
+  await expect(onPhone(phone, 'Before the lights went out')).toHaveCount(1, { timeout: 60_000 });
+  await staff.goto(thread, { waitUntil: 'networkidle' });
+  await expect(bubble(staff, 'Before the lights went out').getByText('Delivered')).toBeVisible({ timeout: 60_000 });
+  await expect(bubble(staff, 'Before the lights went out')).toHaveCount(1);
+});
+
 test.describe('mock mode', () => {
   test.use({ settings: { MESSAGING_MOCK_MODE: 'true' } });
 

@@ -187,7 +187,7 @@ fn app_url(text: &str) -> Result<Url, ConfigError> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(wrong("begin with https:// (or http:// on this machine)"));
     }
-    if url.query().is_some() || url.fragment().is_some() || url.path().trim_matches('/') != "" {
+    if url.query().is_some() || url.fragment().is_some() || !url.path().trim_matches('/').is_empty() {
         return Err(wrong(
             "leave out everything after the host and the port; Heliograph needs a host of its own",
         ));

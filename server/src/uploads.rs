@@ -52,6 +52,7 @@ impl FromRequest<App> for Form {
 }
 
 /// What came next in a form.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 pub(crate) enum Part<'a> {
     /// A small field.
     Text(String, String),
@@ -165,6 +166,7 @@ fn too_large(most: u64) -> Problem {
     )
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
 fn broken(error: MultipartError) -> Problem {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         return Problem::new(FailureCode::TooLarge, "The form is too large.");

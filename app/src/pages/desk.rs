@@ -3,6 +3,7 @@
 use super::lazy;
 use crate::api::session::{PageSession, Session};
 use crate::parts::live::Live;
+use crate::parts::outbox::Outbox;
 use crate::parts::rail::Rail;
 use crate::parts::shortcuts::{HelpDialog, Shortcuts};
 use crate::ui::{Banner, Empty, Glyph, Tone};
@@ -37,6 +38,7 @@ fn Frame(session: Session) -> impl IntoView {
     let live = Live::start(&session);
     let shortcuts = Shortcuts::start();
     let mock_mode = session.mock_mode;
+    provide_context(Outbox::start(&session, live));
     provide_context(live);
     provide_context(shortcuts);
     provide_context(session);

@@ -27,6 +27,7 @@ pub mod upload;
 pub mod filing;
 pub mod link_patient;
 pub mod opted_out;
+pub mod outbox;
 pub mod patient_panel;
 pub mod patient_search;
 pub mod viewer;

@@ -1,6 +1,6 @@
 //! The preview of a photo that the browser cannot show by itself: HEIC.
 //!
-//! [`preview`] hands the file to a Web Worker with a wasm of its own (`frontend/preview-worker`). The
+//! `preview` hands the file to a Web Worker with a wasm of its own (`frontend/preview-worker`). The
 //! worker starts on first use, does one job at a time, is ended when its job is cancelled, takes too
 //! long or goes wrong, and is gone after ten idle seconds. Nothing that a file contains can freeze
 //! the page. Where the browser decodes HEIC itself no worker is loaded. Kinds that every browser

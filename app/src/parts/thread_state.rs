@@ -3,23 +3,19 @@
 use crate::api::{inbox, messages};
 use crate::parts::chosen::Chosen;
 use crate::parts::live::{Live, News};
+use crate::parts::outbox::{Outbox, draft, when_connected};
 use crate::parts::scroll::{Hold, scroll_to_end};
 use crate::parts::thread_item::{Facts, Item, Local, places};
 use crate::ui::{Notices, Times};
-use gloo_timers::callback::Interval;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use model::conversation::{ConversationView, ThreadFrom, ThreadSlice};
 use model::live::Change;
-use model::message::{Direction, Draft, MessageView, Recipient};
+use model::message::{Direction, MessageView, Recipient};
 use model::{ConversationId, MessageId};
-use send_wrapper::SendWrapper;
 
 /// Slices kept at most; farther ones are dropped and read again when one comes back to them.
 const MAX_SLICES: usize = 8;
-
-/// What could not be sent is tried again this often, as long as there is a connection.
-const TRY_AGAIN_MS: u32 = 10_000;
 
 #[derive(Debug, Clone)]
 struct Slice {
@@ -49,6 +45,7 @@ pub struct Thread {
     loading: StoredValue<bool>,
     /// Messages that are being read, and whether they changed meanwhile.
     reading: StoredValue<Vec<(MessageId, bool)>>,
+    outbox: Outbox,
     notices: Notices,
     times: Times,
 }
@@ -67,6 +64,7 @@ impl Thread {
             slices: StoredValue::new(vec![Slice::of(slice)]),
             loading: StoredValue::new(false),
             reading: StoredValue::new(Vec::new()),
+            outbox: Outbox::of_page(),
             notices: Notices::of_page(),
             times: Times::of_page(),
         };
@@ -123,21 +121,26 @@ impl Thread {
             }
             day
         });
-        // What could not be sent is sent once the server is back.
         Effect::new(move |_| {
-            if live.connected().get() {
-                self.deliver_waiting();
+            self.show_unsent();
+            on_cleanup(move || self.outbox.close(self.id));
+        });
+        when_connected(live, move || self.deliver_waiting());
+    }
+
+    /// Shows what was written here on an earlier visit and is not with the server yet.
+    fn show_unsent(self) {
+        for message in self.outbox.open(self.id) {
+            let known = self.items.read_untracked().iter().find(|item| item.is(&message)).cloned();
+            if known.as_ref().is_some_and(|item| item.local.read_untracked().is_none()) {
+                self.outbox.forget(message.client_id.as_deref().unwrap_or_default());
+            } else if known.is_none() {
+                let local = message.failure.clone().map_or(Local::Waiting, Local::Refused);
+                let item = Item::of(MessageView { failure: None, ..message });
+                item.local.set(Some(local));
+                self.append(item);
             }
-        });
-        // A request may fail while the stream of changes goes on.
-        Effect::new(move |_| {
-            let every = SendWrapper::new(Interval::new(TRY_AGAIN_MS, move || {
-                if live.connected().get_untracked() {
-                    self.deliver_waiting();
-                }
-            }));
-            on_cleanup(move || drop(every));
-        });
+        }
     }
 
     /// Loads what is older than the loaded stretch.
@@ -316,6 +319,7 @@ impl Thread {
         self.at_end.set(true);
         let item = Item { chosen, ..Item::of(message) };
         item.local.set(Some(Local::Sending));
+        self.outbox.keep(&item.message.read_untracked());
         if self.has_newer.get_untracked() {
             self.jump(ThreadFrom::Newest);
         }
@@ -334,15 +338,11 @@ impl Thread {
     /// Sends a message of this page again, under the same client id: it is sent once at most.
     pub fn deliver(self, item: Item) {
         let message = item.message.get_untracked();
-        let draft = Draft {
-            text: message.text.clone(),
-            attachments: message.attachments.iter().map(|attachment| attachment.id).collect(),
-            client_id: message.client_id.clone().unwrap_or_default(),
-        };
         item.local.set(Some(Local::Sending));
         spawn_local(async move {
-            match messages::send_message(Recipient::Conversation(self.id), draft).await {
+            match messages::send_message(Recipient::Conversation(self.id), draft(&message)).await {
                 Ok(sent) => {
+                    self.outbox.forget(&item.key);
                     if !self.items.is_disposed() {
                         self.put(sent);
                     }
@@ -350,6 +350,7 @@ impl Thread {
                 Err(failure) if failure.may_pass() => item.local.set(Some(Local::Waiting)),
                 Err(failure) => {
                     if !Live::signed_out(&failure) {
+                        self.outbox.refused(&message, failure.error.message.clone());
                         item.local.set(Some(Local::Refused(failure.error.message)));
                     }
                 }
@@ -359,6 +360,7 @@ impl Thread {
 
     /// Takes a message that was never sent out of the thread.
     pub fn forget(self, key: &str) {
+        self.outbox.forget(key);
         self.slices.update_value(|slices| {
             for slice in slices {
                 slice.items.retain(|item| item.key != key);

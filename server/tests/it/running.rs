@@ -3,7 +3,7 @@
 use backend::{Backend, lines, organisations, staff, tokens};
 use clap::{Args, Command, FromArgMatches};
 use futures::StreamExt;
-use model::line::{LineView, ProviderKind};
+use model::line::ProviderKind;
 use model::phone::Country;
 use model::staff::Role;
 use model::{OrgId, PatientId};
@@ -18,38 +18,36 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// A picture of 96 x 64 pixels.
-pub const PHOTO: &[u8] = include_bytes!("photo.png");
+pub(crate) const PHOTO: &[u8] = include_bytes!("photo.png");
 
 /// The patient's number, of the range that is set aside for fiction.
-pub const NUMBER: &str = "+61491570156";
+pub(crate) const NUMBER: &str = "+61491570156";
 
 /// How long a test waits for something that should come at once.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-pub struct Running {
-    pub base: String,
-    pub app: App,
-    pub backend: Backend,
-    pub org: OrgId,
-    pub line: LineView,
+pub(crate) struct Running {
+    pub(crate) base: String,
+    pub(crate) backend: Backend,
+    pub(crate) org: OrgId,
     /// Of an API token with the role admin.
-    pub admin: Asking,
+    pub(crate) admin: Asking,
     /// Of an API token with the role staff.
-    pub staff: Asking,
+    pub(crate) staff: Asking,
     /// Of an API token with the role viewer.
-    pub viewer: Asking,
+    pub(crate) viewer: Asking,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<std::io::Result<()>>,
-    pub folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Running {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(&[]).await
     }
 
     /// With further settings, as command line options.
-    pub async fn with(settings: &[&str]) -> Self {
+    pub(crate) async fn with(settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -68,7 +66,7 @@ impl Running {
             provider: ProviderKind::Simulator,
             credentials: Value::Null,
         };
-        let line = lines::add(&backend, org, line).await.unwrap();
+        lines::add(&backend, org, line).await.unwrap();
         let base = base.as_str().trim_end_matches('/').to_owned();
         let mut tokens = Vec::new();
         for role in [Role::Admin, Role::Staff, Role::Viewer] {
@@ -77,22 +75,22 @@ impl Running {
         }
         let app = App::new(backend.clone(), &config);
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(serve(listener, app.clone(), async move {
+        let served = tokio::spawn(serve(listener, app, async move {
             let _ = stopped.await;
         }));
         let mut tokens = tokens.into_iter();
         let mut next = || tokens.next().unwrap();
         let (admin, staff, viewer) = (next(), next(), next());
-        Self { base, app, backend, org, line, admin, staff, viewer, stop: Some(stop), served, folder }
+        Self { base, backend, org, admin, staff, viewer, stop: Some(stop), served, folder }
     }
 
     /// Someone without a token.
-    pub fn nobody(&self) -> Asking {
+    pub(crate) fn nobody(&self) -> Asking {
         Asking { base: self.base.clone(), bearer: None, client: client() }
     }
 
     /// A person of the organisation, signed in: the value of their cookie.
-    pub async fn session(&self, role: Role) -> String {
+    pub(crate) async fn session(&self, role: Role) -> String {
         let email = format!("{}@clinic.example", role.as_str());
         let link = staff::add(&self.backend, self.org, &email, role.label(), role).await.unwrap();
         let token = link.rsplit('/').next().unwrap();
@@ -102,7 +100,7 @@ impl Running {
     }
 
     /// A patient with [`NUMBER`].
-    pub async fn patient(&self) -> PatientId {
+    pub(crate) async fn patient(&self) -> PatientId {
         let input =
             json!({"name": "Amelia Hart", "numbers": [{"number": "0491 570 156", "label": "Mobile"}]});
         let made = self.staff.post("/api/patients", input).await;
@@ -111,7 +109,7 @@ impl Running {
     }
 
     /// Asks again whenever something changed in the organisation, until the answer is there.
-    pub async fn until<T>(&self, what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    pub(crate) async fn until<T>(&self, what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
         let mut changes = self.backend.live.subscribe();
         let found = async {
             loop {
@@ -125,7 +123,7 @@ impl Running {
     }
 
     /// Stops the server and waits until it has.
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         let _ = self.stop.take().unwrap().send(());
         tokio::time::timeout(PATIENCE, &mut self.served).await.expect("the server stops").unwrap().unwrap();
     }
@@ -138,28 +136,28 @@ fn client() -> Client {
 
 /// Someone who asks.
 #[derive(Clone)]
-pub struct Asking {
+pub(crate) struct Asking {
     base: String,
-    pub bearer: Option<String>,
+    pub(crate) bearer: Option<String>,
     client: Client,
 }
 
 /// What was answered, read whole.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub json: Value,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) json: Value,
 }
 
 impl Answer {
-    pub async fn of(response: Response) -> Self {
+    pub(crate) async fn of(response: Response) -> Self {
         let status = response.status().as_u16();
         let bytes = response.bytes().await.unwrap();
         Self { status, json: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
     }
 
     /// The status and the code in the one error shape, which has exactly three fields.
-    pub fn failure(&self) -> (u16, &str) {
+    pub(crate) fn failure(&self) -> (u16, &str) {
         let error = self.json["error"].as_object().unwrap_or_else(|| panic!("not the one shape: {self:?}"));
         let mut fields: Vec<_> = error.keys().map(String::as_str).collect();
         fields.sort_unstable();
@@ -170,7 +168,7 @@ impl Answer {
 }
 
 impl Asking {
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.base) };
         let request = self.client.request(method, url);
         match &self.bearer {
@@ -179,19 +177,19 @@ impl Asking {
         }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         Answer::of(self.request(Method::GET, path).send().await.unwrap()).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.call(Method::POST, path, body).await
     }
 
-    pub async fn call(&self, method: Method, path: &str, body: Value) -> Answer {
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Value) -> Answer {
         Answer::of(self.request(method, path).json(&body).send().await.unwrap()).await
     }
 
-    pub async fn upload(&self, path: &str, fields: &[(&str, &str)], file: &[u8]) -> Answer {
+    pub(crate) async fn upload(&self, path: &str, fields: &[(&str, &str)], file: &[u8]) -> Answer {
         let (content_type, body) = form(fields, Some(file));
         let request = self.request(Method::POST, path).header("content-type", content_type).body(body);
         Answer::of(request.send().await.unwrap()).await
@@ -199,7 +197,7 @@ impl Asking {
 }
 
 /// A multipart form: its content type and its bytes.
-pub fn form(fields: &[(&str, &str)], file: Option<&[u8]>) -> (&'static str, Vec<u8>) {
+pub(crate) fn form(fields: &[(&str, &str)], file: Option<&[u8]>) -> (&'static str, Vec<u8>) {
     let mut body = Vec::new();
     for (name, value) in fields {
         let field = format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
@@ -217,7 +215,7 @@ pub fn form(fields: &[(&str, &str)], file: Option<&[u8]>) -> (&'static str, Vec<
 }
 
 /// Reads events off a stream until one of them fits.
-pub async fn read_events(response: Response, mut fits: impl FnMut(&str) -> bool) -> String {
+pub(crate) async fn read_events(response: Response, mut fits: impl FnMut(&str) -> bool) -> String {
     let mut text = String::new();
     let mut stream = response.bytes_stream();
     let read = async {
