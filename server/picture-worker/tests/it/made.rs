@@ -18,7 +18,7 @@ pub(crate) fn halves(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, _| Rgb(if x < width / 2 { RED } else { BLUE }))
 }
 
-fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+pub(crate) fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Vec::new();
     image.into().write_to(&mut Cursor::new(&mut bytes), format).unwrap();
     bytes
@@ -41,7 +41,7 @@ pub(crate) fn heic(image: &RgbImage, depth: u8, metadata: &Metadata) -> Vec<u8> 
 }
 
 /// Exif with an orientation and a GPS position, whose degrees stand in it as text to look for.
-fn exif(orientation: u16) -> Vec<u8> {
+pub(crate) fn exif(orientation: u16) -> Vec<u8> {
     let mut tiff = b"MM\0*\0\0\0\x08\0\x02".to_vec();
     tiff.extend(b"\x01\x12\0\x03\0\0\0\x01");
     tiff.extend(orientation.to_be_bytes());
@@ -50,7 +50,7 @@ fn exif(orientation: u16) -> Vec<u8> {
     tiff
 }
 
-fn with_exif(jpeg: &[u8], orientation: u16) -> Vec<u8> {
+pub(crate) fn with_exif(jpeg: &[u8], orientation: u16) -> Vec<u8> {
     let body = [b"Exif\0\0", &exif(orientation)[..]].concat();
     let length = u16::try_from(body.len() + 2).unwrap().to_be_bytes();
     [&jpeg[..2], b"\xFF\xE1", &length, &body, &jpeg[2..]].concat()

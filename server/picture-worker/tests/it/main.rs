@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end where its ground is missing")]
 
+mod forms;
 mod hostile;
 mod limits;
 mod made;
