@@ -123,7 +123,7 @@ fn clippy_browser(workspace: &Workspace) -> Result<String> {
 
 fn documentation(workspace: &Workspace) -> Result<String> {
     let mut doc = workspace.cargo(None);
-    doc.args(["doc", "--locked", "--quiet", "--no-deps", "--document-private-items"]).args(selection());
+    doc.args(["doc", "--locked", "--quiet", "--no-deps"]).args(selection());
     execute(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     Ok(String::new())
 }

@@ -8,6 +8,8 @@ use super::patient::PatientPage;
 use super::patients::PatientsPage;
 use super::phone::PhonePage;
 use super::settings::TabPage;
+use super::sign_in::SignInPage;
+use super::welcome::WelcomePage;
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos_router::{LazyRoute, lazy_route};
@@ -33,19 +35,25 @@ macro_rules! screens {
                 }
             }
         )*
-
-        /// Loads every screen, one after the other, so that opening one needs no network any more.
-        pub(super) async fn load_all() {
-            TimeoutFuture::new(AT_REST).await;
-            $(<$name as LazyRoute>::preload().await;)*
-        }
     };
 }
 
 screens! {
+    SignIn: SignInPage,
+    Welcome: WelcomePage,
     Patients: PatientsPage,
     Patient: PatientPage,
     Images: ImagesPage,
     Phone: PhonePage,
     SettingsTab: TabPage,
+}
+
+/// Loads the screens around the inbox, one after the other, so that opening one needs no network any more.
+pub(super) async fn load_all() {
+    TimeoutFuture::new(AT_REST).await;
+    Patients::preload().await;
+    Patient::preload().await;
+    Images::preload().await;
+    Phone::preload().await;
+    SettingsTab::preload().await;
 }

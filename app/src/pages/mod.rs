@@ -24,8 +24,6 @@ use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{Lazy, SsrMode, path};
 use not_found::NotFound;
 use settings::{FirstTab, SettingsPage};
-use sign_in::SignIn;
-use welcome::WelcomePage;
 
 /// All pages. Each is rendered whole before it is sent, so that a redirect or a status can still be decided.
 #[component]
@@ -39,8 +37,8 @@ pub fn App() -> impl IntoView {
         } />
         <Router>
             <Routes fallback=NotFound>
-                <Route path=path!("/sign-in") view=SignIn ssr=SsrMode::Async />
-                <Route path=path!("/welcome/:token") view=WelcomePage ssr=SsrMode::Async />
+                <Route path=path!("/sign-in") view={Lazy::<lazy::SignIn>::new()} ssr=SsrMode::Async />
+                <Route path=path!("/welcome/:token") view={Lazy::<lazy::Welcome>::new()} ssr=SsrMode::Async />
                 <ParentRoute path=path!("") view=Desk ssr=SsrMode::Async>
                     <ParentRoute path=path!("") view=InboxPage ssr=SsrMode::Async>
                         <Route path=path!("") view=NothingOpen ssr=SsrMode::Async />

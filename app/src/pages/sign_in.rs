@@ -11,7 +11,7 @@ use leptos_router::hooks::use_query_map;
 
 /// The form.
 #[component]
-pub fn SignIn() -> impl IntoView {
+pub fn SignInPage() -> impl IntoView {
     let (email, password) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let failure = RwSignal::new(None::<ApiFailure>);
     let busy = RwSignal::new(false);

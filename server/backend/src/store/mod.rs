@@ -1,7 +1,7 @@
 //! The database: SQLite by default, PostgreSQL when outgrown, one text per query for both.
 //!
-//! A [`Tx`] is the only way in. Queries use `$1` placeholders and the types of [`Value`], which both engines
-//! understand alike; where they differ, the difference stands in [`engine`] or is labelled at the query.
+//! A [`Tx`] is the only way in. Queries use `$1` placeholders and the types of `Value`, which both engines
+//! understand alike; where they differ, the difference stands in `engine` or is labelled at the query.
 //! Rows are private to the file that asks for them.
 
 mod engine;
