@@ -1,11 +1,11 @@
-//! A filed photo as a picture on the page. Its links are signed and short-lived: one that has expired is renewed.
+//! A filed photo as a picture on the page, and where it came from. Its links are signed and short-lived: one that has expired is renewed.
 
 use crate::api::images;
-use crate::ui::{Glyph, Icon};
+use crate::ui::{Glyph, Icon, Time, TimeStyle};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use model::media::RenditionRole;
-use model::patient::PatientImageView;
+use model::patient::{ImageSource, PatientImageView};
 
 /// The picture, or what stands for it while its copy is made.
 #[component]
@@ -53,6 +53,24 @@ pub fn FiledPicture(
                     .into_any()
             }
         }}
+    }
+}
+
+/// Where a photo came from, and the way back there.
+#[component]
+pub fn Source(
+    /// Of the photo.
+    source: ImageSource,
+) -> impl IntoView {
+    match source {
+        ImageSource::Message { message_id, conversation_id, at, .. } => view! {
+            <span class="tile-source muted">
+                "From SMS: " <Time at=at style=TimeStyle::Exact />
+            </span>
+            <a class="tile-link" href=format!("/c/{conversation_id}?m={message_id}")>"View in SMS"</a>
+        }
+        .into_any(),
+        ImageSource::Upload => view! { <span class="tile-source muted">"Added here"</span> }.into_any(),
     }
 }
 

@@ -69,10 +69,6 @@ pub fn Filing(
     let several = patients.len() > 1;
     let names: Vec<(String, String)> =
         patients.into_iter().map(|patient| (patient.id.to_string(), patient.name)).collect();
-    let categories: Vec<(String, String)> = Category::ALL
-        .iter()
-        .map(|category| (category.as_str().to_owned(), category.label().to_owned()))
-        .collect();
     view! {
         <section class="filing stack" aria-label="Save to a record">
             {several.then(|| view! {
@@ -90,7 +86,7 @@ pub fn Filing(
                         label="Category"
                         name="filing-category"
                         value=category
-                        options=categories.clone()
+                        options=category_options()
                         placeholder="Select a category"
                         error=wrong
                     />
@@ -101,4 +97,9 @@ pub fn Filing(
         </section>
     }
     .into_any()
+}
+
+/// Words and names of the categories, for a choice.
+pub fn category_options() -> Vec<(String, String)> {
+    Category::ALL.iter().map(|category| (category.as_str().to_owned(), category.label().to_owned())).collect()
 }

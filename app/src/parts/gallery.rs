@@ -165,24 +165,6 @@ fn Tile(image: PatientImageView, named: bool, opened: RwSignal<Option<PatientIma
     }
 }
 
-/// Where a photo came from, and the way back there.
-#[component]
-pub fn Source(
-    /// Of the photo.
-    source: ImageSource,
-) -> impl IntoView {
-    match source {
-        ImageSource::Message { message_id, conversation_id, at, .. } => view! {
-            <span class="tile-source muted">
-                "From SMS: " <Time at=at style=TimeStyle::Exact />
-            </span>
-            <a class="tile-link" href=format!("/c/{conversation_id}?m={message_id}")>"View in SMS"</a>
-        }
-        .into_any(),
-        ImageSource::Upload => view! { <span class="tile-source muted">"Added here"</span> }.into_any(),
-    }
-}
-
 #[component]
 fn Nothing(category: Option<Category>, one_record: bool) -> impl IntoView {
     let text =

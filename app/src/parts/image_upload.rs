@@ -1,6 +1,6 @@
 //! Pictures on their way from this computer into a record.
 
-use super::image_viewer::category_options;
+use super::filing::category_options;
 use super::live::Live;
 use super::transfer::Transfer;
 use crate::ui::{Banner, Button, ButtonKind, Glyph, Icon, IconButton, Notices, SelectField, TextField, Tone};

@@ -1,7 +1,6 @@
 //! A filed photo, large, with what is known of it and what can be done with it.
 
 use super::filed_picture::FiledPicture;
-use super::gallery::Source;
 use super::live::Live;
 use super::pager::Pager;
 use crate::api::images;
@@ -188,11 +187,6 @@ fn Change(image: PatientImageView, pager: Pager<PatientImageView>) -> impl IntoV
             </div>
         </form>
     }
-}
-
-/// Words and names of the categories, for a choice.
-pub fn category_options() -> Vec<(String, String)> {
-    Category::ALL.iter().map(|category| (category.as_str().to_owned(), category.label().to_owned())).collect()
 }
 
 #[component]

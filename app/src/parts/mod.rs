@@ -37,4 +37,5 @@ pub mod patient_form;
 pub mod person;
 pub mod phone_screen;
 pub mod query_search;
+pub mod submission;
 pub mod transfer;

@@ -1,12 +1,11 @@
 //! What staff type into a record, for a new one and for one that is there.
 
-use super::live::Live;
-use crate::api::{ApiFailure, patients};
+use super::submission::Submission;
+use crate::api::patients;
 use crate::browser;
 use crate::ui::{Banner, Button, ButtonKind, Glyph, IconButton, TextArea, TextField, Tone};
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use model::patient::{NumberInput, PatientInput, PatientView};
 
 /// A number that is being typed.
@@ -64,28 +63,18 @@ pub fn PatientForm(
         add(number);
     }
 
-    let failure = RwSignal::new(None::<ApiFailure>);
+    let form = Submission::new();
     // Which row each number that was sent came from: blank rows are not sent.
     let sent_rows = RwSignal::new(Vec::<usize>::new());
-    let error_of = move |field: &'static str| {
-        Signal::derive(move || failure.with(|failure| words_for(failure.as_ref(), |named| named == field)))
-    };
     let error_of_row = move |key: usize| {
-        Signal::derive(move || {
-            let at = sent_rows.with(|sent| sent.iter().position(|row| *row == key))?;
-            failure.with(|failure| words_for(failure.as_ref(), |named| named == format!("numbers.{at}")))
+        form.error_where(move |named| {
+            let at = sent_rows.with(|sent| sent.iter().position(|row| *row == key));
+            at.is_some_and(|at| named == format!("numbers.{at}"))
         })
     };
-    let busy = RwSignal::new(false);
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
-        if busy.get_untracked() {
-            return;
-        }
-        busy.set(true);
-        failure.set(None);
         let filled: Vec<_> = rows.get_untracked().into_iter().filter(|row| !row.is_blank()).collect();
-        sent_rows.set(filled.iter().map(|row| row.key).collect());
         let input = PatientInput {
             name: name.get_untracked(),
             born: filled_in(born),
@@ -99,32 +88,23 @@ pub fn PatientForm(
                 })
                 .collect(),
         };
-        spawn_local(async move {
-            let saved = match id {
+        let request = async move {
+            sent_rows.set(filled.iter().map(|row| row.key).collect());
+            match id {
                 Some(id) => patients::update(id, input).await,
                 None => patients::create(input).await,
-            };
-            busy.try_set(false);
-            match saved {
-                Ok(patient) => on_saved.run(patient),
-                Err(what) if Live::signed_out(&what) => {}
-                Err(what) => {
-                    failure.try_set(Some(what));
-                    request_animation_frame(|| {
-                        browser::focus("form [aria-invalid=true]");
-                    });
-                }
             }
-        });
+        };
+        form.send(request, move |patient| on_saved.run(patient));
     };
-    let elsewhere = move || failure.with(|failure| words_for(failure.as_ref(), |named| !has_input(named)));
+    let beside = form.error_where(|named| !has_input(named));
     view! {
         <form class="stack" on:submit=on_submit novalidate>
-            {move || elsewhere().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
-            <TextField label="Name" name="name" value=name error=error_of("name") required=true autofocus=true />
+            {move || beside.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
+            <TextField label="Name" name="name" value=name error=form.error_of("name") required=true autofocus=true />
             <div class="field-pair">
-                <TextField label="Date of birth" name="born" kind="date" value=born error=error_of("born") />
-                <TextField label="Reference" name="reference" value=reference error=error_of("reference") />
+                <TextField label="Date of birth" name="born" kind="date" value=born error=form.error_of("born") />
+                <TextField label="Reference" name="reference" value=reference error=form.error_of("reference") />
             </div>
             <fieldset class="numbers">
                 <legend>"Numbers"</legend>
@@ -149,9 +129,9 @@ pub fn PatientForm(
                     "Add a number"
                 </Button>
             </fieldset>
-            <TextArea label="Notes" name="notes" value=notes error=error_of("notes") />
+            <TextArea label="Notes" name="notes" value=notes error=form.error_of("notes") />
             <div class="actions">
-                <Button kind=ButtonKind::Primary submit=true disabled=busy>
+                <Button kind=ButtonKind::Primary submit=true disabled=form.busy()>
                     {if id.is_some() { "Save record" } else { "Make record" }}
                 </Button>
             </div>
@@ -194,12 +174,6 @@ fn NumberFields(
             <p id=below class="field-below is-error" aria-live="polite">{move || error.get().unwrap_or_default()}</p>
         </div>
     }
-}
-
-/// The words of a failure if it concerns what is asked for; a failure without a field concerns none.
-fn words_for(failure: Option<&ApiFailure>, concerns: impl Fn(&str) -> bool) -> Option<String> {
-    let failure = failure?;
-    concerns(failure.error.field.as_deref().unwrap_or_default()).then(|| failure.error.message.clone())
 }
 
 fn has_input(field: &str) -> bool {

@@ -53,6 +53,42 @@ pub fn TextField(
     }
 }
 
+/// An input for several lines, with its label and error.
+#[component]
+pub fn TextArea(
+    /// What goes in here.
+    #[prop(into)]
+    label: String,
+    /// Its name in the form, also its id; unique on the page.
+    name: &'static str,
+    /// What is typed.
+    value: RwSignal<String>,
+    /// Lines to show at first.
+    #[prop(default = 3)]
+    rows: u32,
+    /// What is wrong, if anything.
+    #[prop(optional, into)]
+    error: Signal<Option<String>>,
+) -> impl IntoView {
+    let below = format!("{name}-below");
+    let described_by = below.clone();
+    view! {
+        <div class="field">
+            <label for=name>{label}</label>
+            <textarea
+                id=name
+                name=name
+                rows=rows
+                aria-invalid=move || error.get().is_some().then_some("true")
+                aria-describedby=described_by
+                prop:value=value
+                on:input:target=move |event| value.set(event.target().value())
+            ></textarea>
+            <Below id=below hint=None error=error />
+        </div>
+    }
+}
+
 /// One of a few.
 #[component]
 pub fn SelectField(

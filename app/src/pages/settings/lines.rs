@@ -1,10 +1,10 @@
 //! The numbers that people write to, and the carriers behind them.
 
-use super::{Listed, OnlyWith, error_elsewhere, error_of};
-use crate::api::{ApiFailure, settings};
-use crate::browser;
+use super::{Listed, OnlyWith};
+use crate::api::settings;
 use crate::parts::live::Live;
 use crate::parts::pager::Pager;
+use crate::parts::submission::Submission;
 use crate::ui::{
     Banner, Button, ButtonKind, CopyField, Dialog, Empty, Glyph, Icon, Notices, SelectField, TextField, Tone,
 };
@@ -153,41 +153,23 @@ fn Add(pager: Pager<LineView>, open: RwSignal<bool>) -> impl IntoView {
         ("api_key_secret", text()),
         ("messaging_service_sid", text()),
     ];
-    let failure = RwSignal::new(None::<ApiFailure>);
-    let busy = RwSignal::new(false);
+    let form = Submission::new();
     let is_twilio = move || provider.with(|provider| provider == ProviderKind::Twilio.as_str());
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
         let Some(kind) = ProviderKind::from_word(&provider.get_untracked()) else { return };
-        if busy.get_untracked() {
-            return;
-        }
-        busy.set(true);
-        failure.set(None);
         let filled = credentials.iter().map(|(field, value)| (*field, value.get_untracked()));
         let given: serde_json::Map<_, _> = filled
             .filter(|(_, value)| kind == ProviderKind::Twilio && !value.trim().is_empty())
             .map(|(field, value)| (field.to_owned(), value.into()))
             .collect();
         let (name, number) = (name.get_untracked(), number.get_untracked());
-        spawn_local(async move {
-            match settings::create_line(name, number, kind, given.into()).await {
-                Ok(_) => {
-                    pager.refresh();
-                    open.try_set(false);
-                }
-                Err(what) if Live::signed_out(&what) => {}
-                Err(what) => {
-                    failure.try_set(Some(what));
-                    request_animation_frame(|| {
-                        browser::focus("form [aria-invalid=true]");
-                    });
-                }
-            }
-            busy.try_set(false);
+        form.send(settings::create_line(name, number, kind, given.into()), move |_| {
+            pager.refresh();
+            open.try_set(false);
         });
     };
-    let elsewhere = error_elsewhere(failure, FIELDS);
+    let beside = form.error_beside(FIELDS);
     let carriers: Vec<_> = [ProviderKind::Twilio, ProviderKind::Simulator]
         .into_iter()
         .map(|kind| (kind.as_str().to_owned(), kind.label().to_owned()))
@@ -196,14 +178,14 @@ fn Add(pager: Pager<LineView>, open: RwSignal<bool>) -> impl IntoView {
         credentials.map(|(_, value)| value);
     view! {
         <form class="stack" on:submit=on_submit novalidate autocomplete="off">
-            {move || elsewhere.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
+            {move || beside.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
             <SelectField label="Carrier" name="provider" value=provider options=carriers />
             <TextField
                 label="Name"
                 name="name"
                 value=name
                 hint="For your staff, for example Front desk."
-                error=error_of(failure, "name")
+                error=form.error_of("name")
                 required=true
             />
             <TextField
@@ -212,22 +194,22 @@ fn Add(pager: Pager<LineView>, open: RwSignal<bool>) -> impl IntoView {
                 kind="tel"
                 value=number
                 hint="The number that people write to."
-                error=error_of(failure, "number")
+                error=form.error_of("number")
                 required=true
             />
             <Show when=is_twilio>
-                <TextField label="Account SID" name="account_sid" value=account_sid hint="Begins with AC; on the first page of Twilio's console." error=error_of(failure, "account_sid") required=true />
-                <TextField label="Auth token" name="auth_token" kind="password" autocomplete="new-password" value=auth_token hint="Beside the account SID. It also proves that webhooks come from Twilio." error=error_of(failure, "auth_token") required=true />
+                <TextField label="Account SID" name="account_sid" value=account_sid hint="Begins with AC; on the first page of Twilio's console." error=form.error_of("account_sid") required=true />
+                <TextField label="Auth token" name="auth_token" kind="password" autocomplete="new-password" value=auth_token hint="Beside the account SID. It also proves that webhooks come from Twilio." error=form.error_of("auth_token") required=true />
                 <details class="stack">
                     <summary>"API key, messaging service (optional)"</summary>
-                    <TextField label="API key SID" name="api_key_sid" value=api_key_sid hint="Begins with SK. With it, sending does not use the auth token." error=error_of(failure, "api_key_sid") />
-                    <TextField label="API key secret" name="api_key_secret" kind="password" autocomplete="new-password" value=api_key_secret error=error_of(failure, "api_key_secret") />
-                    <TextField label="Messaging service SID" name="messaging_service_sid" value=messaging_service_sid hint="Begins with MG. The number must be among its senders." error=error_of(failure, "messaging_service_sid") />
+                    <TextField label="API key SID" name="api_key_sid" value=api_key_sid hint="Begins with SK. With it, sending does not use the auth token." error=form.error_of("api_key_sid") />
+                    <TextField label="API key secret" name="api_key_secret" kind="password" autocomplete="new-password" value=api_key_secret error=form.error_of("api_key_secret") />
+                    <TextField label="Messaging service SID" name="messaging_service_sid" value=messaging_service_sid hint="Begins with MG. The number must be among its senders." error=form.error_of("messaging_service_sid") />
                 </details>
                 <p class="muted">"What you enter here is sealed on the server and never shown again. The addresses for Twilio's console appear when the line is added."</p>
             </Show>
             <div class="actions">
-                <Button kind=ButtonKind::Primary submit=true disabled=busy>"Add line"</Button>
+                <Button kind=ButtonKind::Primary submit=true disabled=form.busy()>"Add line"</Button>
             </div>
         </form>
     }

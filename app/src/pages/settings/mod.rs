@@ -169,31 +169,3 @@ fn role_options() -> Vec<(String, String)> {
         .map(|role| (role.as_str().to_owned(), format!("{}: {}", role.label(), says(*role))))
         .collect()
 }
-
-/// The words of a failure for one input.
-fn error_of(
-    failure: RwSignal<Option<crate::api::ApiFailure>>,
-    field: &'static str,
-) -> Signal<Option<String>> {
-    Signal::derive(move || {
-        failure.with(|failure| {
-            let failure = failure.as_ref().filter(|failure| failure.error.field.as_deref() == Some(field));
-            failure.map(|failure| failure.error.message.clone())
-        })
-    })
-}
-
-/// The words of a failure that concerns none of the form's inputs.
-fn error_elsewhere(
-    failure: RwSignal<Option<crate::api::ApiFailure>>,
-    fields: &'static [&'static str],
-) -> Signal<Option<String>> {
-    Signal::derive(move || {
-        failure.with(|failure| {
-            let is_here = |named: &str| fields.contains(&named);
-            let failure =
-                failure.as_ref().filter(|failure| !failure.error.field.as_deref().is_some_and(is_here));
-            failure.map(|failure| failure.error.message.clone())
-        })
-    })
-}

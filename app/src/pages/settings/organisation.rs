@@ -1,13 +1,11 @@
 //! Who we are.
 
-use super::{error_elsewhere, error_of};
 use crate::api::session::{self, Session};
-use crate::api::{ApiFailure, settings};
-use crate::parts::live::Live;
+use crate::api::settings;
+use crate::parts::submission::Submission;
 use crate::ui::{Banner, Button, ButtonKind, Notices, Skeleton, SkeletonShape, TextField, Tone};
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use leptos_meta::Title;
 use model::staff::{Organisation, Permission};
 
@@ -47,42 +45,26 @@ fn Form(organisation: Organisation) -> impl IntoView {
     let name = RwSignal::new(organisation.name);
     let country = RwSignal::new(organisation.country);
     let person_word = RwSignal::new(organisation.person_word);
-    let failure = RwSignal::new(None::<ApiFailure>);
-    let busy = RwSignal::new(false);
+    let form = Submission::new();
     let notices = Notices::of_page();
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
-        if busy.get_untracked() {
-            return;
-        }
-        busy.set(true);
-        failure.set(None);
         let (name, country, word) =
             (name.get_untracked(), country.get_untracked(), person_word.get_untracked());
-        spawn_local(async move {
-            match settings::update_organisation(name, country, word).await {
-                Ok(()) => {
-                    notices
-                        .tell(Tone::Good, "Saved. Pages that are open show it when they are loaded again.");
-                }
-                Err(what) if Live::signed_out(&what) => {}
-                Err(what) => {
-                    failure.try_set(Some(what));
-                }
-            }
-            busy.try_set(false);
+        form.send(settings::update_organisation(name, country, word), move |()| {
+            notices.tell(Tone::Good, "Saved. Pages that are open show it when they are loaded again.");
         });
     };
-    let elsewhere = error_elsewhere(failure, &["name", "country", "person_word"]);
+    let beside = form.error_beside(&["name", "country", "person_word"]);
     view! {
         <form class="card stack settings-form" on:submit=on_submit novalidate>
-            {move || elsewhere.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
+            {move || beside.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
             <TextField
                 label="Name"
                 name="name"
                 value=name
                 hint="As the people you write to know you."
-                error=error_of(failure, "name")
+                error=form.error_of("name")
                 required=true
             />
             <TextField
@@ -90,7 +72,7 @@ fn Form(organisation: Organisation) -> impl IntoView {
                 name="country"
                 value=country
                 hint="Two letters, for example AU. Numbers without a country code are read as numbers of this country."
-                error=error_of(failure, "country")
+                error=form.error_of("country")
                 required=true
             />
             <TextField
@@ -98,11 +80,11 @@ fn Form(organisation: Organisation) -> impl IntoView {
                 name="person_word"
                 value=person_word
                 hint="One word, for example patient, member or client."
-                error=error_of(failure, "person_word")
+                error=form.error_of("person_word")
                 required=true
             />
             <div class="actions">
-                <Button kind=ButtonKind::Primary submit=true disabled=busy>"Save"</Button>
+                <Button kind=ButtonKind::Primary submit=true disabled=form.busy()>"Save"</Button>
             </div>
         </form>
     }

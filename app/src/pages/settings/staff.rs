@@ -1,10 +1,11 @@
 //! Who works here, and what each is trusted with.
 
-use super::{Listed, OnlyWith, error_elsewhere, error_of, role_options};
+use super::{Listed, OnlyWith, role_options};
 use crate::api::session::Session;
-use crate::api::{ApiFailure, settings};
+use crate::api::settings;
 use crate::parts::live::Live;
 use crate::parts::pager::Pager;
+use crate::parts::submission::Submission;
 use crate::ui::{
     Avatar, Banner, Button, ButtonKind, CopyField, Dialog, Glyph, Menu, MenuItem, Notices, SelectField,
     TextField, Time, Tone, open_while,
@@ -167,41 +168,26 @@ fn Invite(
 ) -> impl IntoView {
     let (name, email) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let role = RwSignal::new(Role::Staff.as_str().to_owned());
-    let failure = RwSignal::new(None::<ApiFailure>);
-    let busy = RwSignal::new(false);
+    let form = Submission::new();
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
         let Some(chosen) = Role::from_word(&role.get_untracked()) else { return };
-        if busy.get_untracked() {
-            return;
-        }
-        busy.set(true);
-        failure.set(None);
         let (name, email) = (name.get_untracked(), email.get_untracked());
-        spawn_local(async move {
-            match settings::invite(email, name.clone(), chosen).await {
-                Ok(made) => {
-                    pager.refresh();
-                    open.try_set(false);
-                    link.try_set(Some(OneTimeLink { name, link: made }));
-                }
-                Err(what) if Live::signed_out(&what) => {}
-                Err(what) => {
-                    failure.try_set(Some(what));
-                }
-            }
-            busy.try_set(false);
+        form.send(settings::invite(email, name.clone(), chosen), move |made| {
+            pager.refresh();
+            open.try_set(false);
+            link.try_set(Some(OneTimeLink { name, link: made }));
         });
     };
-    let elsewhere = error_elsewhere(failure, &["name", "email"]);
+    let beside = form.error_beside(&["name", "email"]);
     view! {
         <form class="stack" on:submit=on_submit novalidate>
-            {move || elsewhere.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
-            <TextField label="Name" name="name" value=name error=error_of(failure, "name") required=true autofocus=true />
-            <TextField label="E-mail" name="email" kind="email" value=email error=error_of(failure, "email") required=true />
+            {move || beside.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
+            <TextField label="Name" name="name" value=name error=form.error_of("name") required=true autofocus=true />
+            <TextField label="E-mail" name="email" kind="email" value=email error=form.error_of("email") required=true />
             <SelectField label="Role" name="role" value=role options=role_options() />
             <div class="actions">
-                <Button kind=ButtonKind::Primary submit=true disabled=busy>"Make one-time link"</Button>
+                <Button kind=ButtonKind::Primary submit=true disabled=form.busy()>"Make one-time link"</Button>
             </div>
         </form>
     }

@@ -1,9 +1,10 @@
 //! Bearer tokens of the REST API, for the organisation's other software.
 
-use super::{Listed, OnlyWith, error_elsewhere, error_of, role_options};
-use crate::api::{ApiFailure, settings};
+use super::{Listed, OnlyWith, role_options};
+use crate::api::settings;
 use crate::parts::live::Live;
 use crate::parts::pager::Pager;
+use crate::parts::submission::Submission;
 use crate::ui::{
     Banner, Button, ButtonKind, CopyField, Dialog, Empty, Glyph, Notices, SelectField, TextField, Time, Tone,
     open_while,
@@ -117,48 +118,32 @@ fn Create(
 ) -> impl IntoView {
     let name = RwSignal::new(String::new());
     let role = RwSignal::new(Role::Staff.as_str().to_owned());
-    let failure = RwSignal::new(None::<ApiFailure>);
-    let busy = RwSignal::new(false);
+    let form = Submission::new();
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
         let Some(chosen) = Role::from_word(&role.get_untracked()) else { return };
-        if busy.get_untracked() {
-            return;
-        }
-        busy.set(true);
-        failure.set(None);
-        let name = name.get_untracked();
-        spawn_local(async move {
-            match settings::create_token(name, chosen).await {
-                Ok((_, made)) => {
-                    pager.refresh();
-                    open.try_set(false);
-                    secret.try_set(Some(made));
-                }
-                Err(what) if Live::signed_out(&what) => {}
-                Err(what) => {
-                    failure.try_set(Some(what));
-                }
-            }
-            busy.try_set(false);
+        form.send(settings::create_token(name.get_untracked(), chosen), move |(_, made)| {
+            pager.refresh();
+            open.try_set(false);
+            secret.try_set(Some(made));
         });
     };
-    let elsewhere = error_elsewhere(failure, &["name"]);
+    let beside = form.error_beside(&["name"]);
     view! {
         <form class="stack" on:submit=on_submit novalidate>
-            {move || elsewhere.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
+            {move || beside.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
             <TextField
                 label="What it is for"
                 name="name"
                 value=name
                 hint="For example Practice software."
-                error=error_of(failure, "name")
+                error=form.error_of("name")
                 required=true
                 autofocus=true
             />
             <SelectField label="Role" name="role" value=role options=role_options() />
             <div class="actions">
-                <Button kind=ButtonKind::Primary submit=true disabled=busy>"Make token"</Button>
+                <Button kind=ButtonKind::Primary submit=true disabled=form.busy()>"Make token"</Button>
             </div>
         </form>
     }

@@ -1,6 +1,5 @@
 //! Kinds of files: by their bytes, by their sender's word, and what a browser may do with them.
 
-use super::links::Disposition;
 use picture::PictureKind;
 
 /// The media type of every rendition.
@@ -8,6 +7,25 @@ pub(crate) const RENDITION: &str = "image/jpeg";
 
 /// The media type of bytes of which nothing is known.
 pub(crate) const UNKNOWN: &str = "application/octet-stream";
+
+/// How a link hands out its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// To show in a page.
+    Inline,
+    /// To save to disk.
+    Download,
+}
+
+impl Disposition {
+    /// In a link's query.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Inline => "i",
+            Self::Download => "d",
+        }
+    }
+}
 
 /// Whether a file of this type has renditions.
 pub(crate) fn is_picture(media_type: &str) -> bool {

@@ -21,15 +21,6 @@ const STABLE_FOR: Millis = 5 * 60 * 1000;
 /// Where the app's own links lie below its public address.
 const PATH: &str = "/media/";
 
-/// How a link hands out its bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Disposition {
-    /// To show in a page.
-    Inline,
-    /// To save to disk.
-    Download,
-}
-
 /// A blob with what whoever opens a link to it is told about it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target<'a> {
@@ -164,16 +155,6 @@ pub fn content_disposition(disposition: Disposition, file_name: &str) -> String 
         }
     }
     format!("{word}; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
-}
-
-impl Disposition {
-    /// In a link's query.
-    fn word(self) -> &'static str {
-        match self {
-            Self::Inline => "i",
-            Self::Download => "d",
-        }
-    }
 }
 
 /// An app-signed link, taken apart and not believed yet.
