@@ -8,8 +8,10 @@ use backend::store::StoreError;
 use backend::{Backend, Blobs, Clock, Keys, Parts, Store};
 use model::phone::Country;
 use model::staff::Role;
+use picture_worker::PictureWorker;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use url::Url;
 
 /// Why the product cannot start, in words for the operator.
@@ -60,6 +62,7 @@ pub async fn open(config: &Config, app_url: Url) -> Result<Backend, SetupError> 
         store,
         blobs,
         http,
+        pictures: Arc::new(PictureWorker::new(config.program.clone())),
         clock: Clock::system(),
         keys: Keys::new(master.bytes, phone.bytes),
         settings: backend::Settings {
@@ -67,7 +70,6 @@ pub async fn open(config: &Config, app_url: Url) -> Result<Backend, SetupError> 
             max_media_bytes: config.max_media_bytes,
             messaging_enabled: config.messaging_enabled,
             mock_mode: config.mock_mode,
-            picture_worker: config.program.clone(),
         },
         live: backend::live::Hub::default(),
     });

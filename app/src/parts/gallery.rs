@@ -1,6 +1,6 @@
 //! Filed photos by the day they were filed: those of one record, or of all.
 
-use super::filed_picture::FiledPicture;
+use super::filed_picture::{FiledPicture, Source};
 use super::image_viewer::ImageViewer;
 use super::live::{Live, News};
 use super::pager::{Pager, ShowMore};
@@ -10,7 +10,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use model::live::Change;
 use model::media::{Category, RenditionRole};
-use model::patient::{ImageSource, PatientImageView};
+use model::patient::PatientImageView;
 use model::{Page, PatientId, PatientImageId};
 
 /// The first photos of a gallery, under the category of the address.

@@ -1,6 +1,7 @@
 //! A filed photo, large, with what is known of it and what can be done with it.
 
-use super::filed_picture::FiledPicture;
+use super::filed_picture::{FiledPicture, Source};
+use super::filing::category_options;
 use super::live::Live;
 use super::pager::Pager;
 use crate::api::images;

@@ -38,7 +38,7 @@ pub use media::blobs::Blobs;
 pub use providers;
 pub use store::Store;
 
-use std::path::PathBuf;
+use picture_worker::PictureWorker;
 use std::sync::Arc;
 use url::Url;
 
@@ -54,6 +54,8 @@ pub struct Parts {
     pub blobs: Blobs,
     /// The outbound HTTP client.
     pub http: providers::Http,
+    /// Decodes pictures, in processes of its own.
+    pub pictures: Arc<PictureWorker>,
     /// What time it is.
     pub clock: Clock,
     /// What is sealed, and under what numbers are found.
@@ -75,8 +77,6 @@ pub struct Settings {
     pub messaging_enabled: bool,
     /// Every line is a simulator.
     pub mock_mode: bool,
-    /// The program whose `picture-worker` subcommand decodes pictures: the server's own, in production.
-    pub picture_worker: PathBuf,
 }
 
 impl Backend {

@@ -9,9 +9,11 @@ use model::line::ProviderKind;
 use model::phone::Country;
 use model::staff::Role;
 use model::{OrgId, PhoneNumber};
+use picture_worker::PictureWorker;
 use providers::{Http, Netguard};
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 use wiremock::MockServer;
@@ -81,6 +83,7 @@ impl TestBackend {
                 own: None,
             })
             .expect("the machine has certificates"),
+            pictures: Arc::new(PictureWorker::new(picture_worker())),
             clock: Clock::adjustable(START),
             keys: Keys::new([7; 32], [8; 32]),
             settings: Settings {
@@ -88,7 +91,6 @@ impl TestBackend {
                 max_media_bytes: 20 * 1024 * 1024,
                 messaging_enabled: true,
                 mock_mode: false,
-                picture_worker: picture_worker(),
             },
             live: live::Hub::default(),
         });

@@ -14,16 +14,17 @@ use std::path::Path;
 use std::time::Instant;
 
 use picture::Budget;
-use picture_worker::{Wanted, develop};
+use picture_worker::{PictureWorker, Wanted};
 
 fn main() -> Result<(), Box<dyn Error>> {
     // `target/…/examples/convert` stands beside `target/…/picture-worker`.
     let here = std::env::current_exe()?;
     let exe = here.ancestors().nth(2).ok_or("this program lies in no folder")?.join("picture-worker");
+    let worker = PictureWorker::new(exe);
     let wanted = Wanted::carrier(Budget::CARRIER);
     for path in std::io::stdin().lines() {
         let started = Instant::now();
-        let developed = develop(&exe, &File::open(Path::new(&path?))?, &wanted);
+        let developed = worker.develop(&File::open(Path::new(&path?))?, &wanted);
         let ms = started.elapsed().as_secs_f64() * 1000.0;
         let developed = match developed {
             Ok(developed) => developed,

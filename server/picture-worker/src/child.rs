@@ -3,8 +3,8 @@
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
 
-use crate::wire::{Answer, Failure, Header, RenditionHeader, Request};
-use crate::{decode, render, sandbox};
+use crate::wire::{Answer, Failure, Header, HeicDecoder, RenditionHeader, Request};
+use crate::{decode, handover, render, sandbox};
 
 /// Largest original that is read into memory. Files this large are not photographs.
 const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
@@ -12,16 +12,27 @@ const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
 /// The whole life of the child process. To be called first of all when the program's first argument
 /// is [`crate::SUBCOMMAND`]: before there are threads, a runtime, a log or a configuration.
 ///
-/// Exits with 0 when it has answered, also with a refusal, and with 1 when it could not.
+/// Exits with 0 when it has answered, also with a refusal, or was not needed, and with 1 when it could not.
 #[must_use]
 pub fn child_main() -> ExitCode {
+    let (request, original) = match handover::receive(std::io::stdin()) {
+        Ok(Some(handed)) => handed,
+        // Kept for a picture that did not come before the server ended.
+        Ok(None) => return ExitCode::SUCCESS,
+        Err(_) => return ExitCode::FAILURE,
+    };
+    // From here on the original is standard input, and the way to the parent is closed.
+    let placed = rustix::stdio::dup2_stdin(&original);
+    drop(original);
     // Limited before anything is looked at, the request included.
-    if sandbox::enter().is_err() {
+    if placed.is_err() || sandbox::enter().is_err() {
         return ExitCode::FAILURE;
     }
-    let request = std::env::args().nth(2).and_then(|request| serde_json::from_str(&request).ok());
-    let Some(request) = request else { return ExitCode::FAILURE };
-    let (answer, bodies) = match answer(&request) {
+    let heic_decoder = std::env::args().nth(2).and_then(|word| HeicDecoder::from_word(&word));
+    let (Some(heic_decoder), Ok(request)) = (heic_decoder, serde_json::from_slice(&request)) else {
+        return ExitCode::FAILURE;
+    };
+    let (answer, bodies) = match answer(&request, heic_decoder) {
         Ok((header, bodies)) => (Answer::Developed(header), bodies),
         Err(failure) => (Answer::Failed(failure), Vec::new()),
     };
@@ -31,7 +42,7 @@ pub fn child_main() -> ExitCode {
     }
 }
 
-fn answer(request: &Request) -> Result<(Header, Vec<Vec<u8>>), Failure> {
+fn answer(request: &Request, heic_decoder: HeicDecoder) -> Result<(Header, Vec<Vec<u8>>), Failure> {
     // Room for all of it at once, where the size is told; a pipe says nothing.
     let told = rustix::fs::fstat(std::io::stdin())
         .map_or(0, |stat| stat.st_size.clamp(0, MAX_FILE_BYTES.cast_signed()));
@@ -41,7 +52,7 @@ fn answer(request: &Request) -> Result<(Header, Vec<Vec<u8>>), Failure> {
         return Err(Failure::TooLarge(format!("more than {MAX_FILE_BYTES} bytes")));
     }
     let kind = picture::sniff(&file).ok_or_else(|| Failure::Unsupported("not a picture".to_owned()))?;
-    let decoded = decode::decode(kind, &file, request)?;
+    let decoded = decode::decode(kind, &file, request, heic_decoder)?;
     let original = decoded.original;
     let fitted = render::renditions(&decoded, &request.wanted, request.threads)?;
     let (renditions, bodies) = request

@@ -7,7 +7,7 @@ mod raster;
 use moxcms::ColorProfile;
 use picture::{Orientation, PictureKind, Size};
 
-use crate::wire::{Failure, Request};
+use crate::wire::{Failure, HeicDecoder, Request};
 
 /// A decoded original: perhaps smaller than it is, not yet upright, not yet sRGB.
 pub(crate) struct Decoded {
@@ -75,7 +75,12 @@ impl Matrix {
 }
 
 /// Decodes an original far enough for the wanted copies.
-pub(crate) fn decode(kind: PictureKind, file: &[u8], request: &Request) -> Result<Decoded, Failure> {
+pub(crate) fn decode(
+    kind: PictureKind,
+    file: &[u8],
+    request: &Request,
+    heic_decoder: HeicDecoder,
+) -> Result<Decoded, Failure> {
     // The largest size that any copy has, for an upright original of that size.
     let enough = |original: Size| {
         let longest = request.wanted.iter().map(|wanted| wanted.budget(original).longest).max();
@@ -84,7 +89,7 @@ pub(crate) fn decode(kind: PictureKind, file: &[u8], request: &Request) -> Resul
     match kind {
         PictureKind::Jpeg => jpeg::decode(file, enough),
         PictureKind::Png | PictureKind::Gif | PictureKind::Webp => raster::decode(kind, file),
-        PictureKind::Heic => heic::decode(file, request.heic_decoder, request.threads),
+        PictureKind::Heic => heic::decode(file, heic_decoder, request.threads),
     }
 }
 

@@ -2,13 +2,16 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::Path;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use picture::{HEAD_BYTES, PictureKind, Refusal, Size};
 
+use crate::handover;
 use crate::wire::{Answer, Failure, Header, HeicDecoder, Request, Role, SUBCOMMAND, Wanted, WantedRendition};
 
 /// How long a child may take by the clock on the wall. Its own limit on processor time is shorter;
@@ -104,28 +107,130 @@ impl From<Refusal> for PictureError {
     }
 }
 
-/// Makes the wanted copies of one original in a child process. Blocks until they are there, at most
-/// two minutes: call it where blocking is allowed.
+/// Has copies of originals made in child processes, one for each picture.
 ///
-/// `exe`: the program whose first argument [`SUBCOMMAND`] leads straight to [`crate::child_main`],
-/// that is the server's own. `original`: opened for reading; where it stands does not matter.
-///
-/// HEIC that libheif cannot decode, or dies of, gets a second child with another decoder.
-///
-/// # Errors
-/// [`PictureError`].
-pub fn develop(exe: &Path, original: &File, wanted: &Wanted) -> Result<Developed, PictureError> {
-    let kind = picture::check(&head(original)?)?.kind;
-    let first = attempt(exe, original, kind, wanted, HeicDecoder::Libheif);
-    match first {
-        Err(PictureError::Broken { .. } | PictureError::Unsupported { .. } | PictureError::Died { .. })
-            if kind == PictureKind::Heic =>
-        {
-            // The first error is the more telling one if both fail.
-            attempt(exe, original, kind, wanted, HeicDecoder::Heifer).or(first)
-        }
-        _ => first,
+/// A child takes several milliseconds to start, most of them in the libraries that decode. So one is kept
+/// started, without having been told anything, and takes the next picture.
+#[derive(Debug)]
+pub struct PictureWorker {
+    program: PathBuf,
+    spare: Mutex<Option<Waiting>>,
+}
+
+impl PictureWorker {
+    /// `program`: one whose first argument [`SUBCOMMAND`] leads straight to [`crate::child_main`], that is
+    /// the server's own.
+    #[must_use]
+    pub fn new(program: PathBuf) -> Self {
+        Self { program, spare: Mutex::new(None) }
     }
+
+    /// Makes the wanted copies of one original. Blocks until they are there, at most two minutes: call it
+    /// where blocking is allowed. Several at once are several children.
+    ///
+    /// `original`: opened for reading; where it stands does not matter.
+    ///
+    /// HEIC that libheif cannot decode, or dies of, gets a second child with another decoder.
+    ///
+    /// # Errors
+    /// [`PictureError`].
+    pub fn develop(&self, original: &File, wanted: &Wanted) -> Result<Developed, PictureError> {
+        let kind = picture::check(&head(original)?)?.kind;
+        let first = self.attempt(original, kind, wanted, HeicDecoder::Libheif);
+        self.keep_one_started();
+        match first {
+            Err(PictureError::Broken { .. } | PictureError::Unsupported { .. } | PictureError::Died { .. })
+                if kind == PictureKind::Heic =>
+            {
+                // The first error is the more telling one if both fail.
+                self.attempt(original, kind, wanted, HeicDecoder::Heifer).or(first)
+            }
+            _ => first,
+        }
+    }
+
+    fn attempt(
+        &self,
+        mut original: &File,
+        kind: PictureKind,
+        wanted: &Wanted,
+        heic_decoder: HeicDecoder,
+    ) -> Result<Developed, PictureError> {
+        let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get().min(4));
+        let request = Request { wanted: wanted.0.clone(), threads };
+        let request = serde_json::to_vec(&request).map_err(std::io::Error::from)?;
+        // The child inherits the position as well.
+        original.seek(SeekFrom::Start(0))?;
+        let spare = if heic_decoder == HeicDecoder::Libheif { self.spare().take() } else { None };
+        let spare = spare.map(|spare| spare.hand(&request, original));
+        let child = match spare {
+            Some((child, Ok(()))) => child,
+            other => {
+                // A spare that has died meanwhile has seen nothing of the picture.
+                if let Some((child, Err(_))) = other {
+                    end(child)?;
+                }
+                // A new one that takes nothing has died as well: its status tells of it.
+                Waiting::start(&self.program, heic_decoder)?.hand(&request, original).0
+            }
+        };
+        let most = wanted.0.iter().map(|wanted| wanted.bytes).sum::<usize>() + MAX_HEADER_BYTES;
+        let (status, answer) = converse(child, most)?;
+        understand(status, &answer, kind, &wanted.0)
+    }
+
+    /// Where that fails, the next picture starts its own and finds out why.
+    fn keep_one_started(&self) {
+        let mut spare = self.spare();
+        if spare.is_none() {
+            *spare = Waiting::start(&self.program, HeicDecoder::Libheif).ok();
+        }
+    }
+
+    fn spare(&self) -> std::sync::MutexGuard<'_, Option<Waiting>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for PictureWorker {
+    fn drop(&mut self) {
+        if let Some(spare) = self.spare().take() {
+            // Gone already, or about to be: nothing more can be done about it here.
+            let _ = end(spare.child);
+        }
+    }
+}
+
+/// A child that has started and waits for its picture.
+#[derive(Debug)]
+struct Waiting {
+    child: Child,
+    socket: OwnedFd,
+}
+
+impl Waiting {
+    fn start(program: &Path, heic_decoder: HeicDecoder) -> Result<Self, std::io::Error> {
+        let (socket, of_child) = handover::pair()?;
+        let child = Command::new(program)
+            .args([SUBCOMMAND, heic_decoder.as_str()])
+            .env_clear()
+            .current_dir("/")
+            .stdin(of_child)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        Ok(Self { child, socket })
+    }
+
+    fn hand(self, request: &[u8], original: &File) -> (Child, Result<(), std::io::Error>) {
+        let handed = handover::send(&self.socket, request, original);
+        (self.child, handed)
+    }
+}
+
+fn end(mut child: Child) -> Result<(), std::io::Error> {
+    child.kill()?;
+    child.wait().map(drop)
 }
 
 fn head(mut original: &File) -> Result<Vec<u8>, std::io::Error> {
@@ -133,31 +238,6 @@ fn head(mut original: &File) -> Result<Vec<u8>, std::io::Error> {
     let mut head = Vec::new();
     original.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
     Ok(head)
-}
-
-fn attempt(
-    exe: &Path,
-    mut original: &File,
-    kind: PictureKind,
-    wanted: &Wanted,
-    heic_decoder: HeicDecoder,
-) -> Result<Developed, PictureError> {
-    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get().min(4));
-    let request = Request { wanted: wanted.0.clone(), heic_decoder, threads };
-    let request = serde_json::to_string(&request).map_err(std::io::Error::from)?;
-    // The child inherits the position as well.
-    original.seek(SeekFrom::Start(0))?;
-    let mut command = Command::new(exe);
-    command
-        .args([SUBCOMMAND, &request])
-        .env_clear()
-        .current_dir("/")
-        .stdin(original.try_clone()?)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    let most = wanted.0.iter().map(|wanted| wanted.bytes).sum::<usize>() + MAX_HEADER_BYTES;
-    let (status, answer) = converse(command.spawn()?, most)?;
-    understand(status, &answer, kind, &wanted.0)
 }
 
 /// Reads what the child says, at most `most` bytes, and ends it when it says more or takes too long.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
     TargetArch,
@@ -25,8 +25,6 @@ pub(crate) fn enter() -> io::Result<()> {
 }
 
 fn limit_resources() -> io::Result<()> {
-    // A child whose server is gone has nobody to answer to.
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     // Neither a core file nor another process of the same user may get at the picture.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     // Processes are not limited here but by the filter: the resource limit counts the threads of

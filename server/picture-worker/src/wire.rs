@@ -1,8 +1,9 @@
 //! What parent and child say to each other.
 //!
-//! The parent starts the child with two arguments, [`SUBCOMMAND`] and a [`Request`] as JSON, and the
-//! original as standard input. The child answers on its standard output with one line of JSON, an
-//! [`Answer`], followed by the bytes of the renditions in the order of the request.
+//! The parent starts the child with two arguments, [`SUBCOMMAND`] and the name of a [`HeicDecoder`], and a
+//! socket as standard input. Through it comes, once, a [`Request`] as JSON together with the opened original
+//! ([`crate::handover`]). The child answers on its standard output with one line of JSON, an [`Answer`],
+//! followed by the bytes of the renditions in the order of the request.
 
 use picture::{Budget, PictureKind, Size};
 use serde::{Deserialize, Serialize};
@@ -84,8 +85,7 @@ impl WantedRendition {
 }
 
 /// Which code decodes HEIC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HeicDecoder {
     /// libheif with libde265: fast, in C++.
     Libheif,
@@ -93,10 +93,23 @@ pub(crate) enum HeicDecoder {
     Heifer,
 }
 
+impl HeicDecoder {
+    /// The child's second argument.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Libheif => "libheif",
+            Self::Heifer => "heifer",
+        }
+    }
+
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        [Self::Libheif, Self::Heifer].into_iter().find(|decoder| decoder.as_str() == word)
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Request {
     pub(crate) wanted: Vec<WantedRendition>,
-    pub(crate) heic_decoder: HeicDecoder,
     /// Threads that a decoder may use, at least 1.
     pub(crate) threads: usize,
 }

@@ -10,7 +10,7 @@ use model::live::Change;
 use model::media::{AttachmentState, RenditionFacts, RenditionRole};
 use model::{OrgId, PatientId, PatientImageId};
 use picture::Budget;
-use picture_worker::{Developed, PictureError, Role, Wanted, develop};
+use picture_worker::{Developed, PictureError, Role, Wanted};
 use std::fs::File;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -175,8 +175,8 @@ async fn patient_of(tx: &mut Tx, image: PatientImageId) -> Result<PatientId> {
 async fn work_on(backend: &Backend, original: File) -> Result<std::result::Result<Developed, PictureError>> {
     let _turn =
         SIDE_BY_SIDE.acquire().await.map_err(|_| Error::Inconsistent("nobody closes the semaphore"))?;
-    let worker = backend.settings.picture_worker.clone();
-    tokio::task::spawn_blocking(move || develop(&worker, &original, &Wanted::usual(Budget::CARRIER)))
+    let pictures = backend.pictures.clone();
+    tokio::task::spawn_blocking(move || pictures.develop(&original, &Wanted::usual(Budget::CARRIER)))
         .await
         .map_err(|_| Error::Inconsistent("working on a picture panicked"))
 }

@@ -5,7 +5,9 @@ mod fetch_media;
 mod make_renditions;
 pub mod queue;
 mod read_webhook;
-pub mod worker;
+mod worker;
+
+pub use worker::{run_due, work};
 
 use model::{AttachmentId, DeliveryId, JournalEntryId, PatientImageId};
 use serde::{Deserialize, Serialize};

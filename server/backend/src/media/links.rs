@@ -1,7 +1,7 @@
 //! Short signed links to blobs: made by the store itself (S3), or by the app in front of it.
 
 use super::blobs::{BlobError, BlobKey, ByteStream, LinkTerms, Variant};
-use super::kind;
+use super::kind::{self, Disposition};
 use crate::keys::Purpose;
 use crate::store::args;
 use crate::{Backend, Caller, Error, Result};

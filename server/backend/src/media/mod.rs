@@ -7,6 +7,8 @@ pub mod links;
 pub mod upload;
 mod whole;
 
+pub use kind::Disposition;
+
 use crate::jobs::{Job, Owner, queue};
 use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result, live};

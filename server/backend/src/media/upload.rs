@@ -1,8 +1,8 @@
 //! Taking in a file: streamed to the blob store, checked by its bytes.
 
 use super::blobs::{BlobError, BlobKey, ByteStream, Stored, Variant};
-use super::kind;
-use super::links::{self, Disposition, TO_VIEW, Target};
+use super::kind::{self, Disposition};
+use super::links::{self, TO_VIEW, Target};
 use super::whole::Walk;
 use crate::jobs::{Job, Owner, queue};
 use crate::store::args;

@@ -6,7 +6,8 @@ use backend::testing::{TestBackend, on_each_engine};
 use backend::{Backend, Parts, live, media, messages};
 use model::media::AttachmentState;
 use model::message::{DeliveryState, Draft};
-use std::path::PathBuf;
+use picture_worker::PictureWorker;
+use std::sync::Arc;
 use std::time::Duration;
 use url::form_urlencoded;
 
@@ -68,16 +69,15 @@ async fn a_patient_gets_a_picture_without_its_position_or_name_and_the_original_
     .await;
 }
 
-fn with_worker(backend: &Backend, picture_worker: &str) -> Backend {
-    let mut settings = backend.settings.clone();
-    settings.picture_worker = PathBuf::from(picture_worker);
+fn with_worker(backend: &Backend, program: &str) -> Backend {
     Backend::new(Parts {
         store: backend.store.clone(),
         blobs: backend.blobs.clone(),
         http: backend.http.clone(),
+        pictures: Arc::new(PictureWorker::new(program.into())),
         clock: backend.clock.clone(),
         keys: backend.keys.clone(),
-        settings,
+        settings: backend.settings.clone(),
         live: live::Hub::default(),
     })
 }

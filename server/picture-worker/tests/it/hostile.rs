@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 
 use picture::Budget;
-use picture_worker::{PictureError, Wanted, develop};
+use picture_worker::{PictureError, PictureWorker, Wanted};
 
 use crate::{checked, develop_bytes, develop_file, shared_data};
 
@@ -51,9 +51,9 @@ fn another_program_in_place_of_the_child_is_not_believed() {
     let mut file = tempfile::tempfile().unwrap();
     std::io::Write::write_all(&mut file, b"\xFF\xD8\xFF\xE0 and so on").unwrap();
     for program in ["/bin/true", "/bin/false", "/bin/cat"] {
-        let answer = develop(program.as_ref(), &file, &Wanted::usual(Budget::CARRIER));
+        let answer = PictureWorker::new(program.into()).develop(&file, &Wanted::usual(Budget::CARRIER));
         assert!(matches!(answer, Err(PictureError::Died { .. })), "{program}: {answer:?}");
     }
-    let missing = develop("/nowhere".as_ref(), &file, &Wanted::usual(Budget::CARRIER)).unwrap_err();
+    let missing = PictureWorker::new("/nowhere".into()).develop(&file, &Wanted::usual(Budget::CARRIER)).unwrap_err();
     assert!(missing.is_temporary(), "{missing:?}");
 }

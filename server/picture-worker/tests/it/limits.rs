@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use heifer::Metadata;
 use picture::Budget;
-use picture_worker::{Developed, PictureError, Wanted, develop};
+use picture_worker::{Developed, PictureError, PictureWorker, Wanted};
 use tempfile::TempDir;
 
 use crate::made::{halves, heic};
@@ -15,8 +15,8 @@ use crate::{checked, develop_bytes};
 
 /// The picture worker, started by a shell that does something first.
 struct Worker {
-    _folder: TempDir,
-    program: PathBuf,
+    folder: TempDir,
+    real: PictureWorker,
 }
 
 impl Worker {
@@ -35,13 +35,13 @@ impl Worker {
         let whole = format!("#!/bin/sh\nworker={}\n{script}\n", env!("CARGO_BIN_EXE_picture-worker"));
         writer.stdin.take().unwrap().write_all(whole.as_bytes()).unwrap();
         assert!(writer.wait().unwrap().success());
-        Self { _folder: folder, program }
+        Self { folder, real: PictureWorker::new(program) }
     }
 
     fn develop(&self, bytes: &[u8]) -> Result<Developed, PictureError> {
         let mut file: File = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
-        develop(&self.program, &file, &Wanted::usual(Budget::CARRIER))
+        self.real.develop(&file, &Wanted::usual(Budget::CARRIER))
     }
 }
 
@@ -127,7 +127,7 @@ fn a_picture_that_takes_too_long_ends_its_child_alone() {
 
 #[test]
 fn where_one_decoder_crashes_the_other_one_tries() {
-    let fragile = Worker::new("case \"$2\" in *libheif*) kill -SEGV $$;; esac; exec \"$worker\" \"$@\"");
+    let fragile = Worker::new("case \"$2\" in libheif) kill -SEGV $$;; esac; exec \"$worker\" \"$@\"");
     let whole = heic(&halves(900, 600), 8, &Metadata::default());
     let developed = fragile.develop(&whole).unwrap();
     assert_eq!((developed.width, developed.height), (900, 600));
@@ -136,6 +136,37 @@ fn where_one_decoder_crashes_the_other_one_tries() {
     assert!(words.contains("could not be opened safely"), "{words}");
     let doomed = Worker::new("kill -SEGV $$");
     assert!(told(doomed.develop(&whole)).contains("for example as a JPEG"));
+}
+
+#[test]
+fn the_next_picture_s_process_is_started_ahead_and_replaced_when_it_dies() {
+    let noted = Worker::new("echo $$ >> \"${0%/*}/started\"; exec \"$worker\" \"$@\"");
+    // A process notes itself a moment after it was started.
+    let started = |number: usize| loop {
+        let noted = std::fs::read_to_string(noted.folder.path().join("started")).unwrap_or_default();
+        let all: Vec<i32> = noted.lines().map(|line| line.parse().unwrap()).collect();
+        if all.len() >= number {
+            assert_eq!(all.len(), number, "more processes than pictures and one spare");
+            return *all.last().unwrap();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    };
+    let runs = |pid: i32| std::path::Path::new(&format!("/proc/{pid}")).exists();
+    checked(&noted.develop(&black_png(300, 200)).unwrap());
+    let spare = started(2);
+    assert!(runs(spare));
+    checked(&noted.develop(&black_png(300, 200)).unwrap());
+    assert!(!runs(spare), "it took the second picture");
+    let spare = started(3);
+    let pid = rustix::process::Pid::from_raw(spare).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    while !std::fs::read_to_string(format!("/proc/{spare}/stat")).unwrap().contains(") Z ") {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    checked(&noted.develop(&black_png(300, 200)).unwrap());
+    let spare = started(5);
+    drop(noted.real);
+    assert!(!runs(spare), "it ends with the worker");
 }
 
 /// What counts is the picture. A file may lack the end of something beside it, such as a second picture, as one of the

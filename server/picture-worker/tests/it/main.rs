@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 use picture::Budget;
-use picture_worker::{Developed, PictureError, Role, Wanted, develop};
+use picture_worker::{Developed, PictureError, PictureWorker, Role, Wanted};
 
 fn develop_file(file: &File, wanted: &Wanted) -> Result<Developed, PictureError> {
-    develop(Path::new(env!("CARGO_BIN_EXE_picture-worker")), file, wanted)
+    PictureWorker::new(env!("CARGO_BIN_EXE_picture-worker").into()).develop(file, wanted)
 }
 
 fn develop_bytes(bytes: &[u8]) -> Result<Developed, PictureError> {
