@@ -44,6 +44,7 @@ async fn receive(
         url: public_url(&app.backend.settings.app_url, path_and_query),
         headers: kept_headers(&headers),
         body: body.to_vec(),
+        received_at: app.backend.clock.now(),
     };
     let accepted = inbox::accept(&app.backend, provider, &line_key, &request).await?;
     let outcome = match accepted {

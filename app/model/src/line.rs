@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// A carrier that the product can speak with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "lowercase")]
 pub enum ProviderKind {
     /// A patient's phone in the browser; for trying out, demos and tests.
     Simulator,
@@ -14,7 +14,10 @@ pub enum ProviderKind {
     Twilio,
 }
 
-crate::words::words!(ProviderKind { Simulator = "simulator", Twilio = "twilio" });
+crate::words::words!(ProviderKind {
+    Simulator = "simulator",
+    Twilio = "twilio",
+});
 
 impl ProviderKind {
     /// The name to show.
@@ -47,4 +50,77 @@ pub struct LineView {
     pub status_url: String,
     /// Webhooks in quarantine because their signature did not hold.
     pub quarantined: u32,
+}
+
+/// What something costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Price {
+    /// Millionths of the currency's unit: carriers charge fractions of a cent.
+    pub micros: i64,
+    /// By ISO 4217.
+    pub currency: Currency,
+}
+
+/// A currency in which carriers charge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Currency {
+    /// Australian dollar.
+    Aud,
+    /// Pound sterling.
+    Gbp,
+    /// Euro.
+    Eur,
+    /// New Zealand dollar.
+    Nzd,
+    /// Canadian dollar.
+    Cad,
+    /// United States dollar.
+    Usd,
+}
+
+crate::words::words!(Currency {
+    Aud = "AUD",
+    Gbp = "GBP",
+    Eur = "EUR",
+    Nzd = "NZD",
+    Cad = "CAD",
+    Usd = "USD",
+});
+
+impl Price {
+    /// Reads an amount as carriers write it, for example `0.0792`; digits beyond millionths are dropped. `None` for
+    /// anything else and for a negative amount.
+    #[must_use]
+    pub fn parse(amount: &str, currency: &str) -> Option<Self> {
+        let currency = Currency::from_word(currency)?;
+        let (whole, fraction) = amount.trim().split_once('.').unwrap_or((amount.trim(), ""));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.len() + fraction.len() == 0 || !digits(whole) || !digits(fraction) {
+            return None;
+        }
+        let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+        let fraction: i64 = format!("{fraction:0<6}").get(..6)?.parse().ok()?;
+        Some(Self { micros: whole.checked_mul(1_000_000)?.checked_add(fraction)?, currency })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_to_the_millionth() {
+        let micros = |amount| Price::parse(amount, "AUD").map(|price| price.micros);
+        assert_eq!(micros("0.0792"), Some(79_200));
+        assert_eq!(micros("12"), Some(12_000_000));
+        assert_eq!(micros(".5"), Some(500_000));
+        assert_eq!(micros("0.00000049"), Some(0));
+        for wrong in ["", ".", "-1", "1e3", "1.2.3", "1,5", "99999999999999"] {
+            assert_eq!(micros(wrong), None, "{wrong}");
+        }
+        assert_eq!(Price::parse("1", "XXX"), None);
+    }
 }

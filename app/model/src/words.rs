@@ -29,7 +29,7 @@ pub(crate) use words;
 
 #[cfg(test)]
 mod tests {
-    use crate::{line::ProviderKind, media::*, message::*, staff::Role};
+    use crate::{line::{Currency, ProviderKind}, media::*, message::*, staff::Role};
 
     #[test]
     fn words_are_those_of_the_wire() {
@@ -50,7 +50,8 @@ mod tests {
             AttachmentState,
             Category,
             Role,
-            ProviderKind
+            ProviderKind,
+            Currency
         );
     }
 }

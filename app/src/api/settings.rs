@@ -64,6 +64,22 @@ pub async fn create_line(
     Ok(backend::lines::create(&backend, &caller, new).await?)
 }
 
+/// Changes a line's name, and those fields of its credentials that are named.
+#[server(prefix = "/api/ui", endpoint = "settings/update-line", input = Json)]
+pub async fn update_line(id: LineId, name: String, credentials: serde_json::Value) -> Answer<LineView> {
+    let (backend, caller) = signed_in().await?;
+    let change = backend::lines::LineChange { name: Some(name), credentials: Some(credentials) };
+    Ok(backend::lines::update(&backend, &caller, id, change).await?)
+}
+
+/// Checks a line's webhooks in quarantine once more; with `release` they are read whatever comes of it. Answers how
+/// many left quarantine.
+#[server(prefix = "/api/ui", endpoint = "settings/check-quarantine", input = Json)]
+pub async fn check_quarantine(id: LineId, release: bool) -> Answer<u32> {
+    let (backend, caller) = signed_in().await?;
+    Ok(backend::lines::check_again(&backend, &caller, id, release).await?)
+}
+
 /// New conversations go out on this line from now on.
 #[server(prefix = "/api/ui", endpoint = "settings/set-default-line", input = Json)]
 pub async fn set_default_line(id: LineId) -> Answer<()> {

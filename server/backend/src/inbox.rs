@@ -3,14 +3,20 @@
 use crate::jobs::{Job, queue};
 use crate::keys::{Purpose, sha256};
 use crate::lines::{self, Route};
-use crate::store::args;
+use crate::store::{Tx, args};
 use crate::{Backend, Error, Result};
 use model::line::ProviderKind;
-use model::{FailureCode, JournalEntryId};
-use providers::{Event, Received, Rejected, WebhookRequest};
+use model::{FailureCode, JournalEntryId, Millis};
+use providers::{Event, Received, Rejected, WebhookKind, WebhookRequest};
 
-/// Webhooks that are kept in quarantine per account; older ones make room.
+/// Webhooks in quarantine per account above which those older than [`KEPT_FOR`] make room.
 pub const MAX_QUARANTINED: i64 = 1000;
+
+/// How long a webhook stays in quarantine at least, unless it is a flood: a long weekend until somebody looks.
+const KEPT_FOR: Millis = 4 * 24 * 60 * 60 * 1000;
+
+/// Webhooks in quarantine per account, at most.
+const FLOOD: i64 = 20_000;
 
 /// What became of a webhook. Each is answered alike, so that a forger learns nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,8 +109,8 @@ async fn journal(
     let inserted = tx
         .execute(
             "INSERT INTO journal_entry
-                 (id, org_id, account_id, kind, external_id, request_sealed, state, failure, received_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                 (id, org_id, account_id, kind, external_id, request_sealed, state, failure, received_at, provider)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              ON CONFLICT (account_id, kind, external_id) DO NOTHING",
             args![
                 id,
@@ -115,7 +121,8 @@ async fn journal(
                 backend.keys.seal(Purpose::Journal, &raw),
                 entry.state,
                 entry.failure,
-                now
+                now,
+                route.provider.as_str()
             ],
         )
         .await?;
@@ -125,14 +132,16 @@ async fn journal(
         queue::push(backend, &mut tx, route.org_id, &job, entry.order_key.as_deref(), now).await?;
     }
     if inserted > 0 && quarantined {
-        tx.execute(
-            "DELETE FROM journal_entry WHERE org_id = $1 AND account_id = $2 AND state = 'quarantined'
-               AND id NOT IN (SELECT id FROM journal_entry
-                              WHERE org_id = $1 AND account_id = $2 AND state = 'quarantined'
-                              ORDER BY received_at DESC, id DESC LIMIT $3)",
-            args![route.org_id, route.account_id, MAX_QUARANTINED],
-        )
-        .await?;
+        for (most, before) in [(MAX_QUARANTINED, now - KEPT_FOR), (FLOOD, now + 1)] {
+            tx.execute(
+                "DELETE FROM journal_entry WHERE account_id = $1 AND state = 'quarantined' AND received_at < $3
+                   AND id NOT IN (SELECT id FROM journal_entry
+                                  WHERE account_id = $1 AND state = 'quarantined'
+                                  ORDER BY received_at DESC, id DESC LIMIT $2)",
+                args![route.account_id, most, before],
+            )
+            .await?;
+        }
     }
     tx.commit().await?;
     backend.live.wake(route.org_id);
@@ -143,6 +152,36 @@ async fn journal(
         (false, 0) => Accepted::Repeated,
         (false, _) => Accepted::Journalled,
     })
+}
+
+/// Makes an entry that stood in quarantine one like any other. If the same event has come again since, and was taken,
+/// the entry is dropped.
+pub(crate) async fn leave_quarantine(
+    backend: &Backend,
+    tx: &mut Tx,
+    route: &Route,
+    id: JournalEntryId,
+    kind: WebhookKind,
+    received: Received,
+) -> Result<()> {
+    let entry = pending(backend, route, received);
+    let known = tx
+        .number(
+            "SELECT COUNT(*) FROM journal_entry WHERE account_id = $1 AND kind = $2 AND external_id = $3",
+            args![route.account_id, kind.as_str(), &entry.external_id],
+        )
+        .await?;
+    if known > 0 {
+        tx.execute("DELETE FROM journal_entry WHERE id = $1", args![id]).await?;
+        return Ok(());
+    }
+    tx.execute(
+        "UPDATE journal_entry SET state = 'pending', failure = NULL, external_id = $2 WHERE id = $1",
+        args![id, &entry.external_id],
+    )
+    .await?;
+    let job = Job::ReadWebhook { journal_entry_id: id };
+    queue::push(backend, tx, route.org_id, &job, entry.order_key.as_deref(), backend.clock.now()).await
 }
 
 /// Names a webhook by everything that was sent of it.

@@ -33,6 +33,8 @@ pub enum Purpose {
     SignInAttempt,
     /// A signed link to a blob.
     MediaLink,
+    /// What a carrier that signs nothing must name.
+    WebhookSecret,
 }
 
 impl Purpose {
@@ -47,6 +49,7 @@ impl Purpose {
             Self::Token => b"token",
             Self::SignInAttempt => b"sign-in-attempt",
             Self::MediaLink => b"media-link",
+            Self::WebhookSecret => b"webhook-secret",
         }
     }
 }

@@ -8,7 +8,7 @@ mod guard;
 
 pub use guard::Netguard;
 
-use crate::MediaRequest;
+use crate::{Login, MediaRequest};
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt};
 use guard::{Errand, NoPublicAddress, PublicOnly, Reach};
@@ -99,8 +99,8 @@ struct Inner {
 pub struct Call<'a> {
     /// Where.
     pub url: &'a Url,
-    /// User and password.
-    pub basic_auth: Option<&'a (String, String)>,
+    /// What it proves itself with.
+    pub login: Option<&'a Login>,
     /// Further headers, by name in lower case.
     pub headers: &'a [(&'static str, String)],
     /// Media type of the body.
@@ -170,23 +170,44 @@ impl Http {
     /// # Errors
     /// [`HttpError::never_sent`] tells whether the call may be repeated.
     pub async fn post(&self, call: Call<'_>) -> Result<Answer, HttpError> {
-        let secret = call.basic_auth.is_some() || !call.headers.is_empty();
+        let secret = call.login.is_some() || !call.headers.is_empty();
         let mut request = self
             .client(call.url, secret)?
             .post(call.url.clone())
             .timeout(CALL_TIME)
             .header(CONTENT_TYPE, call.content_type)
             .header(ACCEPT, "application/json");
-        if let Some((user, password)) = call.basic_auth {
-            request = request.basic_auth(user, Some(password));
-        }
         for (name, value) in call.headers {
             request = request.header(*name, value);
         }
-        let response = send(request.body(call.body)).await?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = collect(capped(response, ANSWER_BYTES)?.body).await?;
-        Ok(Answer { status, retry_after: retry_after(&headers), headers, body })
+        answer(logged_in(request.body(call.body), call.login)).await
+    }
+
+    /// Asks a carrier's API for something. Redirects are not followed.
+    ///
+    /// # Errors
+    /// As [`Http::post`]; asking twice does no harm.
+    pub async fn get(&self, url: &Url, login: Option<&Login>) -> Result<Answer, HttpError> {
+        let request = self
+            .client(url, login.is_some())?
+            .get(url.clone())
+            .timeout(CALL_TIME)
+            .header(ACCEPT, "application/json");
+        answer(logged_in(request, login)).await
+    }
+
+    /// [`Http::post`] of JSON.
+    ///
+    /// # Errors
+    /// As [`Http::post`].
+    pub async fn post_json(
+        &self,
+        url: &Url,
+        login: Option<&Login>,
+        body: &serde_json::Value,
+    ) -> Result<Answer, HttpError> {
+        let body = body.to_string().into_bytes();
+        self.post(Call { url, login, headers: &[], content_type: "application/json", body }).await
     }
 
     /// [`Http::post`] of form fields, in order, names may repeat.
@@ -196,12 +217,12 @@ impl Http {
     pub async fn post_form(
         &self,
         url: &Url,
-        basic_auth: Option<&(String, String)>,
+        login: Option<&Login>,
         fields: &[(&str, &str)],
     ) -> Result<Answer, HttpError> {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish().into_bytes();
         let content_type = "application/x-www-form-urlencoded";
-        self.post(Call { url, basic_auth, headers: &[], content_type, body }).await
+        self.post(Call { url, login, headers: &[], content_type, body }).await
     }
 
     /// Fetches a URL that someone else chose. Up to five redirects are followed, each judged like the first;
@@ -213,10 +234,10 @@ impl Http {
     pub async fn fetch(
         &self,
         url: &Url,
-        basic_auth: Option<&(String, String)>,
+        login: Option<&Login>,
         max_bytes: u64,
     ) -> Result<Fetched, HttpError> {
-        let reached = tokio::time::timeout(REACH_TIME, self.follow(url, basic_auth));
+        let reached = tokio::time::timeout(REACH_TIME, self.follow(url, login));
         capped(reached.await.map_err(|_| HttpError::Interrupted)??, max_bytes)
     }
 
@@ -226,7 +247,16 @@ impl Http {
     /// As [`Http::fetch`].
     pub async fn fetch_media(&self, request: &MediaRequest, max_bytes: u64) -> Result<Fetched, HttpError> {
         let client = if request.simulated { self.simulated() } else { self.clone() };
-        client.fetch(&request.url, request.basic_auth.as_ref(), max_bytes).await
+        let login = request.login.as_ref();
+        if login.is_none() || !request.login_only_if_asked {
+            return client.fetch(&request.url, login, max_bytes).await;
+        }
+        match client.fetch(&request.url, None, max_bytes).await {
+            Err(HttpError::Status { status: 401 | 403, .. }) => {
+                client.fetch(&request.url, login, max_bytes).await
+            }
+            fetched => fetched,
+        }
     }
 
     /// [`Http::fetch`], gathered in memory.
@@ -236,26 +266,19 @@ impl Http {
     pub async fn fetch_whole(
         &self,
         url: &Url,
-        basic_auth: Option<&(String, String)>,
+        login: Option<&Login>,
         max_bytes: u64,
     ) -> Result<(Option<String>, Bytes), HttpError> {
-        let fetched = self.fetch(url, basic_auth, max_bytes).await?;
+        let fetched = self.fetch(url, login, max_bytes).await?;
         Ok((fetched.media_type, collect(fetched.body).await?))
     }
 
-    async fn follow(
-        &self,
-        start: &Url,
-        mut basic_auth: Option<&(String, String)>,
-    ) -> Result<Response, HttpError> {
+    async fn follow(&self, start: &Url, mut login: Option<&Login>) -> Result<Response, HttpError> {
         let mut url = start.clone();
         let mut left = REDIRECTS;
         loop {
-            let mut request = self.client(&url, basic_auth.is_some())?.get(url.clone()).timeout(BODY_TIME);
-            if let Some((user, password)) = basic_auth {
-                request = request.basic_auth(user, Some(password));
-            }
-            let response = send(request).await?;
+            let request = self.client(&url, login.is_some())?.get(url.clone()).timeout(BODY_TIME);
+            let response = send(logged_in(request, login)).await?;
             let status = response.status();
             if status.is_success() {
                 return Ok(response);
@@ -265,7 +288,7 @@ impl Http {
             let Some(next) = target(&url, &response).filter(|_| left > 0) else { return Err(failed) };
             left -= 1;
             if !self.inner.guard.judge_hop(&url, &next, self.errand)? {
-                basic_auth = None;
+                login = None;
             }
             url = next;
         }
@@ -297,6 +320,21 @@ impl std::fmt::Debug for Fetched {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Fetched").field("media_type", &self.media_type).finish_non_exhaustive()
     }
+}
+
+fn logged_in(request: RequestBuilder, login: Option<&Login>) -> RequestBuilder {
+    match login {
+        None => request,
+        Some(Login::Basic(user, password)) => request.basic_auth(user, Some(password)),
+        Some(Login::Bearer(token)) => request.bearer_auth(token),
+    }
+}
+
+async fn answer(request: RequestBuilder) -> Result<Answer, HttpError> {
+    let response = send(request).await?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let body = collect(capped(response, ANSWER_BYTES)?.body).await?;
+    Ok(Answer { status, retry_after: retry_after(&headers), headers, body })
 }
 
 async fn send(request: RequestBuilder) -> Result<Response, HttpError> {

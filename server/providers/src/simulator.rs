@@ -20,7 +20,16 @@ use wire::{MEDIA_PATH, MEDIA_USER, MESSAGES_PATH, Submission, Webhook};
 pub struct Simulator;
 
 /// Twilio's, so that what works here works there.
-const LIMITS: Limits = Limits { media_per_request: 10, media_bytes: 5_000_000, text_chars: 1600 };
+const LIMITS: Limits = Limits {
+    channels_out: &[Channel::Sms, Channel::Mms, Channel::Whatsapp],
+    mms_countries: &[],
+    mms_in: true,
+    media_per_request: 10,
+    media_bytes: 5_000_000,
+    media_types: &["image/jpeg", "image/png", "image/gif"],
+    wants_bytes: false,
+    text_chars: 1600,
+};
 
 #[derive(Deserialize)]
 struct Credentials {
@@ -70,15 +79,21 @@ impl Provider for Simulator {
         if remote.origin() != shelf.origin() || !remote.path().starts_with(shelf.path()) {
             return Err(refused);
         }
-        let basic_auth = Some((MEDIA_USER.to_owned(), credentials.secret));
-        Ok(MediaRequest { url: remote.clone(), basic_auth, simulated: true })
+        let login = Some(Login::Basic(MEDIA_USER.to_owned(), credentials.secret));
+        Ok(MediaRequest { url: remote.clone(), login, login_only_if_asked: false, simulated: true })
+    }
+
+    fn health<'a>(&'a self, _: &'a Http, _: &'a Account) -> BoxFuture<'a, Health> {
+        let words = "The simulated phone is part of this server.";
+        let findings = vec![Finding::new(Subject::Credentials, Verdict::Good, words)];
+        Box::pin(async { Health { findings } })
     }
 }
 
 impl Credentials {
     fn read(json: &serde_json::Value) -> Result<Self, CredentialError> {
         let text = |field| json.get(field).and_then(serde_json::Value::as_str).unwrap_or_default();
-        let wrong = |field, message: &str| CredentialError { field, message: message.to_owned() };
+        let wrong = CredentialError::new;
         let api_base = match text("api_base").parse::<Url>() {
             Ok(base) if matches!(base.scheme(), "http" | "https") && base.has_host() => base,
             _ => return Err(wrong("api_base", "must be this server's public address, for example APP_URL")),
@@ -91,24 +106,22 @@ impl Credentials {
 }
 
 async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Receipt, SendError> {
-    let refused =
-        |code: &str, reason: String| SendError::Refused { code: code.to_owned(), reason, opted_out: false };
     let credentials = Credentials::read(&account.credentials).map_err(|error| {
-        refused("credentials", format!("The line's credentials are incomplete: {error}."))
+        SendError::refused("credentials", format!("The line's credentials are incomplete: {error}."))
     })?;
     let submission = Submission {
         reference: outbound.reference.clone(),
         from: account.sender.clone(),
         to: outbound.to.clone(),
         text: outbound.text.clone(),
-        media: outbound.media.clone(),
+        media: outbound.media.iter().map(|media| media.url.clone()).collect(),
         status_url: account.status_url.clone(),
     };
     let body = serde_json::to_vec(&submission).expect("plain text and addresses serialise");
     let signature = wire::sign(&credentials.secret, MESSAGES_PATH, &body);
     let call = Call {
         url: &below(&credentials.api_base, MESSAGES_PATH),
-        basic_auth: None,
+        login: None,
         headers: &[(SIGNATURE_HEADER, signature)],
         content_type: "application/json",
         body,
@@ -116,9 +129,9 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
     match http.simulated().post(call).await {
         Ok(answer) => read_answer(&answer),
         Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
-        Err(HttpError::Forbidden) => Err(refused(
+        Err(HttpError::Forbidden) => Err(SendError::refused(
             "address",
-            "The simulator's address is private or not https. Check APP_URL.".to_owned(),
+            "The simulator's address is private or not https. Check APP_URL.",
         )),
         Err(_) => Err(SendError::Unknown),
     }
@@ -138,12 +151,12 @@ fn read_answer(answer: &Answer) -> Result<Receipt, SendError> {
         200..=299 => {
             let taken: AcceptAnswer = serde_json::from_slice(&answer.body).map_err(|_| SendError::Unknown)?;
             let state = state(&taken.status).unwrap_or(DeliveryState::Accepted);
-            Ok(Receipt { carrier_id: taken.id, state, carrier_state: Some(taken.status), parts: None })
+            Ok(Receipt { carrier_id: taken.id, state, carrier_state: Some(taken.status), parts: None, price: None })
         }
         429 => Err(SendError::Retry { after: answer.retry_after }),
         400..=499 if answer.status != 408 => {
             let Refusal { error } = serde_json::from_slice(&answer.body).map_err(|_| SendError::Unknown)?;
-            Err(SendError::Refused { code: error.code, reason: error.message, opted_out: false })
+            Err(SendError::refused(error.code, error.message))
         }
         _ => Err(SendError::Unknown),
     }
@@ -153,12 +166,18 @@ fn read_webhook(webhook: Webhook) -> (String, Event) {
     match webhook {
         Webhook::Inbound { id, from, text, media, .. } => {
             let channel = if media.is_empty() { Channel::Sms } else { Channel::Mms };
-            let media =
-                media.into_iter().map(|m| RemoteMedia { url: m.url, media_type: m.media_type }).collect();
+            let media = media
+                .into_iter()
+                .map(|media| InboundMedia {
+                    place: MediaPlace::Link(media.url),
+                    media_type: media.media_type,
+                    file_name: None,
+                })
+                .collect();
             let external_id = format!("inbound:{id}");
             (
                 external_id,
-                Event::Inbound(Inbound { carrier_id: id, channel, from, text, media, opt_out: None }),
+                Event::Inbound(Inbound { carrier_id: id, channel, from, to: None, text, media, opt_out: None }),
             )
         }
         Webhook::Status { id, status, error_code, error } => {
@@ -170,6 +189,7 @@ fn read_webhook(webhook: Webhook) -> (String, Event) {
                 error_code,
                 failure: error,
                 opted_out: false,
+                price: None,
             };
             (external_id, Event::Status(status))
         }

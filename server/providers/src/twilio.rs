@@ -3,17 +3,27 @@
 mod signature;
 mod tables;
 
+use crate::credentials::{api_base, text};
+use crate::fields::Fields;
 use crate::*;
-use model::message::Channel;
+use model::PhoneNumber;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 use tables::Meaning;
 
 /// Carrier, see the module.
 pub(crate) struct Twilio;
 
-const LIMITS: Limits = Limits { media_per_request: 10, media_bytes: 5_000_000, text_chars: 1600 };
+const LIMITS: Limits = Limits {
+    channels_out: &[Channel::Sms, Channel::Mms, Channel::Whatsapp],
+    mms_countries: &["US", "CA", "AU"],
+    mms_in: true,
+    media_per_request: 10,
+    media_bytes: 5_000_000,
+    media_types: &["image/jpeg", "image/png", "image/gif"],
+    wants_bytes: false,
+    text_chars: 1600,
+};
 
 const API: &str = "https://api.twilio.com";
 
@@ -25,11 +35,13 @@ struct Credentials {
     account_sid: String,
     /// Signs webhooks, also where an API key is used for calls.
     auth_token: String,
+    /// Accepted on webhooks as well while the token is being exchanged.
+    previous_auth_token: Option<String>,
     api_key_sid: Option<String>,
     api_key_secret: Option<String>,
     messaging_service_sid: Option<String>,
     /// Another host than Twilio's own, for example a region's.
-    api_base: Option<Url>,
+    api_base: Url,
 }
 
 impl Provider for Twilio {
@@ -52,7 +64,10 @@ impl Provider for Twilio {
 
     fn receive(&self, account: &Account, request: &WebhookRequest) -> Result<Received, Rejected> {
         let verified = match Credentials::read(&account.credentials) {
-            Ok(credentials) => signature::holds(&credentials.auth_token, request),
+            Ok(credentials) => [Some(&credentials.auth_token), credentials.previous_auth_token.as_ref()]
+                .into_iter()
+                .flatten()
+                .fold(false, |found, token| found | signature::holds(token, request)),
             Err(_) => false,
         };
         if !verified && account.verification == Verification::Enforce {
@@ -67,18 +82,24 @@ impl Provider for Twilio {
         let host = remote.host_str().unwrap_or_default();
         let of_domain = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
         let https = remote.scheme() == "https" && remote.port().is_none();
-        let at_api = remote.origin() == credentials.base().origin() || https && of_domain("twilio.com");
+        let at_api = remote.origin() == credentials.api_base.origin() || https && of_domain("twilio.com");
         // The networks that serve the files take links that are signed in themselves.
         let at_store = https && of_domain("twiliocdn.com");
         match (at_api, at_store) {
-            (true, _) => Ok(MediaRequest {
-                url: remote.clone(),
-                basic_auth: Some(credentials.user_and_password()),
-                simulated: false,
-            }),
-            (false, true) => Ok(MediaRequest { url: remote.clone(), basic_auth: None, simulated: false }),
+            (true, _) => Ok(Some(credentials.login())),
+            (false, true) => Ok(None),
             (false, false) => Err(refused),
         }
+        .map(|login| MediaRequest {
+            url: remote.clone(),
+            login,
+            login_only_if_asked: false,
+            simulated: false,
+        })
+    }
+
+    fn health<'a>(&'a self, http: &'a Http, account: &'a Account) -> BoxFuture<'a, Health> {
+        Box::pin(health(http, account))
     }
 
     fn acknowledgement(&self) -> (&'static str, &'static str) {
@@ -89,16 +110,9 @@ impl Provider for Twilio {
 
 impl Credentials {
     fn read(json: &serde_json::Value) -> Result<Self, CredentialError> {
-        let wrong = |field, message: &str| CredentialError { field, message: message.to_owned() };
-        let text = |field: &'static str| match json.get(field) {
-            None | Some(serde_json::Value::Null) => Ok(None),
-            // Copied from a web page, often with a space or a line break.
-            Some(serde_json::Value::String(text)) => {
-                Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
-            }
-            Some(_) => Err(wrong(field, "must be text")),
-        };
-        let sid = |field: &'static str, prefix: &str, message: &str| match text(field)? {
+        let wrong = CredentialError::new;
+        let text = |field| text(json, field);
+        let sid = |field: &'static str, prefix: &str, message: &'static str| match text(field)? {
             Some(sid) if !is_sid(&sid, &[prefix]) => Err(wrong(field, message)),
             sid => Ok(sid),
         };
@@ -110,6 +124,7 @@ impl Credentials {
                 "is missing; the primary auth token, on the first page of Twilio's console, checks webhooks",
             )
         })?;
+        let previous_auth_token = text("previous_auth_token")?;
         let api_key_sid =
             sid("api_key_sid", "SK", "SK and 32 hexadecimal digits, under API keys in Twilio's console")?;
         let api_key_secret = text("api_key_secret")?;
@@ -119,54 +134,63 @@ impl Credentials {
         }
         let messaging_service_sid =
             sid("messaging_service_sid", "MG", "MG and 32 hexadecimal digits, or leave it empty")?;
-        let api_base = match text("api_base")?.map(|base| base.parse::<Url>()) {
-            None => None,
-            Some(Ok(base)) if matches!(base.scheme(), "http" | "https") && base.has_host() => Some(base),
-            Some(_) => {
-                return Err(wrong("api_base", "must be an http(s) address, or left empty for Twilio's own"));
-            }
-        };
-        Ok(Self { account_sid, auth_token, api_key_sid, api_key_secret, messaging_service_sid, api_base })
+        let api_base = api_base(json, API)?;
+        Ok(Self {
+            account_sid,
+            auth_token,
+            previous_auth_token,
+            api_key_sid,
+            api_key_secret,
+            messaging_service_sid,
+            api_base,
+        })
     }
 
-    fn base(&self) -> Url {
-        self.api_base.clone().unwrap_or_else(|| API.parse().expect("a constant that parses"))
-    }
-
-    fn user_and_password(&self) -> (String, String) {
+    fn login(&self) -> Login {
         match (&self.api_key_sid, &self.api_key_secret) {
-            (Some(sid), Some(secret)) => (sid.clone(), secret.clone()),
-            _ => (self.account_sid.clone(), self.auth_token.clone()),
+            (Some(sid), Some(secret)) => Login::Basic(sid.clone(), secret.clone()),
+            _ => Login::Basic(self.account_sid.clone(), self.auth_token.clone()),
         }
     }
 }
 
 async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Receipt, SendError> {
     let credentials = Credentials::read(&account.credentials).map_err(|error| {
-        refused(
+        SendError::refused(
             "credentials",
             format!("The line's credentials are incomplete: {error}. See Settings > Lines."),
         )
     })?;
     let path = format!("2010-04-01/Accounts/{}/Messages.json", credentials.account_sid);
-    let url = below(&credentials.base(), &path);
+    let url = below(&credentials.api_base, &path);
+    // WhatsApp has addresses of its own, made of the same numbers.
+    let prefix = if outbound.channel == Channel::Whatsapp { "whatsapp:" } else { "" };
+    let (to, from) =
+        (format!("{prefix}{}", outbound.to.as_e164()), format!("{prefix}{}", account.sender.as_e164()));
     // `From` always, also with a messaging service: the service alone might pick another number of its pool,
     // and patients see one number.
-    let mut fields = vec![("To", outbound.to.as_e164()), ("From", account.sender.as_e164())];
+    let mut fields = vec![("To", to.as_str()), ("From", from.as_str())];
     if let Some(service) = &credentials.messaging_service_sid {
         fields.push(("MessagingServiceSid", service));
+    }
+    let variables;
+    if let Some(template) = &outbound.template {
+        let filled: serde_json::Map<_, _> =
+            template.variables.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+        variables = serde_json::Value::from(filled).to_string();
+        fields.extend([("ContentSid", template.id.as_str()), ("ContentVariables", variables.as_str())]);
     }
     if !outbound.text.is_empty() {
         fields.push(("Body", &outbound.text));
     }
-    fields.extend(outbound.media.iter().map(|link| ("MediaUrl", link.as_str())));
+    fields.extend(outbound.media.iter().map(|media| ("MediaUrl", media.url.as_str())));
     fields.push(("StatusCallback", account.status_url.as_str()));
-    match http.post_form(&url, Some(&credentials.user_and_password()), &fields).await {
+    match http.post_form(&url, Some(&credentials.login()), &fields).await {
         Ok(answer) => read_answer(&answer),
         Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
-        Err(HttpError::Forbidden) => Err(refused(
+        Err(HttpError::Forbidden) => Err(SendError::refused(
             "address",
-            "The line's API address is private or not https. Correct it in Settings > Lines.".to_owned(),
+            "The line's API address is private or not https. Correct it in Settings > Lines.",
         )),
         Err(_) => Err(SendError::Unknown),
     }
@@ -198,6 +222,7 @@ fn read_answer(answer: &http::Answer) -> Result<Receipt, SendError> {
                 state: created.status.as_deref().and_then(tables::state).unwrap_or(DeliveryState::Accepted),
                 carrier_state: created.status,
                 parts: created.num_segments.and_then(|n| n.parse().ok()).filter(|&n| n > 0),
+                price: None,
             })
         }
         429 => Err(SendError::Retry { after: answer.retry_after }),
@@ -207,8 +232,9 @@ fn read_answer(answer: &http::Answer) -> Result<Receipt, SendError> {
             let (code, reason) = (problem.code.to_string(), tables::words(problem.code));
             Err(match tables::meaning(problem.code) {
                 Meaning::Later(after) => SendError::Retry { after: answer.retry_after.or(Some(after)) },
-                Meaning::Refused => SendError::Refused { code, reason, opted_out: false },
-                Meaning::OptedOut => SendError::Refused { code, reason, opted_out: true },
+                Meaning::Refused => SendError::refused(code, reason),
+                Meaning::TooLarge => SendError::Refused { code, reason, opted_out: false, too_large: true },
+                Meaning::OptedOut => SendError::Refused { code, reason, opted_out: true, too_large: false },
             })
         }
         _ => Err(SendError::Unknown),
@@ -216,11 +242,9 @@ fn read_answer(answer: &http::Answer) -> Result<Receipt, SendError> {
 }
 
 fn read_webhook(request: &WebhookRequest, verified: bool) -> Result<Received, Rejected> {
-    let query =
-        request.url.split('#').next().and_then(|url| url.split_once('?')).map_or("", |(_, query)| query);
     let source = match request.method.as_str() {
         "POST" if signature::is_form(request) => request.body.as_slice(),
-        "GET" => query.as_bytes(),
+        "GET" => request.raw_query().as_bytes(),
         _ => {
             // Twilio's other products post JSON; such an event has no id that we know, but equal bytes are
             // the same event.
@@ -229,7 +253,7 @@ fn read_webhook(request: &WebhookRequest, verified: bool) -> Result<Received, Re
             return Ok(Received { verified, external_id, events });
         }
     };
-    let fields = Fields::read(source);
+    let fields = Fields::of_form(source);
     let carrier_id = fields
         .filled("MessageSid")
         .or_else(|| fields.filled("SmsSid"))
@@ -256,7 +280,7 @@ fn read_webhook(request: &WebhookRequest, verified: bool) -> Result<Received, Re
 
 fn read_inbound(fields: &Fields, carrier_id: &str) -> Result<Inbound, Rejected> {
     let from = fields.filled("From").ok_or(Rejected::Malformed("no From"))?;
-    let media = fields.media();
+    let media = read_media(fields);
     let (channel, from) = match from.strip_prefix("whatsapp:") {
         Some(number) => (Channel::Whatsapp, number),
         None if media.is_empty() => (Channel::Sms, from),
@@ -266,6 +290,9 @@ fn read_inbound(fields: &Fields, carrier_id: &str) -> Result<Inbound, Rejected> 
         carrier_id: carrier_id.to_owned(),
         channel,
         from: from.to_owned(),
+        to: fields
+            .filled("To")
+            .and_then(|to| PhoneNumber::from_e164(to.strip_prefix("whatsapp:").unwrap_or(to)).ok()),
         text: fields.get("Body").unwrap_or_default().to_owned(),
         media,
         opt_out: match fields.get("OptOutType") {
@@ -293,44 +320,24 @@ fn read_status(fields: &Fields, carrier_id: &str, word: &str) -> Status {
             None => None,
         },
         opted_out: number.is_some_and(|code| tables::meaning(code) == Meaning::OptedOut),
+        price: None,
     }
 }
 
-/// A webhook's parameters; of a repeated name the first value.
-struct Fields(BTreeMap<String, String>);
-
-impl Fields {
-    fn read(encoded: &[u8]) -> Self {
-        let mut fields = BTreeMap::new();
-        for (name, value) in form_urlencoded::parse(encoded).into_owned() {
-            fields.entry(name).or_insert(value);
-        }
-        Self(fields)
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-
-    fn filled(&self, name: &str) -> Option<&str> {
-        self.get(name).filter(|value| !value.is_empty())
-    }
-
-    /// Every attachment announced, by count or by link. One whose link is missing or broken gets an address
-    /// that cannot be fetched: it must show as a failed picture, not vanish, and not hold back the text.
-    fn media(&self) -> Vec<RemoteMedia> {
-        let announced = self.filled("NumMedia").and_then(|n| n.parse().ok()).unwrap_or(0);
-        let linked = (0..MOST_MEDIA).take_while(|n| self.filled(&format!("MediaUrl{n}")).is_some()).count();
-        (0..linked.max(announced).min(MOST_MEDIA))
-            .map(|n| {
-                let link = self.filled(&format!("MediaUrl{n}")).and_then(|link| link.parse().ok());
-                RemoteMedia {
-                    url: link.unwrap_or_else(|| "invalid:no-link".parse().expect("a constant that parses")),
-                    media_type: self.filled(&format!("MediaContentType{n}")).map(str::to_owned),
-                }
-            })
-            .collect()
-    }
+/// Every attachment announced, by count or by link. One whose link is missing or broken must show as a failed
+/// picture, not vanish, and not hold back the text.
+fn read_media(fields: &Fields) -> Vec<InboundMedia> {
+    let announced = fields.filled("NumMedia").and_then(|n| n.parse().ok()).unwrap_or(0);
+    let linked = (0..MOST_MEDIA).take_while(|n| fields.filled(&format!("MediaUrl{n}")).is_some()).count();
+    (0..linked.max(announced).min(MOST_MEDIA))
+        .map(|n| InboundMedia {
+            place: fields
+                .filled(&format!("MediaUrl{n}"))
+                .map_or_else(MediaPlace::nowhere, MediaPlace::of_link),
+            media_type: fields.filled(&format!("MediaContentType{n}")).map(str::to_owned),
+            file_name: None,
+        })
+        .collect()
 }
 
 fn is_sid(text: &str, prefixes: &[&str]) -> bool {
@@ -338,6 +345,92 @@ fn is_sid(text: &str, prefixes: &[&str]) -> bool {
     prefixes.iter().any(|prefix| text.strip_prefix(prefix).is_some_and(hex))
 }
 
-fn refused(code: &str, reason: String) -> SendError {
-    SendError::Refused { code: code.to_owned(), reason, opted_out: false }
+/// The part of Twilio's list of IncomingPhoneNumber resources that is looked at.
+#[derive(Deserialize)]
+struct OwnNumbers {
+    incoming_phone_numbers: Vec<OwnNumber>,
+}
+
+#[derive(Deserialize)]
+struct OwnNumber {
+    sms_url: Option<String>,
+    capabilities: Capabilities,
+}
+
+#[derive(Deserialize)]
+struct Capabilities {
+    #[serde(default)]
+    sms: bool,
+    #[serde(default)]
+    mms: bool,
+}
+
+#[derive(Deserialize)]
+struct Balance {
+    balance: String,
+    currency: String,
+}
+
+async fn health(http: &Http, account: &Account) -> Health {
+    let credentials = match Credentials::read(&account.credentials) {
+        Ok(credentials) => credentials,
+        Err(error) => {
+            return Health::of([Finding::new(Subject::Credentials, Verdict::Bad, format!("{error}."))]);
+        }
+    };
+    let login = credentials.login();
+    let below_account = |resource: &str| {
+        below(&credentials.api_base, &format!("2010-04-01/Accounts/{}/{resource}", credentials.account_sid))
+    };
+    let mut url = below_account("IncomingPhoneNumbers.json");
+    url.query_pairs_mut().append_pair("PhoneNumber", account.sender.as_e164());
+    let answer = match health::let_in("Twilio", http.get(&url, Some(&login)).await) {
+        Ok(answer) => answer,
+        Err(finding) => return Health::of([finding]),
+    };
+    let mut findings =
+        vec![Finding::new(Subject::Credentials, Verdict::Good, "Twilio accepts the credentials.")];
+    let numbers = serde_json::from_slice(&answer.body).map(|numbers: OwnNumbers| numbers.incoming_phone_numbers);
+    findings.extend(match numbers.as_deref() {
+        Ok([number, ..]) => about_number(&credentials, account, number),
+        Ok([]) => vec![Finding::new(
+            Subject::Sender,
+            Verdict::Bad,
+            "The line's number does not belong to this Twilio account. A number that is only hosted there, or a \
+             WhatsApp sender, is not listed either.",
+        )],
+        Err(_) => vec![Finding::new(
+            Subject::Sender,
+            Verdict::Unknown,
+            "Twilio's answer about the number could not be read.",
+        )],
+    });
+    let balance = http.get(&below_account("Balance.json"), Some(&login)).await;
+    findings.extend(health::let_in("Twilio", balance).ok().and_then(|answer| {
+        let balance: Balance = serde_json::from_slice(&answer.body).ok()?;
+        let spent = balance.balance.trim_start().starts_with('-');
+        let verdict = if spent { Verdict::Bad } else { Verdict::Good };
+        let words = format!("{} {} are left at Twilio.", balance.balance, balance.currency);
+        Some(Finding::new(Subject::Balance, verdict, words))
+    }));
+    Health { findings }
+}
+
+fn about_number(credentials: &Credentials, account: &Account, number: &OwnNumber) -> Vec<Finding> {
+    let sender = match (number.capabilities.sms, number.capabilities.mms) {
+        (true, true) => (Verdict::Good, "The number can send and receive texts and pictures."),
+        (true, false) => (Verdict::Good, "The number can send and receive texts, but no pictures."),
+        (false, _) => (Verdict::Bad, "The number cannot send texts. Choose another one in Twilio's console."),
+    };
+    let webhooks = match &credentials.messaging_service_sid {
+        // The service's own setting may stand before the number's, and cannot be seen from here.
+        Some(_) => Finding::new(
+            Subject::Webhooks,
+            Verdict::Unknown,
+            "The number belongs to a messaging service. Check in Twilio's console, under the service's \
+             integration, that incoming messages go to the line's inbound address or to the sender's webhook.",
+        ),
+        None => health::calls("Twilio", number.sms_url.as_deref(), &account.inbound_url),
+    };
+    vec![Finding::new(Subject::Sender, sender.0, sender.1), webhooks]
 }

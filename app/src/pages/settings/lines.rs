@@ -12,6 +12,7 @@ use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
+use model::LineId;
 use model::line::{LineView, ProviderKind};
 use model::staff::Permission;
 
@@ -21,6 +22,7 @@ const FIELDS: &[&str] = &[
     "number",
     "account_sid",
     "auth_token",
+    "previous_auth_token",
     "api_key_sid",
     "api_key_secret",
     "messaging_service_sid",
@@ -82,19 +84,9 @@ fn Line(line: LineView, pager: Pager<LineView>) -> impl IntoView {
             }
         });
     };
-    let quarantined = (line.quarantined > 0).then(|| {
-        let count = match line.quarantined {
-            1 => "1 webhook is".to_owned(),
-            count => format!("{count} webhooks are"),
-        };
-        view! {
-            <Banner tone=Tone::Warn>
-                {format!(
-                    "{count} in quarantine because the signature did not hold. Check the auth token here and the address at the carrier; nothing of them is shown in conversations.",
-                )}
-            </Banner>
-        }
-    });
+    let changing = RwSignal::new(false);
+    let quarantined = (line.quarantined > 0).then(|| view! { <Quarantine id=id count=line.quarantined pager=pager /> });
+    let (name, provider) = (line.name.clone(), line.provider);
     let urls = match line.provider {
         ProviderKind::Simulator => view! { <PhoneLink number=line.number.as_e164().to_owned() /> }.into_any(),
         ProviderKind::Twilio => view! {
@@ -113,14 +105,20 @@ fn Line(line: LineView, pager: Pager<LineView>) -> impl IntoView {
                     <strong>{line.name}</strong>
                     <span class="muted number">{line.number.spaced()} " · " {line.provider.label()}</span>
                 </span>
-                {if line.is_default {
-                    view! { <span class="badge tone-good">"Default"</span> }.into_any()
-                } else {
-                    view! { <Button on_press=make_default>"Make default"</Button> }.into_any()
-                }}
+                <span class="actions">
+                    {if line.is_default {
+                        view! { <span class="badge tone-good">"Default"</span> }.into_any()
+                    } else {
+                        view! { <Button on_press=make_default>"Make default"</Button> }.into_any()
+                    }}
+                    <Button on_press=move |_| changing.set(true)>"Change"</Button>
+                </span>
             </div>
             {quarantined}
             {urls}
+            <Dialog open=changing title="Change the line">
+                <Change id=id name=name.clone() provider=provider pager=pager open=changing />
+            </Dialog>
         </li>
     }
 }
@@ -141,30 +139,127 @@ fn PhoneLink(number: String) -> impl IntoView {
     }
 }
 
+/// What stands in quarantine, and the ways out.
+#[component]
+fn Quarantine(id: LineId, count: u32, pager: Pager<LineView>) -> impl IntoView {
+    let notices = Notices::of_page();
+    let check = move |release| {
+        spawn_local(async move {
+            match settings::check_quarantine(id, release).await {
+                Ok(0) => notices.tell(
+                    Tone::Warn,
+                    "None of them holds. Compare the auth token and the server's public address with the carrier's console.",
+                ),
+                Ok(left) => {
+                    notices.tell(Tone::Good, format!("Taken out of quarantine: {left}."));
+                    pager.refresh();
+                }
+                Err(failure) if Live::signed_out(&failure) => {}
+                Err(failure) => notices.failed(&failure),
+            }
+        });
+    };
+    let webhooks = if count == 1 { "1 webhook is".to_owned() } else { format!("{count} webhooks are") };
+    view! {
+        <Banner tone=Tone::Warn>
+            <span class="stack">
+                {format!(
+                    "{webhooks} in quarantine because the signature did not hold, and not shown in conversations. Most often the auth token here or the server's public address is not the one that the carrier knows. Correct it, then check again.",
+                )}
+                <span class="actions">
+                    <Button on_press=move |_| check(false)>"Check again"</Button>
+                    <Button on_press=move |_| check(true)>"They are genuine: read them"</Button>
+                </span>
+            </span>
+        </Banner>
+    }
+}
+
+/// The inputs of a Twilio account, by their names in the credentials.
+#[derive(Clone, Copy)]
+struct TwilioFields([(&'static str, RwSignal<String>); 6]);
+
+impl TwilioFields {
+    fn new() -> Self {
+        let names = FIELDS[2..].iter().copied();
+        let mut fields = names.map(|name| (name, RwSignal::new(String::new())));
+        Self(std::array::from_fn(|_| fields.next().unwrap_or_default()))
+    }
+
+    /// Those that are filled, as the server takes them.
+    fn filled(self) -> serde_json::Value {
+        let filled = self.0.into_iter().map(|(field, value)| (field, value.get_untracked()));
+        let filled = filled.filter(|(_, value)| !value.trim().is_empty());
+        serde_json::Value::Object(filled.map(|(field, value)| (field.to_owned(), value.into())).collect())
+    }
+
+    fn inputs(self, form: Submission, required: bool) -> impl IntoView {
+        let [account_sid, auth_token, previous, key_sid, key_secret, service] = self.0.map(|(_, value)| value);
+        view! {
+            <TextField label="Account SID" name="account_sid" value=account_sid hint="Begins with AC; on the first page of Twilio's console." error=form.error_of("account_sid") required=required />
+            <TextField label="Auth token" name="auth_token" kind="password" autocomplete="new-password" value=auth_token hint="Beside the account SID. It also proves that webhooks come from Twilio." error=form.error_of("auth_token") required=required />
+            <details class="stack">
+                <summary>"Second token, API key, messaging service (optional)"</summary>
+                <TextField label="Auth token before" name="previous_auth_token" kind="password" autocomplete="new-password" value=previous hint="Accepted on webhooks as well while you exchange the token." error=form.error_of("previous_auth_token") />
+                <TextField label="API key SID" name="api_key_sid" value=key_sid hint="Begins with SK. With it, sending does not use the auth token." error=form.error_of("api_key_sid") />
+                <TextField label="API key secret" name="api_key_secret" kind="password" autocomplete="new-password" value=key_secret error=form.error_of("api_key_secret") />
+                <TextField label="Messaging service SID" name="messaging_service_sid" value=service hint="Begins with MG. The number must be among its senders." error=form.error_of("messaging_service_sid") />
+            </details>
+        }
+    }
+}
+
+#[component]
+fn Change(
+    id: LineId,
+    name: String,
+    provider: ProviderKind,
+    pager: Pager<LineView>,
+    open: RwSignal<bool>,
+) -> impl IntoView {
+    let name = RwSignal::new(name);
+    let fields = TwilioFields::new();
+    let form = Submission::new();
+    let on_submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        form.send(settings::update_line(id, name.get_untracked(), fields.filled()), move |_| {
+            pager.refresh();
+            open.try_set(false);
+        });
+    };
+    let beside = form.error_beside(FIELDS);
+    view! {
+        <form class="stack" on:submit=on_submit novalidate autocomplete="off">
+            {move || beside.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
+            <TextField label="Name" name="name" value=name error=form.error_of("name") required=true />
+            {(provider == ProviderKind::Twilio)
+                .then(|| {
+                    view! {
+                        <p class="muted">"What you leave empty stays as it is. With new credentials, webhooks in quarantine are checked again."</p>
+                        {fields.inputs(form, false)}
+                    }
+                })}
+            <div class="actions">
+                <Button kind=ButtonKind::Primary submit=true disabled=form.busy()>"Save"</Button>
+            </div>
+        </form>
+    }
+}
+
 #[component]
 fn Add(pager: Pager<LineView>, open: RwSignal<bool>) -> impl IntoView {
     let text = || RwSignal::new(String::new());
     let provider = RwSignal::new(ProviderKind::Twilio.as_str().to_owned());
     let (name, number) = (text(), text());
-    let credentials = [
-        ("account_sid", text()),
-        ("auth_token", text()),
-        ("api_key_sid", text()),
-        ("api_key_secret", text()),
-        ("messaging_service_sid", text()),
-    ];
+    let fields = TwilioFields::new();
     let form = Submission::new();
     let is_twilio = move || provider.with(|provider| provider == ProviderKind::Twilio.as_str());
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
         let Some(kind) = ProviderKind::from_word(&provider.get_untracked()) else { return };
-        let filled = credentials.iter().map(|(field, value)| (*field, value.get_untracked()));
-        let given: serde_json::Map<_, _> = filled
-            .filter(|(_, value)| kind == ProviderKind::Twilio && !value.trim().is_empty())
-            .map(|(field, value)| (field.to_owned(), value.into()))
-            .collect();
+        let given = if kind == ProviderKind::Twilio { fields.filled() } else { serde_json::Value::Null };
         let (name, number) = (name.get_untracked(), number.get_untracked());
-        form.send(settings::create_line(name, number, kind, given.into()), move |_| {
+        form.send(settings::create_line(name, number, kind, given), move |_| {
             pager.refresh();
             open.try_set(false);
         });
@@ -174,8 +269,6 @@ fn Add(pager: Pager<LineView>, open: RwSignal<bool>) -> impl IntoView {
         .into_iter()
         .map(|kind| (kind.as_str().to_owned(), kind.label().to_owned()))
         .collect();
-    let [account_sid, auth_token, api_key_sid, api_key_secret, messaging_service_sid] =
-        credentials.map(|(_, value)| value);
     view! {
         <form class="stack" on:submit=on_submit novalidate autocomplete="off">
             {move || beside.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
@@ -198,14 +291,7 @@ fn Add(pager: Pager<LineView>, open: RwSignal<bool>) -> impl IntoView {
                 required=true
             />
             <Show when=is_twilio>
-                <TextField label="Account SID" name="account_sid" value=account_sid hint="Begins with AC; on the first page of Twilio's console." error=form.error_of("account_sid") required=true />
-                <TextField label="Auth token" name="auth_token" kind="password" autocomplete="new-password" value=auth_token hint="Beside the account SID. It also proves that webhooks come from Twilio." error=form.error_of("auth_token") required=true />
-                <details class="stack">
-                    <summary>"API key, messaging service (optional)"</summary>
-                    <TextField label="API key SID" name="api_key_sid" value=api_key_sid hint="Begins with SK. With it, sending does not use the auth token." error=form.error_of("api_key_sid") />
-                    <TextField label="API key secret" name="api_key_secret" kind="password" autocomplete="new-password" value=api_key_secret error=form.error_of("api_key_secret") />
-                    <TextField label="Messaging service SID" name="messaging_service_sid" value=messaging_service_sid hint="Begins with MG. The number must be among its senders." error=form.error_of("messaging_service_sid") />
-                </details>
+                {fields.inputs(form, true)}
                 <p class="muted">"What you enter here is sealed on the server and never shown again. The addresses for Twilio's console appear when the line is added."</p>
             </Show>
             <div class="actions">

@@ -8,15 +8,16 @@ use crate::clock::millis;
 use crate::consent;
 use crate::conversations::rows::known;
 use crate::lines::{self, Route};
-use crate::media::links;
+use crate::media::{kind, links};
 use crate::messages::deliveries::{self, News, Whole};
 use crate::messages::{NO_WAY_BACK, unreadable_words};
 use crate::store::{Tx, args};
 use crate::{Backend, Result, numbers};
 use model::media::AttachmentState;
-use model::message::DeliveryState;
+use model::message::{Channel, DeliveryState};
 use model::{Address, AttachmentId, DeliveryId, LineAccountId, Millis, NumberId, PhoneNumber};
-use providers::{Outbound, Receipt, SendError};
+use bytes::Bytes;
+use providers::{Outbound, OutboundMedia, Receipt, SendError};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -31,6 +32,10 @@ const LINKS_HOLD: Duration = Duration::from_secs(5 * 60 * 60);
 
 /// Attempts of this job after which errors of ours end the delivery too.
 const LAST_ATTEMPT: u32 = 15;
+
+/// The parameter of a status address that names the delivery it was made for. If the carrier's answer gets lost, its
+/// reports still say which message they are about.
+pub(super) const DELIVERY_PARAMETER: &str = "d";
 
 /// What to do with a delivery now.
 enum Step {
@@ -80,6 +85,7 @@ struct Row {
     state: String,
     marked_at: Option<Millis>,
     created_at: Millis,
+    mock: bool,
     body: String,
     address_sealed: Vec<u8>,
 }
@@ -126,7 +132,7 @@ async fn load(tx: &mut Tx, id: DeliveryId) -> Result<Option<(Request, Row)>> {
     let row: Option<Row> = tx
         .one(
             "SELECT d.org_id, d.message_id, m.conversation_id, d.account_id, c.number_id, d.part, d.state,
-                    d.marked_at, d.created_at, m.body, n.address_sealed
+                    d.marked_at, d.created_at, d.mock, m.body, n.address_sealed
              FROM delivery d JOIN message m ON m.id = d.message_id
              JOIN conversation c ON c.id = m.conversation_id JOIN number n ON n.id = c.number_id
              WHERE d.id = $1",
@@ -166,6 +172,11 @@ async fn next_step(backend: &Backend, tx: &mut Tx, request: Request, row: Row) -
     if !backend.settings.messaging_enabled {
         return failed("Sending is switched off on this server (MESSAGING_ENABLED=false).");
     }
+    if row.mock != backend.settings.mock_mode {
+        return failed(
+            "Not sent: MESSAGING_MOCK_MODE was changed while this message waited. Send it again if it is still meant.",
+        );
+    }
     if consent::withdrawn(tx, request.whole.org, request.number).await? {
         return failed(consent::WITHDRAWN);
     }
@@ -182,9 +193,10 @@ async fn next_step(backend: &Backend, tx: &mut Tx, request: Request, row: Row) -
             slow.file_name
         ));
     }
-    let Some(route) = lines::route(backend, tx, request.account).await? else {
+    let Some(mut route) = lines::route_out(backend, tx, request.account).await? else {
         return failed("The line that this message was to leave through does not exist any more.");
     };
+    route.account.status_url.query_pairs_mut().append_pair(DELIVERY_PARAMETER, &request.id.to_string());
     let text = if row.part == 0 { row.body } else { String::new() };
     let Address::Number(to) = numbers::open_address(backend, &row.address_sealed)? else {
         return failed(NO_WAY_BACK);
@@ -213,12 +225,18 @@ async fn pictures(tx: &mut Tx, request: Request, part: i64, parts: usize) -> Res
 async fn outbound(backend: &Backend, ready: &Ready) -> Result<Outbound> {
     let mut media = Vec::with_capacity(ready.pictures.len());
     for picture in &ready.pictures {
-        media.push(links::carrier_link(backend, picture.id, millis(LINKS_HOLD)).await?);
+        media.push(OutboundMedia {
+            url: links::carrier_link(backend, picture.id, millis(LINKS_HOLD)).await?,
+            media_type: kind::RENDITION.to_owned(),
+            bytes: Bytes::new(),
+        });
     }
     Ok(Outbound {
         to: ready.to.clone(),
+        channel: if media.is_empty() { Channel::Sms } else { Channel::Mms },
         text: ready.text.clone(),
         media,
+        template: None,
         reference: ready.request.id.to_string(),
     })
 }
@@ -269,7 +287,7 @@ async fn record(
                 "The carrier could not be reached for an hour. Nothing was sent; try again later.",
             )
         }
-        Err(SendError::Refused { code, reason, opted_out }) => {
+        Err(SendError::Refused { code, reason, opted_out, .. }) => {
             News { error_code: Some(code), opted_out, ..News::of(DeliveryState::Failed, reason) }
         }
         Err(SendError::Unknown) => uncertain(),

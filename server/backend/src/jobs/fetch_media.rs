@@ -1,5 +1,6 @@
 //! An attachment is fetched from its carrier.
 
+use super::read_webhook::{IN_JOURNAL, inline_file};
 use super::{Job, Outcome, Owner, backoff, queue};
 use crate::keys::Purpose;
 use crate::media::attachment::Attachment;
@@ -7,6 +8,7 @@ use crate::media::blobs::{BlobError, Stored, Variant};
 use crate::media::{kind, upload};
 use crate::store::args;
 use crate::{Backend, Error, Result, lines, live};
+use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use model::media::{AttachmentState, human_bytes};
 use model::{AttachmentId, LineAccountId};
@@ -30,11 +32,11 @@ const MAX_ATTEMPTS: u32 = 34;
 
 pub(super) async fn run(backend: &Backend, id: AttachmentId, attempt: u32) -> Result<Outcome> {
     let Some((attachment, remote)) = load(backend, id).await? else { return Ok(Outcome::Done) };
-    let request = match remote {
-        Ok(request) => request,
+    let source = match remote {
+        Ok(source) => source,
         Err(why) => return give_up(backend, &attachment, why).await,
     };
-    match fetch(backend, &attachment, &request).await {
+    match fetch(backend, &attachment, &source).await {
         Ok(kept) => {
             record(backend, attachment, kept).await?;
             Ok(Outcome::Done)
@@ -78,11 +80,18 @@ enum Verdict {
     Later { words: String, after: Option<Duration> },
 }
 
+/// Where an attachment comes from.
+enum Source {
+    Carrier(MediaRequest),
+    /// It came within its webhook.
+    Inline(Bytes),
+}
+
 /// An attachment that is still to be fetched, and how. `None` when nothing is left to do.
 async fn load(
     backend: &Backend,
     id: AttachmentId,
-) -> Result<Option<(Attachment, std::result::Result<MediaRequest, Why>)>> {
+) -> Result<Option<(Attachment, std::result::Result<Source, Why>)>> {
     let mut tx = backend.store.read().await?;
     let Some(attachment) = Attachment::load(&mut tx, id).await?.filter(|found| !found.has_original()) else {
         return Ok(None);
@@ -97,22 +106,29 @@ async fn load(
     let Some((Some(sealed), Some(account))) = row else {
         return Err(Error::Inconsistent("an arriving attachment without an address"));
     };
-    let url = String::from_utf8(backend.keys.open(Purpose::RemoteUrl, &sealed)?)
-        .ok()
-        .and_then(|url| url.parse().ok())
-        .ok_or(Error::Inconsistent("an attachment's address is no URL"))?;
-    let route = lines::route(backend, &mut tx, LineAccountId(account)).await?;
+    let address = String::from_utf8(backend.keys.open(Purpose::RemoteUrl, &sealed)?)
+        .map_err(|_| Error::Inconsistent("an attachment's address is no text"))?;
+    if address.starts_with(IN_JOURNAL) {
+        let file = inline_file(backend, &mut tx, &address).await?.filter(|file| !file.is_empty());
+        let source = file.map(Source::Inline).ok_or_else(|| {
+            Why::new(
+                "an attachment within a webhook cannot be read",
+                "The carrier's message announced a photo and did not contain it. Ask the sender to send it again.",
+            )
+        });
+        return Ok(Some((attachment, source)));
+    }
+    let url = address.parse().map_err(|_| Error::Inconsistent("an attachment's address is no URL"))?;
+    let route = lines::route_in(backend, &mut tx, LineAccountId(account), None).await?;
     let route = route.ok_or(Error::Inconsistent("a message's account is gone"))?;
-    let request = providers::for_kind(route.provider).media_request(&route.account, &url).map_err(
-        |rejected| match rejected {
-            Rejected::Signature | Rejected::Malformed(_) => Why::new(
-                "an attachment is offered where its carrier keeps none",
-                "The photo was offered at an address that does not belong to the carrier, so it was not fetched. \
-                 Ask the sender to send it again.",
-            ),
-        },
-    );
-    Ok(Some((attachment, request)))
+    let request = route.media_request(&url).map_err(|rejected| match rejected {
+        Rejected::Signature | Rejected::Malformed(_) => Why::new(
+            "an attachment is offered where its carrier keeps none",
+            "The photo was offered at an address that does not belong to the carrier, so it was not fetched. \
+             Ask the sender to send it again.",
+        ),
+    });
+    Ok(Some((attachment, request.map(Source::Carrier))))
 }
 
 struct Kept {
@@ -140,11 +156,19 @@ impl Kept {
 async fn fetch(
     backend: &Backend,
     attachment: &Attachment,
-    request: &MediaRequest,
+    source: &Source,
 ) -> std::result::Result<Kept, Trouble> {
     let limit = backend.settings.max_media_bytes;
-    let fetched = backend.http.fetch_media(request, limit).await;
-    let fetched = fetched.map_err(Trouble::Carrier)?;
+    let (claimed, body) = match source {
+        Source::Carrier(request) => {
+            let fetched = backend.http.fetch_media(request, limit).await.map_err(Trouble::Carrier)?;
+            (fetched.media_type, fetched.body)
+        }
+        Source::Inline(file) => {
+            let whole = file.clone();
+            (None, futures::stream::once(async move { Ok(whole) }).boxed())
+        }
+    };
     // The blob store only hears that its source broke off; why stays here.
     let broke_off = Arc::new(Mutex::new(None));
     let body = {
@@ -153,7 +177,7 @@ async fn fetch(
             *broke_off.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             std::io::Error::other("the carrier broke off")
         };
-        fetched.body.map_err(note).boxed()
+        body.map_err(note).boxed()
     };
     let carrier = || {
         let noted = broke_off.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -164,10 +188,10 @@ async fn fetch(
         // Nobody sends an empty file on purpose.
         return Err(Trouble::Carrier(HttpError::Interrupted));
     }
-    let media_type = kind::of(&head, fetched.media_type.as_deref());
+    let media_type = kind::of(&head, claimed.as_deref());
     let key = attachment.key(Variant::Original);
     match backend.blobs.put_stream(&key, &media_type, body, limit).await {
-        Ok(stored) => Ok(Kept::new(stored, media_type, &head, fetched.media_type.as_deref())),
+        Ok(stored) => Ok(Kept::new(stored, media_type, &head, claimed.as_deref())),
         Err(BlobError::Interrupted) => Err(carrier()),
         Err(BlobError::TooLarge) => Err(Trouble::Carrier(HttpError::TooLarge)),
         Err(error) => Err(Trouble::Here(error.into())),

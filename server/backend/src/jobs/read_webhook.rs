@@ -1,5 +1,6 @@
 //! A journalled webhook becomes messages and states.
 
+use super::deliver_message::DELIVERY_PARAMETER;
 use super::{Job, Outcome, queue};
 use crate::consent::{self, Entry, Source, Wish};
 use crate::keys::Purpose;
@@ -7,18 +8,25 @@ use crate::lines::{self, Route};
 use crate::messages::deliveries::{self, Heard};
 use crate::store::{Tx, args};
 use crate::{Backend, Error, Result, conversations, live, numbers, organisations};
+use model::line::ProviderKind;
 use model::live::Change;
 use model::{
-    Address, AttachmentId, ConversationId, JournalEntryId, LineAccountId, MessageId, Millis, NumberId,
+    Address, AttachmentId, ConversationId, DeliveryId, JournalEntryId, LineAccountId, MessageId, Millis, NumberId,
     PhoneNumber, segments,
 };
-use providers::{Event, Inbound, OptOut, RemoteMedia, Verification, WebhookRequest};
+use bytes::Bytes;
+use providers::{
+    Event, Inbound, InboundMedia, MediaPlace, OptOut, Received, Rejected, Verification, WebhookRequest,
+};
 use std::time::Duration;
 use uuid::Uuid;
 
 /// When a status whose message is not known is looked at once more: the carrier's answer to our request was on its
 /// way then, and is here by now.
 const LOOK_AGAIN: Duration = Duration::from_secs(20);
+
+/// The scheme of the address of an attachment that came within its webhook: then the entry's id and the position.
+pub(super) const IN_JOURNAL: &str = "journal:";
 
 /// What reading an event came to.
 enum Read {
@@ -29,29 +37,53 @@ enum Read {
     Poisoned(&'static str),
 }
 
+/// A webhook from the journal, with the route through which it came.
+struct Journalled {
+    route: Route,
+    request: WebhookRequest,
+    received_at: Millis,
+    state: String,
+}
+
+impl Journalled {
+    async fn load(backend: &Backend, tx: &mut Tx, id: JournalEntryId) -> Result<Option<Self>> {
+        let row: Option<(Uuid, Vec<u8>, Millis, Option<String>, String)> = tx
+            .one(
+                "SELECT account_id, request_sealed, received_at, provider, state FROM journal_entry
+                 WHERE id = $1",
+                args![id],
+            )
+            .await?;
+        let Some((account, sealed, received_at, provider, state)) = row else { return Ok(None) };
+        let through = provider.as_deref().and_then(ProviderKind::from_word);
+        let route = lines::route_in(backend, tx, LineAccountId(account), through).await?;
+        let mut route = route.ok_or(Error::Inconsistent("a journalled webhook of no account"))?;
+        // It was checked when it came; the secret may have changed since.
+        route.account.verification = Verification::Off;
+        let raw = backend.keys.open(Purpose::Journal, &sealed)?;
+        let request = serde_json::from_slice(&raw)
+            .map_err(|_| Error::Inconsistent("a journalled webhook of a form that this version does not know"))?;
+        Ok(Some(Self { route, request, received_at, state }))
+    }
+
+    fn receive(&self) -> std::result::Result<Received, Rejected> {
+        providers::for_kind(self.route.provider).receive(&self.route.account, &self.request)
+    }
+}
+
 pub(super) async fn run(backend: &Backend, id: JournalEntryId, _attempt: u32) -> Result<Outcome> {
     let mut tx = backend.store.write().await?;
-    let row: Option<(Uuid, Vec<u8>, Millis)> = tx
-        .one(
-            "SELECT account_id, request_sealed, received_at FROM journal_entry
-             WHERE id = $1 AND state = 'pending'",
-            args![id],
-        )
-        .await?;
-    let Some((account, sealed, received_at)) = row else { return Ok(Outcome::Done) };
-    let route = lines::route(backend, &mut tx, LineAccountId(account)).await?;
-    let mut route = route.ok_or(Error::Inconsistent("a journalled webhook of no account"))?;
-    let raw = backend.keys.open(Purpose::Journal, &sealed)?;
-    let request: WebhookRequest = serde_json::from_slice(&raw)
-        .map_err(|_| Error::Inconsistent("a journalled webhook of a form that this version does not know"))?;
-
-    // It was checked when it came; the secret may have changed since.
-    route.account.verification = Verification::Off;
-    let read = match providers::for_kind(route.provider).receive(&route.account, &request) {
+    let Some(journalled) = Journalled::load(backend, &mut tx, id).await?.filter(|entry| entry.state == "pending")
+    else {
+        return Ok(Outcome::Done);
+    };
+    let received = journalled.receive();
+    let Journalled { route, request, received_at, .. } = journalled;
+    let read = match received {
         Ok(received) => {
             let mut worst = Read::Done;
             for event in received.events {
-                match read_event(backend, &mut tx, &route, event, received_at).await? {
+                match read_event(backend, &mut tx, &route, (id, &request), event, received_at).await? {
                     Read::Done => {}
                     other => worst = other,
                 }
@@ -86,13 +118,15 @@ async fn read_event(
     backend: &Backend,
     tx: &mut Tx,
     route: &Route,
+    (entry, request): (JournalEntryId, &WebhookRequest),
     event: Event,
     received_at: Millis,
 ) -> Result<Read> {
     match event {
-        Event::Inbound(inbound) => receive(backend, tx, route, inbound, received_at).await,
+        Event::Inbound(inbound) => receive(backend, tx, route, entry, inbound, received_at).await,
         Event::Status(status) => {
-            match deliveries::hear_status(backend, tx, route.account_id, status, received_at).await? {
+            let told = delivery_of_address(request);
+            match deliveries::hear_status(backend, tx, route.account_id, status, told, received_at).await? {
                 Heard::Parked => Ok(Read::Again),
                 Heard::Applied | Heard::StillParked => Ok(Read::Done),
             }
@@ -101,14 +135,22 @@ async fn read_event(
     }
 }
 
+/// The delivery that the status address was made for, see [`super::deliver_message`].
+fn delivery_of_address(request: &WebhookRequest) -> Option<DeliveryId> {
+    let (_, id) = request.query().find(|(name, _)| name == DELIVERY_PARAMETER)?;
+    id.parse().ok()
+}
+
 /// Stores what a patient wrote: the text at once, a place for each picture, and a job that fetches it.
 async fn receive(
     backend: &Backend,
     tx: &mut Tx,
     route: &Route,
+    entry: JournalEntryId,
     inbound: Inbound,
     at: Millis,
 ) -> Result<Read> {
+    let line = lines::line_of_inbound(backend, tx, route, inbound.to.as_ref()).await?;
     let home = organisations::country(tx, route.org_id).await?;
     let from = match PhoneNumber::parse(&inbound.from, home) {
         Ok(number) if PhoneNumber::from_e164(&inbound.from).is_err() => Address::Number(number),
@@ -127,7 +169,7 @@ async fn receive(
                 message,
                 route.org_id,
                 conversation,
-                route.line_id,
+                line,
                 inbound.channel.as_str(),
                 &inbound.text,
                 at,
@@ -141,7 +183,7 @@ async fn receive(
         return Ok(Read::Done);
     }
     for (position, media) in inbound.media.iter().enumerate() {
-        announce(backend, tx, route, message, position, media).await?;
+        announce(backend, tx, route, entry, message, position, media).await?;
     }
     tx.execute(
         "UPDATE conversation SET unread = unread + 1,
@@ -158,15 +200,40 @@ async fn receive(
     Ok(Read::Done)
 }
 
+/// The file that came within a journalled webhook, if it is there.
+pub(super) async fn inline_file(backend: &Backend, tx: &mut Tx, place: &str) -> Result<Option<Bytes>> {
+    let Some((entry, position)) = place.strip_prefix(IN_JOURNAL).and_then(|place| place.split_once('/')) else {
+        return Ok(None);
+    };
+    let (Ok(entry), Ok(position)) = (entry.parse::<JournalEntryId>(), position.parse::<usize>()) else {
+        return Ok(None);
+    };
+    let Some(journalled) = Journalled::load(backend, tx, entry).await? else { return Ok(None) };
+    let Ok(received) = journalled.receive() else { return Ok(None) };
+    Ok(received.events.into_iter().find_map(|event| match event {
+        Event::Inbound(inbound) => match inbound.media.into_iter().nth(position)?.place {
+            MediaPlace::Inline(bytes) => Some(bytes),
+            MediaPlace::Link(_) => None,
+        },
+        Event::Status(_) | Event::Ignored { .. } => None,
+    }))
+}
+
 /// Keeps a place for a picture that waits at the carrier.
 async fn announce(
     backend: &Backend,
     tx: &mut Tx,
     route: &Route,
+    entry: JournalEntryId,
     message: MessageId,
     position: usize,
-    media: &RemoteMedia,
+    media: &InboundMedia,
 ) -> Result<()> {
+    let remote = match &media.place {
+        MediaPlace::Link(link) => link.to_string(),
+        // It stays where it is durable already, and is taken from there.
+        MediaPlace::Inline(_) => format!("{IN_JOURNAL}{entry}/{position}"),
+    };
     let id: AttachmentId = backend.clock.new_id();
     let now = backend.clock.now();
     tx.execute(
@@ -178,8 +245,8 @@ async fn announce(
             route.org_id,
             message,
             position,
-            backend.keys.seal(Purpose::RemoteUrl, media.url.as_str().as_bytes()),
-            format!("photo-{}", position + 1),
+            backend.keys.seal(Purpose::RemoteUrl, remote.as_bytes()),
+            media.file_name.clone().unwrap_or_else(|| format!("photo-{}", position + 1)),
             now
         ],
     )

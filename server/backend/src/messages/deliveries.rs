@@ -100,9 +100,10 @@ pub(super) async fn add(
     let id: DeliveryId = backend.clock.new_id();
     let now = backend.clock.now();
     tx.execute(
-        "INSERT INTO delivery (id, org_id, message_id, account_id, part, attempt, state, created_at, state_at)
-         VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $7)",
-        args![id, whole.org, whole.message, account, part, attempt, now],
+        "INSERT INTO delivery
+             (id, org_id, message_id, account_id, part, attempt, state, created_at, state_at, mock)
+         VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $7, $8)",
+        args![id, whole.org, whole.message, account, part, attempt, now, backend.settings.mock_mode],
     )
     .await?;
     let order = format!("conversation:{}", whole.conversation);
@@ -230,19 +231,24 @@ pub(crate) enum Heard {
     StillParked,
 }
 
-/// Takes a status that a carrier reports.
+/// Takes a status that a carrier reports. `told` is the delivery for which the address that was called was made: if
+/// the carrier's answer to our request got lost, this is how its id becomes known.
 pub(crate) async fn hear_status(
     backend: &Backend,
     tx: &mut Tx,
     account: LineAccountId,
     status: providers::Status,
+    told: Option<DeliveryId>,
     at: Millis,
 ) -> Result<Heard> {
     let row: Option<(Uuid, Uuid, Uuid, Uuid)> = tx
         .one(
             "SELECT d.id, d.org_id, m.id, m.conversation_id FROM delivery d
-             JOIN message m ON m.id = d.message_id WHERE d.account_id = $1 AND d.carrier_id = $2",
-            args![account, &status.carrier_id],
+             JOIN message m ON m.id = d.message_id
+             WHERE d.account_id = $1
+               AND (d.carrier_id = $2 OR d.id = $3 AND d.carrier_id IS NULL AND d.marked_at IS NOT NULL)
+             ORDER BY d.carrier_id IS NULL LIMIT 1",
+            args![account, &status.carrier_id, told],
         )
         .await?;
     let Some((delivery, org, message, conversation)) = row else {
@@ -274,7 +280,9 @@ pub(crate) async fn hear_status(
         args![account, &status.carrier_id],
     )
     .await?;
-    hear(backend, tx, whole, delivery.into(), &status.into()).await?;
+    let carrier_id = Some(status.carrier_id.clone());
+    let news = News { carrier_id, ..status.into() };
+    hear(backend, tx, whole, delivery.into(), &news).await?;
     Ok(Heard::Applied)
 }
 
@@ -335,13 +343,18 @@ async fn withdraw(backend: &Backend, tx: &mut Tx, whole: Whole, code: &str) -> R
 #[cfg(test)]
 mod tests {
     use super::{parts_for, pictures_of_part};
+    use model::line::ProviderKind;
     use providers::Limits;
+
+    fn of_twilio() -> Limits {
+        providers::for_kind(ProviderKind::Twilio).limits()
+    }
 
     #[test]
     fn shares_pictures_out_evenly_and_leaves_none_behind() {
         for pictures in 0..=10_usize {
             for media_per_request in 1..=10 {
-                let limits = Limits { media_per_request, media_bytes: 5_000_000, text_chars: 1600 };
+                let limits = Limits { media_per_request, ..of_twilio() };
                 let parts = parts_for(pictures, limits);
                 let (parts, all) = (parts as i64, pictures as i64);
                 let shares: Vec<_> = (0..parts).map(|part| pictures_of_part(part, parts, all)).collect();
@@ -353,7 +366,7 @@ mod tests {
 
     #[test]
     fn keeps_below_the_bytes_of_one_request() {
-        let limits = Limits { media_per_request: 10, media_bytes: 5_000_000, text_chars: 1600 };
+        let limits = of_twilio();
         assert_eq!(parts_for(8, limits), 1);
         assert_eq!(parts_for(9, limits), 2);
     }

@@ -34,15 +34,22 @@ pub(super) async fn choose(
     org: OrgId,
     conversation: ConversationId,
 ) -> Result<Route> {
-    let used: Option<(Uuid, Uuid)> = tx
+    let used: Option<(Option<Uuid>, Uuid)> = tx
         .one(
             "SELECT line_id, account_id FROM message
-             WHERE conversation_id = $1 AND line_id IS NOT NULL AND account_id IS NOT NULL
+             WHERE conversation_id = $1 AND account_id IS NOT NULL
              ORDER BY at DESC, id DESC LIMIT 1",
             args![conversation],
         )
         .await?;
     if let Some((line, account)) = used {
+        let line = line.ok_or_else(|| {
+            Error::failure(
+                FailureCode::CannotSend,
+                "This patient wrote to another number of your carrier's account, which is no line here, and an answer \
+                 would show them a number that they do not know. Add that number in Settings, Lines.",
+            )
+        })?;
         let account: Option<(Uuid,)> = tx
             .one(
                 "SELECT a.id FROM line_account a JOIN line l ON l.id = a.line_id
@@ -52,7 +59,7 @@ pub(super) async fn choose(
             )
             .await?;
         let route = match account {
-            Some((account,)) => lines::route(backend, tx, account.into()).await?,
+            Some((account,)) => lines::route_out(backend, tx, account.into()).await?,
             None => None,
         };
         return route.ok_or_else(|| {

@@ -6,6 +6,7 @@ mod fetching;
 mod images;
 mod inbox;
 mod leaving;
+mod lines;
 mod media;
 mod messaging;
 mod mms;

@@ -141,6 +141,7 @@ pub(crate) fn with_blobs(t: &TestBackend, blobs: Blobs, clock: Clock, reachable:
         blobs,
         http: Http::new(Netguard { allowed_private: HashSet::from([reachable.to_owned()]), own: None })
             .unwrap(),
+        pictures: b.pictures.clone(),
         clock,
         keys: b.keys.clone(),
         settings: b.settings.clone(),

@@ -222,13 +222,14 @@ async fn open_screens_hear_of_every_change_in_order() {
 }
 
 /// The same backend, as if started with other settings.
-fn with_settings(backend: &Backend, change: impl FnOnce(&mut Settings)) -> Backend {
+pub(crate) fn with_settings(backend: &Backend, change: impl FnOnce(&mut Settings)) -> Backend {
     let mut settings = backend.settings.clone();
     change(&mut settings);
     Backend::new(Parts {
         store: backend.store.clone(),
         blobs: backend.blobs.clone(),
         http: backend.http.clone(),
+        pictures: backend.pictures.clone(),
         clock: backend.clock.clone(),
         keys: backend.keys.clone(),
         settings,

@@ -24,8 +24,18 @@ pub(crate) fn sid(n: u32) -> String {
 /// A webhook with these parameters, signed as the carrier signs it.
 pub(crate) fn signed(t: &TestBackend, kind: WebhookKind, fields: &[(&str, &str)]) -> WebhookRequest {
     let url = format!("{APP_URL}/webhooks/twilio/{}/{}", t.line_key, kind.as_str());
+    signed_with(TWILIO_TOKEN, kind, url, fields)
+}
+
+/// The same with another token, or at another address.
+pub(crate) fn signed_with(
+    token: &str,
+    kind: WebhookKind,
+    url: String,
+    fields: &[(&str, &str)],
+) -> WebhookRequest {
     let sorted: BTreeMap<_, _> = fields.iter().copied().collect();
-    let mut mac = Hmac::<Sha1>::new_from_slice(TWILIO_TOKEN.as_bytes()).unwrap();
+    let mut mac = Hmac::<Sha1>::new_from_slice(token.as_bytes()).unwrap();
     mac.update(url.as_bytes());
     for (name, value) in sorted {
         mac.update(name.as_bytes());
@@ -42,6 +52,7 @@ pub(crate) fn signed(t: &TestBackend, kind: WebhookKind, fields: &[(&str, &str)]
             ("x-twilio-signature".to_owned(), signature),
         ],
         body,
+        received_at: 0,
     }
 }
 

@@ -248,7 +248,7 @@ impl Network {
                 tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(attempt - 1)).await;
             }
             let content_type = "application/json";
-            let call = Call { url, basic_auth: None, headers: &headers, content_type, body: body.clone() };
+            let call = Call { url, login: None, headers: &headers, content_type, body: body.clone() };
             match self.0.setup.http.post(call).await {
                 Ok(answer) if (200..300).contains(&answer.status) => return true,
                 Ok(answer) if matches!(answer.status, 429 | 503) => {}

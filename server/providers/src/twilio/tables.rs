@@ -8,6 +8,8 @@ use std::time::Duration;
 pub(super) enum Meaning {
     /// The same request would fail again.
     Refused,
+    /// The pictures are too large; smaller ones may pass.
+    TooLarge,
     /// The recipient does not want messages from this sender.
     OptedOut,
     /// Not processed now; worth another try after this long.
@@ -16,7 +18,7 @@ pub(super) enum Meaning {
 
 const A_MINUTE: Duration = Duration::from_secs(60);
 
-use Meaning::{Later, OptedOut, Refused};
+use Meaning::{Later, OptedOut, Refused, TooLarge};
 
 /// Twilio's codes with their meaning, and words for staff: what happened and what to do.
 const CODES: &[(u32, Meaning, &str)] = &[
@@ -101,7 +103,7 @@ const CODES: &[(u32, Meaning, &str)] = &[
         Refused,
         "Twilio blocked the message for compliance reasons. Check the account in Twilio's console.",
     ),
-    (11751, Refused, "The picture is too large for the mobile network. Send a smaller one."),
+    (11751, TooLarge, "The picture is too large for the mobile network. Send a smaller one."),
     (63003, Refused, "This number is not on WhatsApp."),
     (63014, OptedOut, "This person has blocked the line on WhatsApp."),
     (
@@ -116,7 +118,7 @@ const CODES: &[(u32, Meaning, &str)] = &[
         "WhatsApp refuses this account or this recipient. Check the sender in Twilio's console.",
     ),
     (63024, Refused, "WhatsApp refuses this recipient."),
-    (63034, Refused, "The picture is too large for WhatsApp. Send a smaller one."),
+    (63034, TooLarge, "The picture is too large for WhatsApp. Send a smaller one."),
 ];
 
 /// What a code means. One that Twilio has added since counts as a refusal.

@@ -79,10 +79,10 @@ fn cases() -> Vec<Case> {
     let receipt = |state, word: &str, parts| {
         let (carrier_id, carrier_state) =
             ("MM00000000000000000000000000000002".to_owned(), Some(word.to_owned()));
-        Ok(Receipt { carrier_id, state, carrier_state, parts })
+        Ok(Receipt { carrier_id, state, carrier_state, parts, price: None })
     };
     let refused = |code: &str, reason: &str, opted_out| {
-        Err(SendError::Refused { code: code.to_owned(), reason: reason.to_owned(), opted_out })
+        Err(SendError::Refused { code: code.to_owned(), reason: reason.to_owned(), opted_out, too_large: false })
     };
     let retry = |seconds: Option<u64>| Err(SendError::Retry { after: seconds.map(Duration::from_secs) });
     let accepted = DeliveryState::Accepted;
@@ -214,6 +214,7 @@ fn cases() -> Vec<Case> {
                 state: accepted,
                 carrier_state: Some("accepted".to_owned()),
                 parts: None,
+                price: None,
             }),
         ),
         of_simulator(

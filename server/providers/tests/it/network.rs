@@ -46,9 +46,9 @@ async fn a_photo_travels_both_ways() {
     assert!(received.verified);
     let Event::Inbound(inbound) = &received.events[0] else { panic!("a message") };
     assert_eq!((inbound.from.as_str(), inbound.text.as_str()), (PHONE, "Back"));
-    let request = simulator().media_request(&world.account, &inbound.media[0].url).unwrap();
+    let request = simulator().media_request(&world.account, link(&inbound.media[0])).unwrap();
     let (media_type, bytes) =
-        world.http.fetch_whole(&request.url, request.basic_auth.as_ref(), 1000).await.unwrap();
+        world.http.fetch_whole(&request.url, request.login.as_ref(), 1000).await.unwrap();
     assert_eq!((media_type.as_deref(), bytes.as_ref()), (Some("image/png"), b"png bytes".as_slice()));
     assert!(world.http.fetch(&request.url, None, 1000).await.is_err(), "a photo is not public");
     assert!(

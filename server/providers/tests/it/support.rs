@@ -1,9 +1,12 @@
 //! What the tests share.
 
+use bytes::Bytes;
 use model::PhoneNumber;
 use model::line::ProviderKind;
+use model::message::Channel;
 use providers::{
-    Account, Http, Netguard, Outbound, Provider, Verification, WebhookKind, WebhookRequest, for_kind,
+    Account, Http, InboundMedia, MediaPlace, Netguard, Outbound, OutboundMedia, Provider, Verification,
+    WebhookKind, WebhookRequest, for_kind,
 };
 use serde_json::{Value, json};
 use std::io::Write;
@@ -45,6 +48,8 @@ pub(crate) fn account(credentials: Value) -> Account {
         sender: number("+61491570006"),
         credentials,
         verification: Verification::Enforce,
+        webhook_secrets: Vec::new(),
+        inbound_url: url("https://hooks.example.test/webhooks/twilio/inbound"),
         status_url: url("https://hooks.example.test/webhooks/twilio/status"),
     }
 }
@@ -60,10 +65,25 @@ pub(crate) fn simulator_account(base: &str) -> Account {
 pub(crate) fn outbound(text: &str, media: &[&str]) -> Outbound {
     Outbound {
         to: number("+61491570156"),
+        channel: if media.is_empty() { Channel::Sms } else { Channel::Mms },
         text: text.to_owned(),
-        media: media.iter().map(|link| url(link)).collect(),
+        media: media
+            .iter()
+            .map(|link| OutboundMedia {
+                url: url(link),
+                media_type: "image/jpeg".to_owned(),
+                bytes: Bytes::new(),
+            })
+            .collect(),
+        template: None,
         reference: "delivery-1".to_owned(),
     }
+}
+
+/// Where an attachment waits.
+pub(crate) fn link(media: &InboundMedia) -> &Url {
+    let MediaPlace::Link(link) = &media.place else { panic!("an attachment behind a link") };
+    link
 }
 
 /// A form as Twilio posts it.
@@ -75,6 +95,7 @@ pub(crate) fn form(kind: WebhookKind, url: &str, body: &str, signature: &str) ->
         url: url.to_owned(),
         headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         body: body.as_bytes().to_vec(),
+        received_at: 0,
     }
 }
 

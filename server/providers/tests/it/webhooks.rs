@@ -3,7 +3,7 @@
 use crate::signature::{mms, sms, status, whatsapp};
 use crate::support::*;
 use model::message::{Channel, DeliveryState};
-use providers::{Account, Event, Inbound, OptOut, Received, Rejected, Status, Verification, WebhookKind};
+use providers::{Account, Event, Inbound, Login, OptOut, Received, Rejected, Status, Verification, WebhookKind};
 use serde_json::json;
 
 #[test]
@@ -23,9 +23,9 @@ fn a_photo_arrives_with_its_link() {
     assert_eq!((inbound.text.as_str(), inbound.channel), ("Here is the café ☕ photo", Channel::Mms));
     let [photo] = inbound.media.as_slice() else { panic!("one photo") };
     assert_eq!(photo.media_type.as_deref(), Some("image/jpeg"));
-    let request = twilio().media_request(&twilio_account(), &photo.url).unwrap();
-    assert_eq!(request.url, photo.url);
-    assert_eq!(request.basic_auth, Some((ACCOUNT_SID.to_owned(), AUTH_TOKEN.to_owned())));
+    let request = twilio().media_request(&twilio_account(), link(photo)).unwrap();
+    assert_eq!(&request.url, link(photo));
+    assert_eq!(request.login, Some(Login::Basic(ACCOUNT_SID.to_owned(), AUTH_TOKEN.to_owned())));
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn every_attachment_is_kept_also_one_without_a_usable_link() {
     assert_eq!(inbound.text, "Two");
     assert_eq!(inbound.media.len(), 3);
     for broken in &inbound.media[1..] {
-        assert!(twilio().media_request(&twilio_account(), &broken.url).is_err());
+        assert!(twilio().media_request(&twilio_account(), link(broken)).is_err());
     }
     assert_eq!(inbound.media[1].media_type.as_deref(), Some("image/png"));
     let miscounted =
@@ -149,7 +149,7 @@ fn credentials_go_to_twilios_hosts_only() {
         "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN, "api_base": "http://127.0.0.1:9/base",
     }));
     let login =
-        |link: &str| twilio().media_request(&account, &url(link)).map(|request| request.basic_auth.is_some());
+        |link: &str| twilio().media_request(&account, &url(link)).map(|request| request.login.is_some());
     assert_eq!(login("https://api.twilio.com/2010-04-01/x"), Ok(true));
     assert_eq!(login("https://api.sydney.au1.twilio.com/x"), Ok(true));
     assert_eq!(login("http://127.0.0.1:9/anything"), Ok(true));

@@ -1,0 +1,148 @@
+//! What a carrier is asked, and what it answers.
+
+use bytes::Bytes;
+use model::line::Price;
+use model::message::{Channel, DeliveryState};
+use model::PhoneNumber;
+use std::time::Duration;
+use url::Url;
+
+/// A carrier account as one call needs it. `Debug` shows neither credentials nor number.
+pub struct Account {
+    /// The number that patients see.
+    pub sender: PhoneNumber,
+    /// In the carrier's own shape, checked by [`crate::Provider::check_credentials`] when they were stored.
+    pub credentials: serde_json::Value,
+    /// What to do with a webhook that does not prove that the carrier sent it.
+    pub verification: Verification,
+    /// What proves it where the carrier signs nothing: the current secret, then the one before it while they are
+    /// being exchanged. Part of both addresses below.
+    pub webhook_secrets: Vec<String>,
+    /// Where the carrier brings messages.
+    pub inbound_url: Url,
+    /// Where it reports what becomes of ours.
+    pub status_url: Url,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Account").field("verification", &self.verification).finish_non_exhaustive()
+    }
+}
+
+/// What to do with a webhook that does not prove that the carrier sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verification {
+    /// Read it without checking: for entries that were checked when they were journalled, or released by hand.
+    Off,
+    /// Read it, and say that it did not verify.
+    Observe,
+    /// Reject it.
+    Enforce,
+}
+
+/// What a carrier carries, and what fits into one request to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How messages can leave through it. MMS may depend on the country of the number as well.
+    pub channels_out: &'static [Channel],
+    /// Countries of line numbers with which it sends MMS; empty where it does not say.
+    pub mms_countries: &'static [&'static str],
+    /// Whether it brings pictures from patients.
+    pub mms_in: bool,
+    /// Pictures in one request; 0 where pictures cannot be sent.
+    pub media_per_request: usize,
+    /// Bytes of all pictures of one request together.
+    pub media_bytes: u64,
+    /// Media types that it takes as they are.
+    pub media_types: &'static [&'static str],
+    /// Whether it must be handed the bytes, because it does not fetch links.
+    pub wants_bytes: bool,
+    /// Characters of text.
+    pub text_chars: usize,
+}
+
+/// One request to a carrier.
+#[derive(Clone)]
+pub struct Outbound {
+    /// To whom.
+    pub to: PhoneNumber,
+    /// As what. A message with media is not sent as [`Channel::Sms`].
+    pub channel: Channel,
+    /// May be empty when there are pictures.
+    pub text: String,
+    /// In the order in which they are to be shown.
+    pub media: Vec<OutboundMedia>,
+    /// Instead of text and media: a message that WhatsApp has approved.
+    pub template: Option<Template>,
+    /// Our own id of this delivery, for carriers that take one to recognise a repetition: 36 characters.
+    pub reference: String,
+}
+
+/// A picture or another file to send.
+#[derive(Clone)]
+pub struct OutboundMedia {
+    /// A direct, signed, expiring link that the carrier fetches.
+    pub url: Url,
+    /// What it is.
+    pub media_type: String,
+    /// The file itself, where [`Limits::wants_bytes`]; else empty.
+    pub bytes: Bytes,
+}
+
+/// A message that WhatsApp has approved, with what is filled in.
+#[derive(Clone)]
+pub struct Template {
+    /// The carrier's id of it.
+    pub id: String,
+    /// By placeholder.
+    pub variables: Vec<(String, String)>,
+}
+
+/// The carrier took it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The carrier's id of the message; later statuses name it.
+    pub carrier_id: String,
+    /// As far as it has come at once.
+    pub state: DeliveryState,
+    /// The carrier's own word for that.
+    pub carrier_state: Option<String>,
+    /// SMS parts by the carrier's own count, where it tells.
+    pub parts: Option<u32>,
+    /// What it costs, where the carrier tells at once.
+    pub price: Option<Price>,
+}
+
+/// The carrier did not take it, or we cannot know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The request was certainly not processed (no connection, 429): try again, not before `after`.
+    #[error("not processed, may be tried again")]
+    Retry {
+        /// As the carrier asks, or a fitting default.
+        after: Option<Duration>,
+    },
+    /// The carrier said no; the same request would fail again.
+    #[error("refused by the carrier ({code})")]
+    Refused {
+        /// The carrier's own code.
+        code: String,
+        /// In words for staff: what happened and what to do.
+        reason: String,
+        /// The number has opted out at the carrier.
+        opted_out: bool,
+        /// The pictures are too large; smaller ones may pass.
+        too_large: bool,
+    },
+    /// The carrier may have accepted it: a time-out, reset or 5xx after the request was written.
+    #[error("the outcome is unknown")]
+    Unknown,
+}
+
+impl SendError {
+    /// A refusal that has nothing to do with consent or size.
+    pub(crate) fn refused(code: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Refused { code: code.into(), reason: reason.into(), opted_out: false, too_large: false }
+    }
+}
