@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode};
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     let args = args.strip_prefix(&["--".to_owned()]).unwrap_or(args);
     machine::ensure(machine::TO_BUILD)?;
-    let program = server::build_release(workspace)?;
+    let program = server::build(workspace)?;
     let site = site::build(workspace)?;
     let mut heliograph = Command::new(&program);
     heliograph

@@ -2,7 +2,7 @@
 
 use crate::support::{http_to, url};
 use futures::StreamExt;
-use providers::{Http, HttpError, Netguard};
+use providers::{Http, HttpError, Login, Netguard};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wiremock::matchers::{any, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -134,8 +134,8 @@ async fn a_body_that_breaks_off_is_not_taken_for_whole() {
     assert_eq!(http.fetch_whole(&address, None, 1000).await.unwrap_err(), HttpError::Interrupted);
 }
 
-fn login() -> (String, String) {
-    (LOGIN.0.to_owned(), LOGIN.1.to_owned())
+fn login() -> Login {
+    Login::Basic(LOGIN.0.to_owned(), LOGIN.1.to_owned())
 }
 
 async fn redirect(server: &MockServer, from: &str, to: &str) {

@@ -223,6 +223,7 @@ impl World {
             url: format!("{}{}", self.server.uri(), request.url.path()),
             headers: headers.collect(),
             body: request.body.clone(),
+            received_at: 0,
         }
     }
 }

@@ -233,6 +233,7 @@ fn simulated() -> WebhookRequest {
         url: url.to_owned(),
         headers: vec![("x-simulator-signature".to_owned(), signature)],
         body: body.as_bytes().to_vec(),
+        received_at: 0,
     }
 }
 
