@@ -288,8 +288,10 @@ async fn filed(tx: &mut Tx, attachments: &[Uuid]) -> Result<HashMap<Uuid, Vec<Fi
     let mut all: HashMap<Uuid, Vec<FiledAs>> = HashMap::new();
     for some in attachments.chunks(AT_ONCE) {
         let sql = format!(
-            "SELECT attachment_id, id, patient_id, category, filed_at FROM patient_image
-             WHERE deleted_at IS NULL AND attachment_id IN ({}) ORDER BY filed_at, id",
+            "SELECT i.attachment_id, i.id, i.patient_id, i.category, i.filed_at
+             FROM patient_image i JOIN patient p ON p.id = i.patient_id
+             WHERE i.deleted_at IS NULL AND p.deleted_at IS NULL AND i.attachment_id IN ({})
+             ORDER BY i.filed_at, i.id",
             placeholders(1, some.len())
         );
         let args = some.iter().map(|id| (*id).into()).collect();
