@@ -2,10 +2,11 @@
 
 use crate::config::{BlobPlace, Config, KeySource, make_private_file, make_private_folder};
 use backend::clock::random_bytes;
+use backend::keys::WhichKey;
 use backend::media::blobs::{BlobError, S3Settings};
 use backend::providers::{Http, Netguard};
 use backend::store::StoreError;
-use backend::{Backend, Blobs, Clock, Keys, Parts, Store};
+use backend::{Backend, Blobs, Clock, Keys, Parts, Store, canary};
 use model::phone::Country;
 use model::staff::Role;
 use std::io;
@@ -36,6 +37,12 @@ pub enum SetupError {
         .0.display()
     )]
     KeyLost(PathBuf),
+    /// The database was written with another key.
+    #[error(
+        "{0}: this is not the key that the database was written with, and what was stored cannot be read with it. Set \
+         the key of before, from your backup, or name another database in DATABASE_URL"
+    )]
+    WrongKey(&'static str),
     /// The operating system offers no certificates.
     #[error("no trusted certificates were found; install the package ca-certificates")]
     NoTrust,
@@ -71,13 +78,26 @@ pub async fn open(config: &Config, app_url: Url) -> Result<Backend, SetupError> 
         },
         live: backend::live::Hub::default(),
     });
-    for key in [master, phone] {
-        key.keep_if_new(config, &backend).await?;
+    for key in [&master, &phone] {
+        key.refuse_if_lost(&backend).await?;
     }
+    refuse_wrong_key(canary::wrong_key(&backend).await?)?;
+    for key in [&master, &phone] {
+        key.keep_if_new(config)?;
+    }
+    refuse_wrong_key(canary::note_keys(&backend).await?)?;
     Ok(backend)
 }
 
 /// On the very first start: an organisation to begin with, and the one-time link of its admin. `None` later.
+fn refuse_wrong_key(wrong: Option<WhichKey>) -> Result<(), SetupError> {
+    match wrong {
+        None => Ok(()),
+        Some(WhichKey::Master) => Err(SetupError::WrongKey("HELIOGRAPH_MASTER_KEY")),
+        Some(WhichKey::Phone) => Err(SetupError::WrongKey("PHONE_HASH_KEY")),
+    }
+}
+
 ///
 /// # Errors
 /// When the database cannot take it.
@@ -132,14 +152,18 @@ impl<'a> Key<'a> {
     }
 
     /// A new key beside old data would make that data unreadable without a word.
-    async fn keep_if_new(&self, config: &Config, backend: &Backend) -> Result<(), SetupError> {
+    async fn refuse_if_lost(&self, backend: &Backend) -> Result<(), SetupError> {
+        match self.source {
+            KeySource::Own(path) if self.is_new && backend::organisations::any(backend).await? => {
+                Err(SetupError::KeyLost(path.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn keep_if_new(&self, config: &Config) -> Result<(), SetupError> {
         if !self.is_new {
             return Ok(());
-        }
-        if let KeySource::Own(path) = self.source
-            && backend::organisations::any(backend).await?
-        {
-            return Err(SetupError::KeyLost(path.clone()));
         }
         self.source.keep(&self.bytes).map_err(|cause| SetupError::Data { folder: config.data.clone(), cause })
     }
