@@ -86,6 +86,7 @@ pub async fn open(config: &Config, app_url: Url) -> Result<Backend, SetupError> 
         key.keep_if_new(config)?;
     }
     refuse_wrong_key(canary::note_keys(&backend).await?)?;
+    backend::patients::fold_references(&backend).await?;
     Ok(backend)
 }
 
