@@ -10,6 +10,7 @@ use model::staff::Permission;
 use model::{LineAccountId, LineId, OrgId, PhoneNumber};
 use providers::{Verification, WebhookKind};
 use serde_json::json;
+use std::collections::HashSet;
 use url::Url;
 use uuid::Uuid;
 
@@ -124,13 +125,19 @@ pub struct Route {
     pub inbound_url: Url,
 }
 
-/// Every line whose carrier is the simulator, for registering them with the simulated network at start.
+/// Every line whose carrier is the simulator, for registering them with the simulated network at start. The network
+/// knows lines by their numbers, so of several with the same number only the first that was made is among them.
 pub async fn simulators(backend: &Backend) -> Result<Vec<Route>> {
     let mut tx = backend.store.read().await?;
-    let rows: Vec<Row> =
-        tx.all(select_lines!("l.disabled_at IS NULL AND a.disabled_at IS NULL"), args![]).await?;
-    let routes = rows.into_iter().map(|row| row.route(backend)).collect::<Result<Vec<_>>>()?;
-    Ok(routes.into_iter().filter(|route| route.provider == ProviderKind::Simulator).collect())
+    let rows: Vec<Row> = tx
+        .all(select_lines!("l.disabled_at IS NULL AND a.disabled_at IS NULL ORDER BY l.id"), args![])
+        .await?;
+    let mut routes = rows.into_iter().map(|row| row.route(backend)).collect::<Result<Vec<_>>>()?;
+    let mut numbers = HashSet::new();
+    routes.retain(|route| {
+        route.provider == ProviderKind::Simulator && numbers.insert(route.account.sender.clone())
+    });
+    Ok(routes)
 }
 
 /// The route that an organisation's outbound messages take: its default line. `None` without a line.
@@ -249,6 +256,36 @@ impl Row {
     }
 }
 
+/// The simulated network is one for the whole server: a number in it belongs to one organisation, as in a real one.
+async fn refuse_anothers_simulator(
+    backend: &Backend,
+    tx: &mut Tx,
+    org: OrgId,
+    new: &NewLine,
+    number: &PhoneNumber,
+) -> Result<()> {
+    if new.provider != ProviderKind::Simulator && !backend.settings.mock_mode {
+        return Ok(());
+    }
+    let rows: Vec<Row> = tx
+        .all(
+            select_lines!(
+                "n.hash = $1 AND l.org_id <> $2 AND l.disabled_at IS NULL AND a.disabled_at IS NULL"
+            ),
+            args![backend.keys.hash_address(number.as_e164()), org],
+        )
+        .await?;
+    for row in rows {
+        if row.provider(backend)? == ProviderKind::Simulator {
+            return Err(Error::invalid(
+                "number",
+                "This number is taken in this server's simulated network. Choose another one.",
+            ));
+        }
+    }
+    Ok(())
+}
+
 async fn insert(backend: &Backend, tx: &mut Tx, org: OrgId, new: NewLine) -> Result<LineView> {
     let name = new.name.trim();
     if name.is_empty() || name.chars().count() > 100 {
@@ -265,6 +302,7 @@ async fn insert(backend: &Backend, tx: &mut Tx, org: OrgId, new: NewLine) -> Res
             .check_credentials(&new.credentials)
             .map_err(|error| Error::invalid(error.field, error.message))?;
     }
+    refuse_anothers_simulator(backend, tx, org, &new, &number).await?;
     let number_id = numbers::find_or_make(backend, tx, org, &number).await?;
     let lines =
         tx.number("SELECT COUNT(*) FROM line WHERE org_id = $1 AND disabled_at IS NULL", args![org]).await?;

@@ -7,6 +7,7 @@ mod images;
 mod inbox;
 mod keys;
 mod leaving;
+mod lines;
 mod media;
 mod messaging;
 mod mms;
