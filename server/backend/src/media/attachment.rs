@@ -8,7 +8,7 @@ use crate::{Backend, Error, Result};
 use model::live::Change;
 use model::media::{AttachmentState, AttachmentView, Category, FiledAs, RenditionFacts, RenditionRole};
 use model::message::Direction;
-use model::{AttachmentId, MessageId, OrgId};
+use model::{AttachmentId, MessageId, Millis, OrgId};
 use sqlx::AssertSqlSafe;
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -103,6 +103,20 @@ impl Attachment {
             }
         }
         Ok(all)
+    }
+
+    /// Uploads made until `before` that no message has taken up, the oldest first.
+    pub(crate) async fn unsent(tx: &mut Tx, before: Millis, at_most: usize) -> Result<Vec<Self>> {
+        let rows: Vec<Row> = tx
+            .all(
+                select!(
+                    "message_id IS NULL AND direction = 'outbound' AND created_at <= $1
+                     ORDER BY created_at, id LIMIT $2"
+                ),
+                args![before, at_most],
+            )
+            .await?;
+        rows.into_iter().map(Self::try_from).collect()
     }
 
     pub(crate) fn key(&self, variant: Variant) -> BlobKey {
