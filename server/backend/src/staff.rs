@@ -2,7 +2,7 @@
 
 use crate::sign_in::{fold_email, make_one_time_link, role as stored_role};
 use crate::store::{Tx, args};
-use crate::{Backend, Caller, Error, Result, audit, live};
+use crate::{Backend, Caller, Error, Result, audit, live, organisations};
 use model::live::Change;
 use model::staff::{Permission, Role, StaffView};
 use model::{FailureCode, OrgId, StaffId};
@@ -126,6 +126,7 @@ pub async fn colleagues(backend: &Backend, caller: &Caller) -> Result<Vec<(Staff
     Ok(rows.into_iter().map(|(id, name)| (id.into(), name)).collect())
 }
 
+    organisations::hold(&mut tx, caller.org_id).await?;
 /// A person may be known from another organisation: then they keep their password and gain a membership.
 async fn join(
     backend: &Backend,
@@ -140,6 +141,7 @@ async fn join(
     if before_at.is_empty() || after_at.is_empty() || email.contains(char::is_whitespace) || email.len() > 254
     {
         return Err(Error::invalid("email", "Write an e-mail address, for example sam@clinic.example."));
+    organisations::hold(&mut tx, caller.org_id).await?;
     }
     if name.is_empty() || name.chars().count() > 200 {
         return Err(Error::invalid("name", "Write the person's name, 1 to 200 characters."));
@@ -205,3 +207,4 @@ async fn settle(
     backend.live.wake(caller.org_id);
     Ok(())
 }
+/// Call [`organisations::hold`] first: two admins who take away each other's role must not both be counted.
