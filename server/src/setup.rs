@@ -90,7 +90,6 @@ pub async fn open(config: &Config, app_url: Url) -> Result<Backend, SetupError> 
     Ok(backend)
 }
 
-/// On the very first start: an organisation to begin with, and the one-time link of its admin. `None` later.
 fn refuse_wrong_key(wrong: Option<WhichKey>) -> Result<(), SetupError> {
     match wrong {
         None => Ok(()),
@@ -99,6 +98,7 @@ fn refuse_wrong_key(wrong: Option<WhichKey>) -> Result<(), SetupError> {
     }
 }
 
+/// On the very first start: an organisation to begin with, and the one-time link of its admin. `None` later.
 ///
 /// # Errors
 /// When the database cannot take it.
@@ -107,7 +107,8 @@ pub async fn first_admin(config: &Config, backend: &Backend) -> backend::Result<
         return Ok(None);
     }
     let org = backend::organisations::create(backend, "My clinic", Country::AU).await?;
-    backend::staff::add(backend, org, &config.admin_email, "Admin", Role::Admin).await.map(Some)
+    let invitation = backend::staff::add(backend, org, &config.admin_email, "Admin", Role::Admin).await?;
+    Ok(invitation.link())
 }
 
 /// The data folder and, with SQLite, an empty database in it that only its owner may read, also where the folder

@@ -90,6 +90,7 @@ impl Running {
     pub(crate) async fn session(&self, role: Role) -> String {
         let email = format!("{}@clinic.example", role.as_str());
         let link = staff::add(&self.backend, self.org, &email, role.label(), role).await.unwrap();
+        let link = link.link().unwrap();
         let token = link.rsplit('/').next().unwrap();
         let session =
             backend::sign_in::use_one_time_link(&self.backend, token, "a long enough password").await;
@@ -126,7 +127,6 @@ impl Running {
     }
 }
 
-fn client() -> Client {
 fn config(data: &Path, settings: &[&str]) -> Config {
     let mut args = vec!["--data", data.to_str().unwrap()];
     args.extend(settings);
@@ -142,6 +142,7 @@ pub(crate) async fn open(data: &Path, settings: &[&str]) -> Result<Backend, Setu
     setup::open(&config, base).await
 }
 
+fn client() -> Client {
     #[expect(clippy::disallowed_methods, reason = "a test asks as strangers do, on loopback")]
     Client::new()
 }
