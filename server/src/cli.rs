@@ -60,7 +60,7 @@ enum Org {
 
 #[derive(Subcommand)]
 enum Staff {
-    /// Add a person and print their one-time sign-in link.
+    /// Add a person and print their one-time sign-in link, unless they have a password on this server.
     Add {
         /// What they sign in with.
         email: String,
@@ -73,6 +73,11 @@ enum Staff {
         /// Name of the organisation, where there are several.
         #[arg(long)]
         org: Option<String>,
+    },
+    /// Print a new one-time link for a person who lost their password; it ends every session of theirs once it is used.
+    Reset {
+        /// What they sign in with.
+        email: String,
     },
 }
 

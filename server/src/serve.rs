@@ -3,11 +3,16 @@
 use crate::{App, guards, metrics, routes};
 use axum::ServiceExt;
 use axum::extract::Request;
+use backend::media;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tower::Layer;
 use tower::util::MapRequestLayer;
+
+/// How often uploads that were never sent are swept away.
+const SWEEP: Duration = Duration::from_secs(24 * 3600);
 
 /// Serves and works on jobs until `shutdown` resolves; what is under way then is finished first.
 ///
@@ -22,6 +27,7 @@ pub async fn serve(
     let stopping = app.stopping.clone();
     let worker = tokio::spawn(backend::jobs::work(app.backend.clone(), stopping.clone().cancelled_owned()));
     tokio::spawn(metrics::sum_up(app.clone()));
+    tokio::spawn(sweep(app.clone()));
     let service = MapRequestLayer::new(guards::plain_address).layer(routes::router(app.clone()));
     let service = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(service);
     let told_to_stop = {
@@ -41,4 +47,19 @@ pub async fn serve(
     }
     app.backend.store.close().await;
     served
+}
+
+/// Sweeps at start and then every day, until the process stops.
+async fn sweep(app: App) {
+    loop {
+        match media::sweep_unsent(&app.backend).await {
+            Ok(0) => {}
+            Ok(swept) => tracing::info!(swept, "uploads that were never sent are gone"),
+            Err(error) => tracing::warn!(%error, "uploads that were never sent could not be swept away"),
+        }
+        tokio::select! {
+            () = app.stopping.cancelled() => return,
+            () = tokio::time::sleep(SWEEP) => {}
+        }
+    }
 }

@@ -2,11 +2,11 @@
 
 use super::{Answer, ApiFailure};
 #[cfg(feature = "ssr")]
-use super::{SESSION_COOKIE, backend, session_token};
+use super::{SESSION_COOKIE, backend, session_token, signed_in};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
-use model::staff::Me;
-use model::{Failure, FailureCode, Millis};
+use model::staff::{Me, Organisation};
+use model::{Failure, FailureCode, Millis, OrgId};
 use serde::{Deserialize, Serialize};
 
 /// What every page needs to know before it is drawn.
@@ -93,6 +93,21 @@ pub async fn sign_out() -> Answer<()> {
     }
     set_cookie(&backend, None);
     Ok(())
+}
+
+/// The other organisations that the person may work in, by name.
+#[server(prefix = "/api/ui", endpoint = "session/elsewhere", input = Json)]
+pub async fn elsewhere() -> Answer<Vec<Organisation>> {
+    let (backend, caller) = signed_in().await?;
+    Ok(backend::sign_in::elsewhere(&backend, &caller).await?)
+}
+
+/// Moves the session to another organisation; the cookie stays.
+#[server(prefix = "/api/ui", endpoint = "session/switch", input = Json)]
+pub async fn switch(to: OrgId) -> Answer<()> {
+    let backend = backend()?;
+    let token = session_token().ok_or_else(signed_out)?;
+    Ok(backend::sign_in::switch(&backend, &token, to).await?)
 }
 
 /// Whom a one-time link greets.

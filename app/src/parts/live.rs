@@ -5,6 +5,7 @@ use crate::browser;
 use gloo_timers::callback::Timeout;
 use leptos::ev;
 use leptos::prelude::*;
+use model::OrgId;
 use model::live::{Change, LiveEvent};
 use send_wrapper::SendWrapper;
 use std::rc::Rc;
@@ -32,6 +33,7 @@ pub struct Live {
     connected: RwSignal<bool>,
     source: StoredValue<Option<SendWrapper<EventSource>>>,
     newest: StoredValue<i64>,
+    organisation: OrgId,
     listeners: StoredValue<Vec<(u32, SendWrapper<Listener>)>>,
     next_id: StoredValue<u32>,
 }
@@ -44,6 +46,7 @@ impl Live {
             connected: RwSignal::new(true),
             source: StoredValue::new(None),
             newest: StoredValue::new(session.live_seq),
+            organisation: session.me.organisation.id,
             listeners: StoredValue::new(Vec::new()),
             next_id: StoredValue::new(0),
         };
@@ -97,7 +100,8 @@ impl Live {
         if let Some(Some(old)) = self.source.try_update_value(Option::take) {
             old.close();
         }
-        let Ok(source) = EventSource::new(&format!("/api/live?after={newest}")) else { return };
+        let address = format!("/api/live?after={newest}&organisation={}", self.organisation);
+        let Ok(source) = EventSource::new(&address) else { return };
         let on_open = Closure::<dyn Fn()>::new(move || {
             self.connected.try_set(true);
         });
@@ -114,6 +118,8 @@ impl Live {
             }
             self.tell(News::Reload);
         });
+        // In another window the person switched to another organisation; this page still shows the one before.
+        let on_moved = Closure::<dyn Fn()>::new(|| browser::load("/"));
         let on_error = Closure::<dyn Fn(web_sys::Event)>::new(move |event: web_sys::Event| {
             self.connected.try_set(false);
             let source = event.target().and_then(|target| target.dyn_into::<EventSource>().ok());
@@ -127,7 +133,8 @@ impl Live {
         source.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         // Fails only for an event target that is gone.
         let _ = source.add_event_listener_with_callback("reset", on_reset.as_ref().unchecked_ref());
-        let kept = SendWrapper::new((source, on_open, on_message, on_reset, on_error));
+        let _ = source.add_event_listener_with_callback("moved", on_moved.as_ref().unchecked_ref());
+        let kept = SendWrapper::new((source, on_open, on_message, on_reset, on_moved, on_error));
         self.source.set_value(Some(SendWrapper::new(kept.0.clone())));
         // What listens stays for as long as the page is there.
         std::mem::forget(kept);

@@ -30,7 +30,7 @@ impl Outbox {
     /// Begins to hand over what waits in conversations that are not on the screen.
     pub fn start(session: &Session, live: Live) -> Self {
         let outbox = Self {
-            prefix: StoredValue::new(format!("heliograph.outbox.{}.", session.me.staff_id)),
+            prefix: StoredValue::new(prefix(session)),
             open: StoredValue::new(None),
             delivering: StoredValue::new(false),
         };
@@ -118,6 +118,11 @@ impl Outbox {
             self.delivering.try_set_value(false);
         });
     }
+}
+
+/// What is written in one organisation must not be handed over in another one that the person switched to.
+fn prefix(session: &Session) -> String {
+    format!("heliograph.outbox.{}.{}.", session.me.staff_id, session.me.organisation.id)
 }
 
 /// What the server is asked to send.

@@ -8,7 +8,7 @@ use backend::lines::NewLine;
 use backend::{Backend, demo, lines, organisations, staff, tokens};
 use model::line::ProviderKind;
 use model::phone::Country;
-use model::staff::Role;
+use model::staff::{Invitation, Role};
 use std::io::{self, Read, Write};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -69,9 +69,15 @@ async fn once(command: Command, backend: &Backend) -> Result<(), CommandError> {
         Command::Staff(Staff::Add { email, name, role, org }) => {
             let org = organisations::by_name(backend, org.as_deref()).await?;
             let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
-            let link = staff::add(backend, org, &email, &name, self::role(&role)?).await?;
-            say(&link)
+            match staff::add(backend, org, &email, &name, self::role(&role)?).await? {
+                Invitation::Link(link) => say(&link),
+                Invitation::Known => say(
+                    "Added. This server knows the address from another organisation: they sign in with the password \
+                     they have.",
+                ),
+            }
         }
+        Command::Staff(Staff::Reset { email }) => say(&staff::reset_by_operator(backend, &email).await?),
         Command::Token(Token::Create { name, role, org }) => {
             let org = organisations::by_name(backend, org.as_deref()).await?;
             let token = tokens::add(backend, org, &name, self::role(&role)?).await?;

@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::header;
 use backend::{conversations, media, messages};
 use model::conversation::{ConversationRow, ConversationView, InboxQuery, Show, ThreadFrom, ThreadSlice};
-use model::message::{Draft, MessageView, Recipient};
+use model::message::{Draft, MAX_ATTACHMENTS, MessageView, Recipient};
 use model::{AttachmentId, ConversationId, FailureCode, MessageId, Page};
 use serde::{Deserialize, Serialize};
 
@@ -203,8 +203,17 @@ pub(crate) async fn reply_with_media(
     said
 }
 
-async fn turn_of_form(asker: &Asker, mut form: Form) -> Result<Turn, Problem> {
+/// Takes in a form. Nothing stays of one that is refused half-way.
+async fn turn_of_form(asker: &Asker, form: Form) -> Result<Turn, Problem> {
     let mut turn = Turn::default();
+    let read = read_form(asker, form, &mut turn).await;
+    if read.is_err() {
+        media::discard_unsent(asker.backend(), &asker.caller, &turn.media.media_ids).await;
+    }
+    read.map(|()| turn)
+}
+
+async fn read_form(asker: &Asker, mut form: Form, turn: &mut Turn) -> Result<(), Problem> {
     while let Some(part) = form.next().await? {
         match part {
             Part::Text(name, value) => match name.as_str() {
@@ -213,6 +222,13 @@ async fn turn_of_form(asker: &Asker, mut form: Form) -> Result<Turn, Problem> {
                 "media_url" => turn.media.media_url = Some(value),
                 _ => {}
             },
+            Part::File(file) if turn.media.media_ids.len() == MAX_ATTACHMENTS => {
+                uploads::read_on(file).await;
+                return Err(Problem::field(
+                    "file",
+                    format!("A message carries at most {MAX_ATTACHMENTS} pictures."),
+                ));
+            }
             Part::File(file) => {
                 let store = async |incoming| {
                     Ok(media::upload::upload(asker.backend(), &asker.caller, incoming).await?)
@@ -221,7 +237,7 @@ async fn turn_of_form(asker: &Asker, mut form: Form) -> Result<Turn, Problem> {
             }
         }
     }
-    Ok(turn)
+    Ok(())
 }
 
 async fn say(asker: Asker, id: ConversationId, turn: Turn) -> Result<Reply<MessageView>, Problem> {

@@ -97,6 +97,12 @@ async fn a_forged_webhook_shows_nothing_and_is_counted() {
     let lines = lines::list(&running.backend, &admin).await.unwrap();
     let counted = lines.iter().find(|other| other.id == line.id).unwrap().quarantined;
     assert_eq!(counted, 2);
+    let metrics = running.nobody().request(Method::GET, "/metrics").send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    let counts: Vec<_> = metrics.lines().filter(|line| line.starts_with("webhooks_total{")).collect();
+    assert!(counts.iter().any(|line| line.contains(r#"outcome="quarantined""#)), "{counts:?}");
+    // Under one set of labels, or their sum would count each webhook twice.
+    assert!(counts.iter().all(|line| line.contains("outcome=") && !line.contains("state=")), "{counts:?}");
     running.stop().await;
 }
 

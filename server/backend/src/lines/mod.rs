@@ -185,6 +185,13 @@ async fn insert(backend: &Backend, tx: &mut Tx, org: OrgId, new: NewLine) -> Res
     let number =
         PhoneNumber::parse(&new.number, country).map_err(|why| Error::invalid("number", why.to_string()))?;
     check_credentials(new.provider, &new.credentials)?;
+    let simulated = new.provider == ProviderKind::Simulator || backend.settings.mock_mode;
+    if simulated && route::is_simulated_elsewhere(backend, tx, org, &number).await? {
+        return Err(Error::invalid(
+            "number",
+            "This number is taken in this server's simulated network. Choose another one.",
+        ));
+    }
     let number_id = numbers::find_or_make(backend, tx, org, &number).await?;
     let lines =
         tx.number("SELECT COUNT(*) FROM line WHERE org_id = $1 AND disabled_at IS NULL", args![org]).await?;

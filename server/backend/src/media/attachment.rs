@@ -8,7 +8,7 @@ use crate::{Backend, Error, Result};
 use model::live::Change;
 use model::media::{AttachmentState, AttachmentView, Category, FiledAs, RenditionFacts, RenditionRole};
 use model::message::Direction;
-use model::{AttachmentId, MessageId, OrgId};
+use model::{AttachmentId, MessageId, Millis, OrgId};
 use sqlx::AssertSqlSafe;
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -103,6 +103,20 @@ impl Attachment {
             }
         }
         Ok(all)
+    }
+
+    /// Uploads made until `before` that no message has taken up, the oldest first.
+    pub(crate) async fn unsent(tx: &mut Tx, before: Millis, at_most: usize) -> Result<Vec<Self>> {
+        let rows: Vec<Row> = tx
+            .all(
+                select!(
+                    "message_id IS NULL AND direction = 'outbound' AND created_at <= $1
+                     ORDER BY created_at, id LIMIT $2"
+                ),
+                args![before, at_most],
+            )
+            .await?;
+        rows.into_iter().map(Self::try_from).collect()
     }
 
     pub(crate) fn key(&self, variant: Variant) -> BlobKey {
@@ -288,8 +302,10 @@ async fn filed(tx: &mut Tx, attachments: &[Uuid]) -> Result<HashMap<Uuid, Vec<Fi
     let mut all: HashMap<Uuid, Vec<FiledAs>> = HashMap::new();
     for some in attachments.chunks(AT_ONCE) {
         let sql = format!(
-            "SELECT attachment_id, id, patient_id, category, filed_at FROM patient_image
-             WHERE deleted_at IS NULL AND attachment_id IN ({}) ORDER BY filed_at, id",
+            "SELECT i.attachment_id, i.id, i.patient_id, i.category, i.filed_at
+             FROM patient_image i JOIN patient p ON p.id = i.patient_id
+             WHERE i.deleted_at IS NULL AND p.deleted_at IS NULL AND i.attachment_id IN ({})
+             ORDER BY i.filed_at, i.id",
             placeholders(1, some.len())
         );
         let args = some.iter().map(|id| (*id).into()).collect();

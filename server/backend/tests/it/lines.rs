@@ -1,4 +1,5 @@
-//! Lines: credentials that change, a server that only pretends to send, several numbers behind one address.
+//! Lines: whose their numbers are, credentials that change, a server that only pretends to send, several numbers
+//! behind one address.
 
 use crate::sending::with_settings;
 use crate::twilio::{
@@ -203,6 +204,42 @@ async fn an_answer_leaves_from_the_number_that_was_written_to() {
         let asked = &t.carrier.received_requests().await.unwrap()[0];
         let from = url::form_urlencoded::parse(&asked.body).find(|(name, _)| name == "From").unwrap().1;
         assert_eq!(from, "+61491573770");
+        t
+    })
+    .await;
+}
+
+fn simulator(number: &str) -> NewLine {
+    NewLine {
+        name: "Front desk".to_owned(),
+        number: number.to_owned(),
+        provider: ProviderKind::Simulator,
+        credentials: serde_json::Value::Null,
+    }
+}
+
+#[tokio::test]
+async fn a_simulated_number_belongs_to_one_organisation_of_a_server() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        let stranger = t.stranger().await;
+        let ours = lines::create(b, &t.admin, simulator("0491 570 110")).await.unwrap();
+        let taken = failure(lines::create(b, &stranger, simulator("+61 491 570 110")).await);
+        assert_eq!((taken.code, taken.field.as_deref()), (FailureCode::Invalid, Some("number")));
+        lines::create(b, &stranger, simulator("0491 570 157")).await.unwrap();
+        // Ours is with a real carrier, and no number of the simulated network.
+        lines::create(b, &stranger, simulator("0491 570 006")).await.unwrap();
+
+        // Unless every line is a simulator.
+        let mock = with_settings(b, |settings| settings.mock_mode = true);
+        let taken = failure(lines::create(&mock, &stranger, simulator("0491 570 110")).await);
+        assert_eq!(taken.field.as_deref(), Some("number"));
+        let known = lines::simulators(&mock).await.unwrap();
+        let front_desk: Vec<_> =
+            known.iter().filter(|line| line.account.sender.as_e164() == "+61491570006").collect();
+        assert_eq!(front_desk.len(), 1, "the network knows a number once");
+        assert_eq!(front_desk[0].org_id, t.org, "and as whose it was first");
+        assert!(known.iter().any(|line| line.line_id == ours.id));
         t
     })
     .await;

@@ -5,6 +5,7 @@ mod blobs;
 mod fetching;
 mod images;
 mod inbox;
+mod keys;
 mod leaving;
 mod lines;
 mod media;

@@ -15,6 +15,7 @@ use image::ImageFormat;
 use model::FailureCode;
 use model::live::Change;
 use model::media::AttachmentState;
+use model::message::{Draft, Recipient};
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -217,6 +218,35 @@ async fn a_discarded_upload_is_gone_and_its_job_notices() {
         assert_eq!(t.count("SELECT COUNT(*) FROM rendition").await, 0);
         assert_eq!(failure(opened(&backend, &link).await).code, FailureCode::NotFound);
         assert_eq!(failure(media::get(&backend, &t.admin, late.media_id).await).code, FailureCode::NotFound);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_upload_that_is_not_sent_within_a_day_is_swept_away() {
+    on_each_engine(async |t: TestBackend| {
+        let (backend, folder) = in_folder(&t).await;
+        let hour = Duration::from_secs(3600);
+        let old = upload::upload(&backend, &t.admin, incoming("a.jpg", &jpeg(1))).await.unwrap();
+        let sent = upload::upload(&backend, &t.admin, incoming("b.jpg", &jpeg(2))).await.unwrap();
+        backend::jobs::run_due(&backend).await.unwrap();
+        let draft =
+            Draft { text: String::new(), attachments: vec![sent.media_id], client_id: "sent".to_owned() };
+        let to = Recipient::Number(backend::testing::fictitious_number(0));
+        backend::messages::send(&backend, &t.admin, &to, &draft).await.unwrap();
+        t.backend.clock.advance(23 * hour);
+        let new = upload::upload(&backend, &t.admin, incoming("c.jpg", &jpeg(3))).await.unwrap();
+        assert_eq!(media::sweep_unsent(&backend).await.unwrap(), 0);
+        t.backend.clock.advance(hour);
+        assert_eq!(media::sweep_unsent(&backend).await.unwrap(), 1);
+        assert_eq!(failure(media::get(&backend, &t.admin, old.media_id).await).code, FailureCode::NotFound);
+        for kept in [sent.media_id, new.media_id] {
+            media::get(&backend, &t.admin, kept).await.unwrap();
+        }
+        // Four of what was sent, and the original of what came late.
+        assert_eq!(files_below(folder.path()).len(), 5);
+        assert_eq!(media::sweep_unsent(&backend).await.unwrap(), 0);
         t
     })
     .await;
