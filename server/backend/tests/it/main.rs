@@ -5,6 +5,7 @@ mod blobs;
 mod fetching;
 mod images;
 mod inbox;
+mod jobs;
 mod leaving;
 mod media;
 mod messaging;

@@ -222,7 +222,7 @@ async fn open_screens_hear_of_every_change_in_order() {
 }
 
 /// The same backend, as if started with other settings.
-fn with_settings(backend: &Backend, change: impl FnOnce(&mut Settings)) -> Backend {
+pub(crate) fn with_settings(backend: &Backend, change: impl FnOnce(&mut Settings)) -> Backend {
     let mut settings = backend.settings.clone();
     change(&mut settings);
     Backend::new(Parts {
