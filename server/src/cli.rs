@@ -42,6 +42,9 @@ enum Command {
     /// Numbers that patients write to.
     #[command(subcommand)]
     Line(Line),
+    /// Work that was set aside because it kept failing; /metrics tells how much there is.
+    #[command(subcommand)]
+    Jobs(Jobs),
     /// Print every setting with its meaning and default, as a file of settings.
     Settings,
 }
@@ -115,6 +118,13 @@ enum Line {
         #[arg(long)]
         org: Option<String>,
     },
+}
+
+#[derive(Subcommand)]
+enum Jobs {
+    /// Put everything that failed back to work: photos to fetch or to prepare, and webhooks that could not be read.
+    /// Messages are not sent again; staff do that in the conversation.
+    Requeue,
 }
 
 /// Runs the command that the arguments name.

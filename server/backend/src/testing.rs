@@ -149,10 +149,10 @@ impl TestBackend {
         tx.number(sql, store::args![]).await.expect("a count")
     }
 
-    /// Changes the database behind the product's back, to what an older version left there.
+    /// Changes the database behind the backend's back, for damage that no call does.
     pub async fn alter(&self, sql: &'static str) {
         let mut tx = self.backend.store.write().await.expect("a transaction");
-        tx.execute(sql, store::args![]).await.expect("a change");
+        tx.execute(sql, store::args![]).await.expect("a statement that both engines know");
         tx.commit().await.expect("a commit");
     }
 

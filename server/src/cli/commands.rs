@@ -1,11 +1,11 @@
 //! What each command does.
 
-use super::{Command, Line, Org, Staff, Token};
+use super::{Command, Jobs, Line, Org, Staff, Token};
 use crate::config::{Config, ConfigError, Settings, env_example};
 use crate::setup::{self, SetupError};
 use crate::{App, serve};
 use backend::lines::NewLine;
-use backend::{Backend, demo, lines, organisations, staff, tokens};
+use backend::{Backend, demo, jobs, lines, organisations, staff, tokens};
 use model::line::ProviderKind;
 use model::phone::Country;
 use model::staff::{Invitation, Role};
@@ -94,6 +94,16 @@ async fn once(command: Command, backend: &Backend) -> Result<(), CommandError> {
             let credentials = credentials.as_deref().map_or(Ok(serde_json::Value::Null), read_json)?;
             let line = lines::add(backend, org, NewLine { name, number, provider, credentials }).await?;
             say(&format!("Inbound webhook: {}\nStatus webhook:  {}", line.inbound_url, line.status_url))
+        }
+        Command::Jobs(Jobs::Requeue) => {
+            let jobs::Requeued { jobs, webhooks, left } = jobs::requeue(backend).await?;
+            say(&format!("Put back: {jobs} jobs and {webhooks} webhooks that could not be read."))?;
+            if left > 0 {
+                return Err(CommandError::Refused(format!(
+                    "{left} jobs stay aside: this version, or its master key, cannot open them"
+                )));
+            }
+            Ok(())
         }
         Command::Serve { .. } | Command::Settings => Ok(()),
     }

@@ -71,7 +71,7 @@ impl Journalled {
     }
 }
 
-pub(super) async fn run(backend: &Backend, id: JournalEntryId, _attempt: u32) -> Result<Outcome> {
+pub(super) async fn run(backend: &Backend, id: JournalEntryId) -> Result<Outcome> {
     let mut tx = backend.store.write().await?;
     let Some(journalled) = Journalled::load(backend, &mut tx, id).await?.filter(|entry| entry.state == "pending")
     else {
@@ -112,6 +112,28 @@ pub(super) async fn run(backend: &Backend, id: JournalEntryId, _attempt: u32) ->
         Read::Again => Outcome::Again { after: LOOK_AGAIN },
         Read::Done | Read::Poisoned(_) => Outcome::Done,
     })
+}
+
+/// It stays in the journal with its reason.
+pub(super) async fn end(backend: &Backend, tx: &mut Tx, id: JournalEntryId, why: &str) -> Result<()> {
+    tx.execute(
+        "UPDATE journal_entry SET state = 'poisoned', failure = $2, done_at = $3 WHERE id = $1 AND state = 'pending'",
+        args![id, why, backend.clock.now()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// It is to be read again. `false` when it was read, or is to be read anyway.
+pub(super) async fn reopen(tx: &mut Tx, id: JournalEntryId) -> Result<bool> {
+    let moved = tx
+        .execute(
+            "UPDATE journal_entry SET state = 'pending', failure = NULL, done_at = NULL
+             WHERE id = $1 AND state = 'poisoned'",
+            args![id],
+        )
+        .await?;
+    Ok(moved > 0)
 }
 
 async fn read_event(

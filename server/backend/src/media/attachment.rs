@@ -4,7 +4,7 @@ use super::blobs::{BlobKey, Variant};
 use super::kind;
 use super::links::{self, Disposition, TO_VIEW, Target};
 use crate::store::{Tx, args, placeholders};
-use crate::{Backend, Error, Result};
+use crate::{Backend, Error, Result, live};
 use model::live::Change;
 use model::media::{AttachmentState, AttachmentView, Category, FiledAs, RenditionFacts, RenditionRole};
 use model::message::Direction;
@@ -263,6 +263,31 @@ pub(crate) async fn renditions(tx: &mut Tx, owners: &[Uuid]) -> Result<HashMap<U
         }
     }
     Ok(all)
+}
+
+/// Moves an attachment on from one state to another, with words for staff where it failed, and tells open screens.
+/// `false` when it is not in that state (any more).
+pub(crate) async fn shift(
+    backend: &Backend,
+    tx: &mut Tx,
+    id: AttachmentId,
+    from: AttachmentState,
+    to: AttachmentState,
+    failure: Option<&str>,
+) -> Result<bool> {
+    let moved = tx
+        .execute(
+            "UPDATE attachment SET state = $3, failure = $4 WHERE id = $1 AND state = $2",
+            args![id, from.as_str(), to.as_str(), failure],
+        )
+        .await?;
+    if moved == 0 {
+        return Ok(false);
+    }
+    let moved = Attachment::load(tx, id).await?.ok_or(Error::Inconsistent("an attachment vanished"))?;
+    let change = moved.change(tx).await?;
+    live::record(backend, tx, moved.org_id, change).await?;
+    Ok(true)
 }
 
 /// Notes renditions that lie in the blob store, in place of those noted before.

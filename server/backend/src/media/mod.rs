@@ -12,7 +12,7 @@ pub use kind::Disposition;
 use crate::clock::millis;
 use crate::jobs::{Job, Owner, queue};
 use crate::store::{Tx, args};
-use crate::{Backend, Caller, Error, Result, live};
+use crate::{Backend, Caller, Error, Result};
 use attachment::Attachment;
 use blobs::Variant;
 use model::media::{AttachmentState, AttachmentView};
@@ -116,16 +116,8 @@ pub async fn retry(backend: &Backend, caller: &Caller, id: AttachmentId) -> Resu
             return get(backend, caller, id).await;
         }
     };
-    let moved = tx
-        .execute(
-            "UPDATE attachment SET state = $3, failure = NULL WHERE id = $1 AND state = $2",
-            args![id, attachment.state.as_str(), next.as_str()],
-        )
-        .await?;
-    if moved > 0 {
+    if attachment::shift(backend, &mut tx, id, attachment.state, next, None).await? {
         queue::push(backend, &mut tx, caller.org_id, &job, None, backend.clock.now()).await?;
-        let change = attachment.change(&mut tx).await?;
-        live::record(backend, &mut tx, caller.org_id, change).await?;
     }
     tx.commit().await?;
     backend.live.wake(caller.org_id);

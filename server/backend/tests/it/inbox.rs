@@ -156,6 +156,27 @@ async fn what_nobody_can_read_stays_in_the_journal_with_its_reason() {
     .await;
 }
 
+/// One engine's text holds no U+0000, and nobody's message may be refused for that.
+#[tokio::test]
+async fn a_text_with_a_nul_is_kept_and_blocks_nobody() {
+    on_each_engine(async |t: TestBackend| {
+        is_read(&t, &text(&t, 1, 0, "before\0after")).await;
+        is_read(&t, &text(&t, 2, 0, "and another")).await;
+        let id = inbox_ids(&t).await[0];
+        assert_eq!(texts(&t, id).await, ["before\u{FFFD}after", "and another"]);
+
+        carrier_accepts(&t).await;
+        let odd = draft("see\0you", "id\0");
+        let sent = messages::send(&t.backend, &t.admin, &to(1), &odd).await.unwrap();
+        let again = messages::send(&t.backend, &t.admin, &to(1), &odd).await.unwrap();
+        assert_eq!((again.id, again.text.as_str()), (sent.id, "see\u{FFFD}you"));
+        t.run_jobs().await;
+        assert_eq!(asked_to_send(&t).await, ["see\u{FFFD}you"]);
+        t
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_webhook_that_cannot_be_stored_is_asked_for_again() {
     let t = TestBackend::new(None).await;

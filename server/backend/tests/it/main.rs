@@ -5,6 +5,7 @@ mod blobs;
 mod fetching;
 mod images;
 mod inbox;
+mod jobs;
 mod keys;
 mod leaving;
 mod lines;
