@@ -69,6 +69,21 @@ async fn read(backend: &backend::Backend, token: Option<String>) -> Answer<Sessi
     Ok(Session { me, live_seq, mock_mode: backend.settings.mock_mode, now: backend.clock.now() })
 }
 
+/// Where one signs in and then goes on at `here`, a path with its query.
+pub(crate) fn sign_in_path(here: &str) -> String {
+    if here == "/" { "/sign-in".to_owned() } else { format!("/sign-in?next={}", escape(here)) }
+}
+
+fn escape(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+        out
+    })
+}
+
 /// Who is signed in.
 #[server(prefix = "/api/ui", endpoint = "session/get", input = Json)]
 pub async fn read_session() -> Answer<Session> {
@@ -163,5 +178,16 @@ fn set_cookie(backend: &backend::Backend, session: Option<&backend::sign_in::New
         (use_context::<leptos_axum::ResponseOptions>(), http::HeaderValue::from_str(&cookie))
     {
         response.insert_header(http::header::SET_COOKIE, cookie);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sign_in_path;
+
+    #[test]
+    fn signing_in_goes_on_where_one_was() {
+        assert_eq!(sign_in_path("/"), "/sign-in");
+        assert_eq!(sign_in_path("/c/1?m=2&é"), "/sign-in?next=/c/1%3Fm%3D2%26%C3%A9");
     }
 }

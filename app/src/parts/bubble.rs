@@ -216,7 +216,8 @@ fn NoPicture(attachment: AttachmentView, id: AttachmentId) -> impl IntoView {
         spawn_local(async move {
             match messages::retry_attachment(id).await {
                 Ok(attachment) => {
-                    for item in thread.items.get_untracked() {
+                    // One may have gone to another conversation meanwhile.
+                    for item in thread.items.try_get_untracked().unwrap_or_default() {
                         if item
                             .message
                             .read_untracked()

@@ -12,7 +12,7 @@ use leptos::task::spawn_local;
 use model::live::Change;
 use model::media::{AttachmentState, AttachmentView};
 use model::message::MAX_ATTACHMENTS;
-use model::{AttachmentId, ConversationId};
+use model::{AttachmentId, ConversationId, StaffId};
 use picture::{HEAD_BYTES, PictureKind};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
@@ -188,12 +188,23 @@ pub struct Draft {
 }
 
 /// Everything that is being written; a context of the page.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Drafts {
+    me: StaffId,
     all: StoredValue<Vec<(ConversationId, Draft)>>,
 }
 
 impl Drafts {
+    /// Those of one member of staff: a browser may be shared.
+    pub fn new(me: StaffId) -> Self {
+        Self { me, all: StoredValue::new(Vec::new()) }
+    }
+
+    /// Forgets what was kept of them beyond the page.
+    pub fn forget(me: StaffId) {
+        browser::forget_below(&drafts_of(me));
+    }
+
     /// The draft in a conversation. In the browser it begins with the text that was kept.
     pub fn of(self, id: ConversationId) -> Draft {
         let known = self
@@ -203,7 +214,7 @@ impl Drafts {
             let draft = Draft {
                 text: ArcRwSignal::default(),
                 chosen: ArcRwSignal::default(),
-                name: format!("heliograph.draft.{id}"),
+                name: format!("{}{id}", drafts_of(self.me)),
             };
             self.all.update_value(|all| all.push((id, draft.clone())));
             draft
@@ -231,6 +242,11 @@ impl Drafts {
             });
         });
     }
+}
+
+/// What the names begin with under which drafts are kept.
+fn drafts_of(me: StaffId) -> String {
+    format!("heliograph.draft.{me}.")
 }
 
 impl Draft {

@@ -304,6 +304,8 @@ fn NumberPicker(draft: StoredValue<Draft>) -> impl IntoView {
         let go = go.clone();
         spawn_local(async move {
             match inbox::open(number).await {
+                // One may have gone to another conversation meanwhile.
+                Ok(_) if draft.is_disposed() => {}
                 Ok(id) if id != thread.id => {
                     let (from, to) = (draft.get_value(), drafts.of(id));
                     to.text.set(from.text.get_untracked());

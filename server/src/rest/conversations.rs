@@ -251,13 +251,17 @@ pub(crate) struct ReadInput {
     /// `false` makes the newest inbound message unread again.
     #[serde(default = "yes")]
     read: bool,
+    /// The newest message that was seen: what arrived after it stays unread. Without it everything up to now is read.
+    #[serde(default)]
+    up_to: Option<MessageId>,
 }
 
 fn yes() -> bool {
     true
 }
 
-/// Marks a conversation read, or unread with `{"read": false}`. The body may be left out.
+/// Marks a conversation read, with `{"up_to": …}` as far as it was seen, or unread with `{"read": false}`. The body may
+/// be left out.
 #[utoipa::path(
     patch, path = "/api/conversations/{id}/read", tag = "conversations", request_body = Option<ReadInput>,
     params(("id" = ConversationId, Path)),
@@ -270,9 +274,13 @@ pub(crate) async fn read(
 ) -> Result<Reply<ConversationView>, Problem> {
     let (backend, caller) = (asker.backend(), &asker.caller);
     let has_body = request.headers().contains_key(header::CONTENT_TYPE);
-    let read = !has_body || Body::<ReadInput>::from_request(request, &asker.app).await?.0.read;
-    if read {
-        conversations::mark_read(backend, caller, id).await?;
+    let input = if has_body {
+        Body::<ReadInput>::from_request(request, &asker.app).await?.0
+    } else {
+        ReadInput { read: true, up_to: None }
+    };
+    if input.read {
+        conversations::mark_read(backend, caller, id, input.up_to).await?;
     } else {
         conversations::mark_unread(backend, caller, id).await?;
     }

@@ -3,6 +3,7 @@
 use crate::api::session::{self, Session};
 use crate::browser;
 use crate::parts::live::Live;
+use crate::parts::sign_out::SignOut;
 use crate::ui::{Button, Glyph, Notices};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -19,15 +20,7 @@ const THEMES: [(&str, &str); 3] = [("", "As the system"), ("light", "Light"), ("
 #[component]
 pub fn ProfilePage() -> impl IntoView {
     let me = expect_context::<Session>().me;
-    let notices = Notices::of_page();
-    let sign_out = move |_| {
-        spawn_local(async move {
-            match session::sign_out().await {
-                Ok(()) => browser::load("/sign-in"),
-                Err(failure) => notices.failed(&failure),
-            }
-        });
-    };
+    let sign_out = SignOut::of_page();
     view! {
         <Title text="Profile" />
         <section class="card stack settings-form">
@@ -41,7 +34,7 @@ pub fn ProfilePage() -> impl IntoView {
             <p class="muted">"A new password? An admin can make you a new link in Settings, Staff."</p>
             <Themes />
             <div class="actions">
-                <Button glyph=Glyph::SignOut on_press=sign_out>"Sign out"</Button>
+                <Button glyph=Glyph::SignOut on_press=move |_| sign_out.begin()>"Sign out"</Button>
             </div>
         </section>
     }

@@ -147,7 +147,7 @@ async fn another_organisations_messages_look_like_missing_ones() {
                 failure(conversations::get(b, &stranger, conversation).await),
                 failure(conversations::thread(b, &stranger, conversation, &newest).await),
                 failure(conversations::message(b, &stranger, id).await),
-                failure(conversations::mark_read(b, &stranger, conversation).await),
+                failure(conversations::mark_read(b, &stranger, conversation, None).await),
                 failure(conversations::mark_unread(b, &stranger, conversation).await),
                 failure(conversations::assign(b, &stranger, conversation, None).await),
                 failure(messages::retry(b, &stranger, id).await),
@@ -189,7 +189,7 @@ async fn a_viewer_reads_and_changes_nothing_that_a_patient_could_notice() {
             failure(backend::consent::record_consent(b, &viewer, id, "why").await).code,
         ];
         assert_eq!(refused, [FailureCode::NotAllowed; 6]);
-        conversations::mark_read(b, &viewer, id).await.unwrap();
+        conversations::mark_read(b, &viewer, id, None).await.unwrap();
         t
     })
     .await;
@@ -204,7 +204,7 @@ async fn open_screens_hear_of_every_change_in_order() {
         let sent = messages::send(b, &t.admin, &to(0), &draft("Hello", "a")).await.unwrap();
         t.run_jobs().await;
         is_read(&t, &text(&t, 1, 0, "Hi")).await;
-        conversations::mark_read(b, &t.admin, sent.conversation_id).await.unwrap();
+        conversations::mark_read(b, &t.admin, sent.conversation_id, None).await.unwrap();
         let events = live::since(b, &t.admin, begin).await.unwrap().unwrap();
         let numbers: Vec<_> = events.iter().map(|event| event.seq - begin).collect();
         assert_eq!(numbers, (1..=events.len() as i64).collect::<Vec<_>>());
