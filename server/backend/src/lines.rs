@@ -199,6 +199,13 @@ impl Row {
         format!("{base}/{path}").parse().map_err(|_| Error::Inconsistent("APP_URL takes no path"))
     }
 
+    /// A webhook's address as it is entered at the carrier, which is more than what the carrier then calls and signs.
+    fn to_paste(&self, backend: &Backend, kind: WebhookKind) -> Result<String> {
+        let mut url = self.webhook(backend, kind)?;
+        url.set_fragment(providers::for_kind(self.provider(backend)?).address_ending());
+        Ok(url.into())
+    }
+
     fn number(&self, backend: &Backend) -> Result<PhoneNumber> {
         numbers::open(backend, &self.address_sealed)
     }
@@ -210,8 +217,8 @@ impl Row {
             number: self.number(backend)?,
             provider: self.provider(backend)?,
             is_default: self.is_default,
-            inbound_url: self.webhook(backend, WebhookKind::Inbound)?.into(),
-            status_url: self.webhook(backend, WebhookKind::Status)?.into(),
+            inbound_url: self.to_paste(backend, WebhookKind::Inbound)?,
+            status_url: self.to_paste(backend, WebhookKind::Status)?,
             quarantined: 0,
         })
     }

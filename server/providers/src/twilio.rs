@@ -17,6 +17,10 @@ const LIMITS: Limits = Limits { media_per_request: 10, media_bytes: 5_000_000, t
 
 const API: &str = "https://api.twilio.com";
 
+/// Five more calls, after a server error (such as that of a proxy while we restart), a connection that fails, or an
+/// answer that takes too long. By itself Twilio calls once more, and only after a connection that failed.
+const ADDRESS_ENDING: &str = "rc=5&rp=5xx,ct,rt";
+
 /// Media of one inbound message that are read at most; Twilio's own limit is 10.
 const MOST_MEDIA: usize = 32;
 
@@ -59,6 +63,10 @@ impl Provider for Twilio {
             return Err(Rejected::Signature);
         }
         read_webhook(request, verified)
+    }
+
+    fn address_ending(&self) -> Option<&'static str> {
+        Some(ADDRESS_ENDING)
     }
 
     fn media_request(&self, account: &Account, remote: &Url) -> Result<MediaRequest, Rejected> {
@@ -160,7 +168,9 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
         fields.push(("Body", &outbound.text));
     }
     fields.extend(outbound.media.iter().map(|link| ("MediaUrl", link.as_str())));
-    fields.push(("StatusCallback", account.status_url.as_str()));
+    let mut status_url = account.status_url.clone();
+    status_url.set_fragment(Some(ADDRESS_ENDING));
+    fields.push(("StatusCallback", status_url.as_str()));
     match http.post_form(&url, Some(&credentials.user_and_password()), &fields).await {
         Ok(answer) => read_answer(&answer),
         Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
