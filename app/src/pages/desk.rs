@@ -2,6 +2,7 @@
 
 use super::lazy;
 use crate::api::session::{PageSession, Session};
+use crate::parts::chosen::Drafts;
 use crate::parts::live::Live;
 use crate::parts::outbox::Outbox;
 use crate::parts::rail::Rail;
@@ -13,7 +14,7 @@ use leptos_router::components::{Outlet, Redirect};
 use leptos_router::hooks::use_location;
 use model::FailureCode;
 
-/// Rail, banners and the page of the address. Provides the contexts [`Session`] and [`Live`].
+/// Rail, banners and the page of the address. Provides the contexts [`Session`], [`Live`] and [`Drafts`].
 ///
 /// Nothing waits here: a page below may then ask for its data in the same order on the server and in the browser,
 /// which is how the browser finds the answers that came with the document.
@@ -39,6 +40,10 @@ fn Frame(session: Session) -> impl IntoView {
     let shortcuts = Shortcuts::start();
     let mock_mode = session.mock_mode;
     provide_context(Outbox::start(&session, live));
+    // Here and not beside the inbox, so that an upload goes on while one looks something up on another screen.
+    let drafts = Drafts::default();
+    drafts.follow(live);
+    provide_context(drafts);
     provide_context(live);
     provide_context(shortcuts);
     provide_context(session);
