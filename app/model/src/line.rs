@@ -44,7 +44,7 @@ pub struct LineView {
     pub provider: ProviderKind,
     /// New conversations go out here.
     pub is_default: bool,
-    /// To paste into the carrier's console.
+    /// To paste into the carrier's console, whole: what stands after a `#` has the carrier call again after a failure.
     pub inbound_url: String,
     /// To paste into the carrier's console, where it asks for one.
     pub status_url: String,

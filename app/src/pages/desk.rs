@@ -2,6 +2,7 @@
 
 use super::lazy;
 use crate::api::session::{PageSession, Session, sign_in_path};
+use crate::parts::chosen::Drafts;
 use crate::parts::live::Live;
 use crate::parts::outbox::Outbox;
 use crate::parts::rail::Rail;
@@ -14,7 +15,7 @@ use leptos_router::components::{Outlet, Redirect};
 use leptos_router::hooks::use_location;
 use model::FailureCode;
 
-/// Rail, banners and the page of the address. Provides the contexts [`Session`] and [`Live`].
+/// Rail, banners and the page of the address. Provides the contexts [`Session`], [`Live`] and [`Drafts`].
 ///
 /// Nothing waits here: a page below may then ask for its data in the same order on the server and in the browser,
 /// which is how the browser finds the answers that came with the document.
@@ -42,6 +43,10 @@ fn Frame(session: Session) -> impl IntoView {
     let outbox = Outbox::start(&session, live);
     provide_context(outbox);
     provide_context(SignOut::new(&session, outbox));
+    // Here and not beside the inbox, so that an upload goes on while one looks something up on another screen.
+    let drafts = Drafts::new(session.me.staff_id);
+    drafts.follow(live);
+    provide_context(drafts);
     provide_context(live);
     provide_context(shortcuts);
     provide_context(session);

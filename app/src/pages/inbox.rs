@@ -2,7 +2,6 @@
 
 use crate::api::inbox;
 use crate::api::session::Session;
-use crate::parts::chosen::Drafts;
 use crate::parts::inbox_list::InboxList;
 use crate::parts::inbox_state::Inbox;
 use crate::parts::live::Live;
@@ -14,14 +13,11 @@ use leptos_router::hooks::use_location;
 use model::ConversationId;
 use model::conversation::InboxQuery;
 
-/// List and thread, one live surface. Provides the context [`Drafts`].
+/// List and thread, one live surface.
 #[component]
 pub fn InboxPage() -> impl IntoView {
     let live = Live::of_page();
     let me = expect_context::<Session>().me.staff_id;
-    let drafts = Drafts::new(me);
-    provide_context(drafts);
-    drafts.follow(live);
     let first = Resource::new(
         || (),
         move |()| async move {

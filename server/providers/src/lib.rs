@@ -76,6 +76,12 @@ pub trait Provider: Send + Sync {
     /// [`Rejected::Malformed`] when the carrier would never offer its media there.
     fn media_request(&self, account: &Account, remote: &Url) -> Result<MediaRequest, Rejected>;
 
+    /// What stands after the `#` of the addresses that are entered at the carrier: how often it is to call again when
+    /// we cannot answer. It is for the carrier alone, which neither sends nor signs it.
+    fn address_ending(&self) -> Option<&'static str> {
+        None
+    }
+
     /// What the webhook's sender expects as a good answer: content type and body, with status 200.
     fn acknowledgement(&self) -> (&'static str, &'static str) {
         ("text/plain; charset=utf-8", "")

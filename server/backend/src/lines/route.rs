@@ -235,10 +235,17 @@ impl Row {
             number: self.number(backend)?,
             provider,
             is_default: self.is_default,
-            inbound_url: self.webhook(backend, provider, WebhookKind::Inbound)?.into(),
-            status_url: self.webhook(backend, provider, WebhookKind::Status)?.into(),
+            inbound_url: self.to_paste(backend, provider, WebhookKind::Inbound)?,
+            status_url: self.to_paste(backend, provider, WebhookKind::Status)?,
             quarantined: 0,
         })
+    }
+
+    /// A webhook's address as it is entered at the carrier, which is more than what the carrier then calls and signs.
+    fn to_paste(&self, backend: &Backend, provider: ProviderKind, kind: WebhookKind) -> Result<String> {
+        let mut url = self.webhook(backend, provider, kind)?;
+        url.set_fragment(providers::for_kind(provider).address_ending());
+        Ok(url.into())
     }
 
     fn route(&self, backend: &Backend, provider: ProviderKind) -> Result<Route> {

@@ -148,6 +148,8 @@ async fn a_report_settles_a_message_whose_answer_got_lost() {
             .into_owned()
             .find(|(name, _)| name == "StatusCallback")
             .unwrap();
+        // What is for the carrier alone is not called.
+        let callback = callback.split('#').next().unwrap().to_owned();
         let report = |n: u32, word: &str| {
             let id = sid(n);
             let fields = [("MessageSid", id.as_str()), ("MessageStatus", word)];

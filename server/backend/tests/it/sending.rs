@@ -1,7 +1,7 @@
 //! What may be sent, by whom, through which line, and who hears of it.
 
 use crate::twilio::*;
-use backend::testing::{TestBackend, on_each_engine};
+use backend::testing::{APP_URL, TestBackend, on_each_engine};
 use backend::{Backend, Parts, Settings, conversations, lines, live, messages};
 use futures::future::join_all;
 use model::FailureCode;
@@ -125,6 +125,27 @@ async fn a_patient_goes_on_seeing_the_number_that_they_know() {
             .collect();
         assert_eq!(senders.iter().filter(|from| *from == "+61491570006").count(), 2);
         assert_eq!(senders.iter().filter(|from| *from == "+61491572549").count(), 1);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_addresses_to_paste_have_the_carrier_call_again() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        let shown = lines::list(b, &t.admin).await.unwrap().remove(0);
+        let base = format!("{APP_URL}/webhooks/twilio/{}", t.line_key);
+        assert_eq!(shown.inbound_url, format!("{base}/inbound#rc=5&rp=5xx,ct,rt"));
+        assert_eq!(shown.status_url, format!("{base}/status#rc=5&rp=5xx,ct,rt"));
+        let simulator = lines::NewLine {
+            name: "To try it".to_owned(),
+            number: "0491 570 313".to_owned(),
+            provider: ProviderKind::Simulator,
+            credentials: serde_json::Value::Null,
+        };
+        let simulator = lines::create(b, &t.admin, simulator).await.unwrap();
+        assert!(simulator.inbound_url.ends_with("/inbound"), "{}", simulator.inbound_url);
         t
     })
     .await;

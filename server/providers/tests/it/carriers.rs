@@ -94,7 +94,7 @@ fn cases() -> Vec<Case> {
                 "To=%2B61491570156&From=%2B61491570006&Body=private+words+%26+quote",
                 "&MediaUrl=https%3A%2F%2Fmedia.example.test%2Fa.jpg%3Fsig%3Dlink-secret",
                 "&MediaUrl=https%3A%2F%2Fmedia.example.test%2Fb.png",
-                "&StatusCallback=https%3A%2F%2Fhooks.example.test%2Fwebhooks%2Ftwilio%2Fstatus",
+                "&StatusCallback=https%3A%2F%2Fhooks.example.test%2Fwebhooks%2Ftwilio%2Fstatus%23rc%3D5%26rp%3D5xx%2Cct%2Crt",
             )),
             ..of_twilio("text with pictures", created("queued", "1"), receipt(accepted, "queued", Some(1)))
         },
@@ -103,7 +103,7 @@ fn cases() -> Vec<Case> {
             media: &MEDIA[1..],
             request: twilio_request(concat!(
                 "To=%2B61491570156&From=%2B61491570006&MediaUrl=https%3A%2F%2Fmedia.example.test%2Fb.png",
-                "&StatusCallback=https%3A%2F%2Fhooks.example.test%2Fwebhooks%2Ftwilio%2Fstatus",
+                "&StatusCallback=https%3A%2F%2Fhooks.example.test%2Fwebhooks%2Ftwilio%2Fstatus%23rc%3D5%26rp%3D5xx%2Cct%2Crt",
             )),
             ..of_twilio(
                 "a picture without a caption",
@@ -123,7 +123,7 @@ fn cases() -> Vec<Case> {
                 let body = concat!(
                     "To=%2B61491570156&From=%2B61491570006&MessagingServiceSid=MG00000000000000000000000000000007",
                     "&Body=private+words",
-                    "&StatusCallback=https%3A%2F%2Fhooks.example.test%2Fwebhooks%2Ftwilio%2Fstatus",
+                    "&StatusCallback=https%3A%2F%2Fhooks.example.test%2Fwebhooks%2Ftwilio%2Fstatus%23rc%3D5%26rp%3D5xx%2Cct%2Crt",
                 );
                 (path, content_type, Some(format!("Basic {user}")), body.to_owned())
             },
@@ -232,7 +232,7 @@ fn cases() -> Vec<Case> {
 fn of_twilio(label: &'static str, answer: ResponseTemplate, outcome: Result<Receipt, SendError>) -> Case {
     let request = twilio_request(concat!(
         "To=%2B61491570156&From=%2B61491570006&Body=private+words",
-        "&StatusCallback=https%3A%2F%2Fhooks.example.test%2Fwebhooks%2Ftwilio%2Fstatus",
+        "&StatusCallback=https%3A%2F%2Fhooks.example.test%2Fwebhooks%2Ftwilio%2Fstatus%23rc%3D5%26rp%3D5xx%2Cct%2Crt",
     ));
     let credentials = json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN });
     Case {
