@@ -1,8 +1,8 @@
 //! Attachments and renditions as the store keeps them.
 
 use super::blobs::{BlobKey, Variant};
-use super::kind;
-use super::links::{self, Disposition, TO_VIEW, Target};
+use super::kind::{self, Disposition};
+use super::links::{self, TO_VIEW, Target};
 use crate::store::{Tx, args, placeholders};
 use crate::{Backend, Error, Result};
 use model::live::Change;
