@@ -219,7 +219,7 @@ fn Change(
 ) -> impl IntoView {
     let name = RwSignal::new(name);
     let fields = TwilioFields::new();
-    let form = Submission::new();
+    let form = Submission::default();
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
         form.send(settings::update_line(id, name.get_untracked(), fields.filled()), move |_| {
@@ -252,7 +252,7 @@ fn Add(pager: Pager<LineView>, open: RwSignal<bool>) -> impl IntoView {
     let provider = RwSignal::new(ProviderKind::Twilio.as_str().to_owned());
     let (name, number) = (text(), text());
     let fields = TwilioFields::new();
-    let form = Submission::new();
+    let form = Submission::default();
     let is_twilio = move || provider.with(|provider| provider == ProviderKind::Twilio.as_str());
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();

@@ -182,7 +182,7 @@ fn Person(person: StaffView, pager: Pager<StaffView>, way_in: RwSignal<Option<Wa
 fn Invite(pager: Pager<StaffView>, open: RwSignal<bool>, way_in: RwSignal<Option<WayIn>>) -> impl IntoView {
     let (name, email) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let role = RwSignal::new(Role::Staff.as_str().to_owned());
-    let form = Submission::new();
+    let form = Submission::default();
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
         let Some(chosen) = Role::from_word(&role.get_untracked()) else { return };

@@ -47,20 +47,28 @@ struct Journalled {
 
 impl Journalled {
     async fn load(backend: &Backend, tx: &mut Tx, id: JournalEntryId) -> Result<Option<Self>> {
-        let row: Option<(Uuid, Vec<u8>, Millis, Option<String>, String)> = tx
+        #[derive(sqlx::FromRow)]
+        struct Row {
+            account_id: Uuid,
+            request_sealed: Vec<u8>,
+            received_at: Millis,
+            provider: Option<String>,
+            state: String,
+        }
+        let row: Option<Row> = tx
             .one(
                 "SELECT account_id, request_sealed, received_at, provider, state FROM journal_entry
                  WHERE id = $1",
                 args![id],
             )
             .await?;
-        let Some((account, sealed, received_at, provider, state)) = row else { return Ok(None) };
+        let Some(Row { account_id, request_sealed, received_at, provider, state }) = row else { return Ok(None) };
         let through = provider.as_deref().and_then(ProviderKind::from_word);
-        let route = lines::route_in(backend, tx, LineAccountId(account), through).await?;
+        let route = lines::route_in(backend, tx, LineAccountId(account_id), through).await?;
         let mut route = route.ok_or(Error::Inconsistent("a journalled webhook of no account"))?;
         // It was checked when it came; the secret may have changed since.
         route.account.verification = Verification::Off;
-        let raw = backend.keys.open(Purpose::Journal, &sealed)?;
+        let raw = backend.keys.open(Purpose::Journal, &request_sealed)?;
         let request = serde_json::from_slice(&raw)
             .map_err(|_| Error::Inconsistent("a journalled webhook of a form that this version does not know"))?;
         Ok(Some(Self { route, request, received_at, state }))

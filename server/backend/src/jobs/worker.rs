@@ -167,3 +167,140 @@ async fn set_aside(backend: &Backend, claimed: &Claimed, job: Option<&Job>, why:
         told => told,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::upload::{Incoming, upload};
+    use crate::testing::{TestBackend, fictitious_number, on_each_engine};
+    use crate::{conversations, media, messages};
+    use futures::StreamExt;
+    use model::media::AttachmentState;
+    use model::message::{DeliveryState, Draft, MessageView, Recipient};
+
+    async fn claims_one(t: &TestBackend) -> Option<Claimed> {
+        queue::claim(&t.backend, &[]).await.expect("a claim")
+    }
+
+    /// After any wait and any lease.
+    async fn claims(t: &TestBackend) -> Claimed {
+        t.backend.clock.advance(LONGEST_WAIT * 2);
+        claims_one(t).await.expect("a job that is due")
+    }
+
+    /// The next job runs into a mistake of ours until it is set aside.
+    async fn panics_until_set_aside(t: &TestBackend) {
+        for _ in 0..MAX_ERRORS {
+            let claimed = claims(t).await;
+            let job = queue::open(&t.backend, &claimed).expect("a job");
+            run_to_an_outcome(&t.backend, &claimed, &job, async { panic!("for the story") }).await;
+        }
+    }
+
+    async fn sends(t: &TestBackend, text: &str) -> MessageView {
+        let draft = Draft { text: text.to_owned(), attachments: Vec::new(), client_id: text.to_owned() };
+        let to = Recipient::Number(fictitious_number(0));
+        messages::send(&t.backend, &t.admin, &to, &draft).await.expect("a message")
+    }
+
+    async fn state(t: &TestBackend, message: &MessageView) -> DeliveryState {
+        conversations::message(&t.backend, &t.admin, message.id).await.expect("a message").state
+    }
+
+    #[tokio::test]
+    async fn jobs_that_panic_end_visibly() {
+        on_each_engine(async |mut t: TestBackend| {
+            let unmarked = sends(&t, "never offered").await;
+            panics_until_set_aside(&t).await;
+            assert_eq!(state(&t, &unmarked).await, DeliveryState::Failed);
+
+            let marked = sends(&t, "perhaps offered").await;
+            t.alter("UPDATE delivery SET state = 'sending', marked_at = created_at WHERE state = 'queued'")
+                .await;
+            panics_until_set_aside(&t).await;
+            assert_eq!(state(&t, &marked).await, DeliveryState::Uncertain);
+
+            let mut png = std::io::Cursor::new(Vec::new());
+            image::RgbImage::new(8, 8).write_to(&mut png, image::ImageFormat::Png).expect("a picture");
+            let body = futures::stream::iter([Ok(png.into_inner().into())]).boxed();
+            let incoming = Incoming { file_name: "foot.png".to_owned(), body };
+            let id = upload(&t.backend, &t.admin, incoming).await.expect("an upload").media_id;
+            panics_until_set_aside(&t).await;
+            let picture = media::get(&t.backend, &t.admin, id).await.expect("a picture");
+            assert_eq!(picture.state, AttachmentState::Unreadable);
+            assert!(picture.failure.is_some_and(|words| words.contains("Retry")));
+            let again = media::retry(&t.backend, &t.admin, id).await.expect("a picture");
+            assert_eq!(again.state, AttachmentState::Processing);
+            t.expected_failed_jobs = 3;
+            t
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn waits_and_outages_do_not_count_as_errors() {
+        on_each_engine(async |t: TestBackend| {
+            sends(&t, "Hello").await;
+            for _ in 0..2 * MAX_ERRORS {
+                let claimed = claims(&t).await;
+                settle(&t.backend, &claimed, None, Ok(Outcome::Again { after: LONGEST_WAIT })).await;
+                let claimed = claims(&t).await;
+                let away = media::blobs::BlobError::Unavailable("for the story".to_owned());
+                settle(&t.backend, &claimed, None, Err(away.into())).await;
+            }
+            let claimed = claims(&t).await;
+            assert_eq!((claimed.waits(), claimed.outages(), claimed.errors()), (2 * MAX_ERRORS, 1, 0));
+            t
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_running_job_holds_its_successor_back_and_one_set_aside_does_not() {
+        on_each_engine(async |mut t: TestBackend| {
+            sends(&t, "first").await;
+            sends(&t, "second").await;
+            let first = claims_one(&t).await.expect("the first");
+            assert!(claims_one(&t).await.is_none(), "the first runs");
+            queue::postpone(&t.backend, &first, Because::Outage, LONGEST_WAIT).await.expect("a commit");
+            assert!(claims_one(&t).await.is_none(), "the first waits");
+            let first = claims(&t).await;
+            queue::set_aside(&t.backend, &first, None, "for the story").await.expect("a commit");
+            assert!(claims_one(&t).await.is_some());
+            t.expected_failed_jobs = 1;
+            t
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_holder_that_lost_its_lease_has_no_say() {
+        on_each_engine(async |t: TestBackend| {
+            let message = sends(&t, "Hello").await;
+            let slow = claims(&t).await;
+            let now = claims(&t).await;
+            let job = queue::open(&t.backend, &slow).expect("a job");
+            queue::set_aside(&t.backend, &slow, Some(&job), "too late").await.expect("a commit");
+            assert_eq!(state(&t, &message).await, DeliveryState::Queued);
+            queue::finish(&t.backend, &slow).await.expect("a commit");
+            assert_eq!(t.count("SELECT COUNT(*) FROM job WHERE state = 'running'").await, 1);
+            queue::finish(&t.backend, &now).await.expect("a commit");
+            assert_eq!(t.count("SELECT COUNT(*) FROM job").await, 0);
+            t
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_run_without_an_end_is_an_error_of_ours() {
+        on_each_engine(async |t: TestBackend| {
+            sends(&t, "Hello").await;
+            let claimed = claims(&t).await;
+            let run = std::future::pending::<()>();
+            let ended = queue::with_heartbeat(&t.backend, &claimed, Duration::from_millis(1), run).await;
+            assert!(ended.is_err_and(|error| !error.is_outage()));
+            t
+        })
+        .await;
+    }
+}

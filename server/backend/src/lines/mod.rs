@@ -17,7 +17,6 @@ use model::staff::Permission;
 use model::{LineAccountId, LineId, OrgId, PhoneNumber};
 use route::Row;
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
 /// A line to make.
 pub struct NewLine {
@@ -28,7 +27,7 @@ pub struct NewLine {
     /// The carrier.
     pub provider: ProviderKind,
     /// In the carrier's own shape; a simulator needs none.
-    pub credentials: serde_json::Value,
+    pub credentials: Value,
 }
 
 /// Lines that are not disabled, the default one first.
