@@ -212,7 +212,7 @@ fn draft(message: &MessageView) -> Draft {
 
 /// Calls `work` whenever the connection comes back, and from time to time while it is there: a request may fail while the
 /// stream of changes goes on.
-fn when_connected(live: Live, work: impl Fn() + Copy + 'static) {
+pub(crate) fn when_connected(live: Live, work: impl Fn() + Copy + 'static) {
     Effect::new(move |_| {
         if live.connected().get() {
             work();

@@ -378,7 +378,7 @@ impl Thread {
     /// in.
     pub fn newest_shown(self) -> Option<MessageId> {
         let items = self.items.read();
-        items.iter().filter(|item| !item.is_unsent()).map(|item| item.message.read_untracked().id).max()
+        items.iter().filter(|item| !item.is_unsent()).map(|item| item.message.with_untracked(|message| message.id)).max()
     }
 
     /// Shows a message in its place.
@@ -522,6 +522,7 @@ fn insert(slices: &mut [Slice], item: Item) {
 mod tests {
     use super::{Slice, insert};
     use crate::parts::thread_item::Item;
+    use leptos::prelude::{ReadUntracked, WithUntracked};
     use model::ConversationId;
     use model::message::{Channel, DeliveryState, Direction, MessageView};
 
@@ -551,7 +552,7 @@ mod tests {
     }
 
     fn instants(slices: &[Slice]) -> Vec<Vec<i64>> {
-        let at = |item: &Item| item.message.read_untracked().at;
+        let at = |item: &Item| item.message.with_untracked(|message| message.at);
         slices.iter().map(|slice| slice.items.iter().map(at).collect()).collect()
     }
 

@@ -122,6 +122,7 @@ pub(crate) fn backoff(attempt: u32, first: Duration, longest: Duration) -> Durat
 #[cfg(test)]
 mod tests {
     use super::*;
+    use uuid::Uuid;
 
     #[test]
     fn payloads_keep_their_form() {

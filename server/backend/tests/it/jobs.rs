@@ -1,9 +1,9 @@
 //! Work that fails, waits or is slow: nothing is stranded, and no text waits for a picture.
 
+use crate::leaving::with_worker;
 use crate::photos::{
     announces, carrier_offers, handed_out, jpeg, newest_message, shown as picture, uploads, with_blobs,
 };
-use crate::sending::with_settings;
 use crate::twilio::*;
 use backend::jobs::{self, Requeued};
 use backend::providers::WebhookKind;
@@ -177,7 +177,7 @@ async fn a_text_does_not_wait_for_pictures() {
         let folder = tempfile::tempdir().unwrap();
         let go = folder.path().join("go");
         let worker = slow_worker(folder.path(), &go);
-        t.backend = with_settings(&t.backend, |settings| settings.picture_worker = worker);
+        t.backend = with_worker(&t.backend, worker);
         for n in 0..10 {
             uploads(&t, "foot.jpg", &jpeg(n)).await.unwrap();
         }

@@ -12,6 +12,7 @@ fn under(t: &TestBackend, master: u8, phone: u8) -> Backend {
         store: b.store.clone(),
         blobs: b.blobs.clone(),
         http: b.http.clone(),
+        pictures: b.pictures.clone(),
         clock: b.clock.clone(),
         keys: Keys::new([master; 32], [phone; 32]),
         settings: b.settings.clone(),

@@ -8,7 +8,7 @@ use crate::twilio::{
 };
 use backend::inbox::{self, Accepted};
 use backend::lines::{self, LineChange, NewLine};
-use backend::providers::WebhookKind;
+use backend::providers::{WebhookKind, WebhookRequest};
 use backend::testing::{APP_URL, TestBackend, fictitious_number, on_each_engine};
 use backend::messages;
 use model::FailureCode;
@@ -19,7 +19,7 @@ use wiremock::ResponseTemplate;
 
 const NEW_TOKEN: &str = "a_new_auth_token_0123456789abcdef";
 
-fn written_under_the_new_token(t: &TestBackend, n: u32, body: &str) -> backend::providers::WebhookRequest {
+fn written_under_the_new_token(t: &TestBackend, n: u32, body: &str) -> WebhookRequest {
     let from = fictitious_number(1);
     let id = sid(n);
     let fields = [
