@@ -54,7 +54,12 @@ impl Simulators {
         };
         for line in lines {
             let secret = line.account.credentials["secret"].as_str().unwrap_or_default().to_owned();
-            self.network.register(line.account.sender, line.account.inbound_url, line.account.status_url, secret);
+            self.network.register(
+                line.account.sender,
+                line.account.inbound_url,
+                line.account.status_url,
+                secret,
+            );
         }
     }
 }

@@ -378,7 +378,11 @@ impl Thread {
     /// in.
     pub fn newest_shown(self) -> Option<MessageId> {
         let items = self.items.read();
-        items.iter().filter(|item| !item.is_unsent()).map(|item| item.message.with_untracked(|message| message.id)).max()
+        items
+            .iter()
+            .filter(|item| !item.is_unsent())
+            .map(|item| item.message.with_untracked(|message| message.id))
+            .max()
     }
 
     /// Shows a message in its place.

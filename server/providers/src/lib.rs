@@ -18,9 +18,7 @@ mod webhook;
 pub use credentials::CredentialError;
 pub use health::{Finding, Health, Subject, Verdict};
 pub use http::{Http, HttpError, Netguard, NoTrust};
-pub use outbound::{
-    Account, Limits, Outbound, OutboundMedia, Receipt, SendError, Template, Verification,
-};
+pub use outbound::{Account, Limits, Outbound, OutboundMedia, Receipt, SendError, Template, Verification};
 pub use secret::{SECRET_HEADER, SECRET_PARAMETER};
 pub use webhook::{
     Event, Inbound, InboundMedia, MediaPlace, OptOut, Received, Rejected, Status, WebhookKind, WebhookRequest,

@@ -400,7 +400,8 @@ async fn health(http: &Http, account: &Account) -> Health {
     };
     let mut findings =
         vec![Finding::new(Subject::Credentials, Verdict::Good, "Twilio accepts the credentials.")];
-    let numbers = serde_json::from_slice(&answer.body).map(|numbers: OwnNumbers| numbers.incoming_phone_numbers);
+    let numbers =
+        serde_json::from_slice(&answer.body).map(|numbers: OwnNumbers| numbers.incoming_phone_numbers);
     findings.extend(match numbers.as_deref() {
         Ok([number, ..]) => about_number(&credentials, account, number),
         Ok([]) => vec![Finding::new(

@@ -85,7 +85,8 @@ fn Line(line: LineView, pager: Pager<LineView>) -> impl IntoView {
         });
     };
     let changing = RwSignal::new(false);
-    let quarantined = (line.quarantined > 0).then(|| view! { <Quarantine id=id count=line.quarantined pager=pager /> });
+    let quarantined =
+        (line.quarantined > 0).then(|| view! { <Quarantine id=id count=line.quarantined pager=pager /> });
     let (name, provider) = (line.name.clone(), line.provider);
     let urls = match line.provider {
         ProviderKind::Simulator => view! { <PhoneLink number=line.number.as_e164().to_owned() /> }.into_any(),
@@ -194,7 +195,8 @@ impl TwilioFields {
     }
 
     fn inputs(self, form: Submission, required: bool) -> impl IntoView {
-        let [account_sid, auth_token, previous, key_sid, key_secret, service] = self.0.map(|(_, value)| value);
+        let [account_sid, auth_token, previous, key_sid, key_secret, service] =
+            self.0.map(|(_, value)| value);
         view! {
             <TextField label="Account SID" name="account_sid" value=account_sid hint="Begins with AC; on the first page of Twilio's console." error=form.error_of("account_sid") required=required />
             <TextField label="Auth token" name="auth_token" kind="password" autocomplete="new-password" value=auth_token hint="Beside the account SID. It also proves that webhooks come from Twilio." error=form.error_of("auth_token") required=required />

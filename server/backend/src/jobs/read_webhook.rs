@@ -8,13 +8,13 @@ use crate::lines::{self, Route};
 use crate::messages::deliveries::{self, Heard};
 use crate::store::{Tx, args};
 use crate::{Backend, Error, Result, conversations, live, numbers, organisations};
+use bytes::Bytes;
 use model::line::ProviderKind;
 use model::live::Change;
 use model::{
-    Address, AttachmentId, ConversationId, DeliveryId, JournalEntryId, LineAccountId, MessageId, Millis, NumberId,
-    PhoneNumber, segments,
+    Address, AttachmentId, ConversationId, DeliveryId, JournalEntryId, LineAccountId, MessageId, Millis,
+    NumberId, PhoneNumber, segments,
 };
-use bytes::Bytes;
 use providers::{
     Event, Inbound, InboundMedia, MediaPlace, OptOut, Received, Rejected, Verification, WebhookRequest,
 };
@@ -62,15 +62,18 @@ impl Journalled {
                 args![id],
             )
             .await?;
-        let Some(Row { account_id, request_sealed, received_at, provider, state }) = row else { return Ok(None) };
+        let Some(Row { account_id, request_sealed, received_at, provider, state }) = row else {
+            return Ok(None);
+        };
         let through = provider.as_deref().and_then(ProviderKind::from_word);
         let route = lines::route_in(backend, tx, LineAccountId(account_id), through).await?;
         let mut route = route.ok_or(Error::Inconsistent("a journalled webhook of no account"))?;
         // It was checked when it came; the secret may have changed since.
         route.account.verification = Verification::Off;
         let raw = backend.keys.open(Purpose::Journal, &request_sealed)?;
-        let request = serde_json::from_slice(&raw)
-            .map_err(|_| Error::Inconsistent("a journalled webhook of a form that this version does not know"))?;
+        let request = serde_json::from_slice(&raw).map_err(|_| {
+            Error::Inconsistent("a journalled webhook of a form that this version does not know")
+        })?;
         Ok(Some(Self { route, request, received_at, state }))
     }
 
@@ -81,7 +84,8 @@ impl Journalled {
 
 pub(super) async fn run(backend: &Backend, id: JournalEntryId) -> Result<Outcome> {
     let mut tx = backend.store.write().await?;
-    let Some(journalled) = Journalled::load(backend, &mut tx, id).await?.filter(|entry| entry.state == "pending")
+    let Some(journalled) =
+        Journalled::load(backend, &mut tx, id).await?.filter(|entry| entry.state == "pending")
     else {
         return Ok(Outcome::Done);
     };
@@ -232,7 +236,8 @@ async fn receive(
 
 /// The file that came within a journalled webhook, if it is there.
 pub(super) async fn inline_file(backend: &Backend, tx: &mut Tx, place: &str) -> Result<Option<Bytes>> {
-    let Some((entry, position)) = place.strip_prefix(IN_JOURNAL).and_then(|place| place.split_once('/')) else {
+    let Some((entry, position)) = place.strip_prefix(IN_JOURNAL).and_then(|place| place.split_once('/'))
+    else {
         return Ok(None);
     };
     let (Ok(entry), Ok(position)) = (entry.parse::<JournalEntryId>(), position.parse::<usize>()) else {

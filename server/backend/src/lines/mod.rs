@@ -4,8 +4,8 @@ mod quarantine;
 mod route;
 
 pub use quarantine::check_again;
-pub(crate) use route::{default_route, line_of_inbound, route_by_key, route_in, route_out};
 pub use route::{Route, simulators};
+pub(crate) use route::{default_route, line_of_inbound, route_by_key, route_in, route_out};
 
 use crate::clock::random_token;
 use crate::keys::Purpose;
@@ -110,7 +110,8 @@ pub async fn update(backend: &Backend, caller: &Caller, id: LineId, change: Line
     }
     audit::note(backend, &mut tx, caller, "line.update", "line", Some(id.0)).await?;
     live::record(backend, &mut tx, caller.org_id, Change::SettingsChanged).await?;
-    let row = Row::of_line(&mut tx, caller.org_id, id).await?.ok_or(Error::Inconsistent("a line vanished"))?;
+    let row =
+        Row::of_line(&mut tx, caller.org_id, id).await?.ok_or(Error::Inconsistent("a line vanished"))?;
     let view = view(backend, &mut tx, row).await?;
     tx.commit().await?;
     backend.live.wake(caller.org_id);

@@ -85,7 +85,9 @@ pub(super) async fn is_simulated_elsewhere(
 ) -> Result<bool> {
     let rows: Vec<Row> = tx
         .all(
-            select_lines!("n.hash = $1 AND l.org_id <> $2 AND l.disabled_at IS NULL AND a.disabled_at IS NULL"),
+            select_lines!(
+                "n.hash = $1 AND l.org_id <> $2 AND l.disabled_at IS NULL AND a.disabled_at IS NULL"
+            ),
             args![backend.keys.hash_address(number.as_e164()), org],
         )
         .await?;
@@ -305,7 +307,8 @@ impl Row {
         let mut url: Url =
             format!("{base}/{path}").parse().map_err(|_| Error::Inconsistent("APP_URL takes no path"))?;
         if providers::for_kind(provider).proves_itself_by_secret() {
-            url.query_pairs_mut().append_pair(SECRET_PARAMETER, &self.secret(backend, self.secret_generation));
+            url.query_pairs_mut()
+                .append_pair(SECRET_PARAMETER, &self.secret(backend, self.secret_generation));
         }
         Ok(url)
     }

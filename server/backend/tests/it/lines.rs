@@ -3,14 +3,14 @@
 
 use crate::sending::with_settings;
 use crate::twilio::{
-    accepted, arrives, asked_to_send, carrier_accepts, carrier_answers, draft, failure, inbox_ids, is_read, shown,
-    sid, signed, signed_with, text, texts, to,
+    accepted, arrives, asked_to_send, carrier_accepts, carrier_answers, draft, failure, inbox_ids, is_read,
+    shown, sid, signed, signed_with, text, texts, to,
 };
 use backend::inbox::{self, Accepted};
 use backend::lines::{self, LineChange, NewLine};
+use backend::messages;
 use backend::providers::{WebhookKind, WebhookRequest};
 use backend::testing::{APP_URL, TestBackend, fictitious_number, on_each_engine};
-use backend::messages;
 use model::FailureCode;
 use model::line::ProviderKind;
 use model::message::DeliveryState;
@@ -42,7 +42,10 @@ async fn what_came_while_the_token_was_wrong_is_read_once_it_is_right() {
         assert_eq!(lines::check_again(b, &t.admin, line, false).await.unwrap(), 0);
 
         let wrong = LineChange { credentials: Some(json!({"auth_token": 7})), ..LineChange::default() };
-        assert_eq!(failure(lines::update(b, &t.admin, line, wrong).await).field.as_deref(), Some("auth_token"));
+        assert_eq!(
+            failure(lines::update(b, &t.admin, line, wrong).await).field.as_deref(),
+            Some("auth_token")
+        );
         let right = LineChange {
             name: Some("Reception".to_owned()),
             credentials: Some(json!({"auth_token": NEW_TOKEN})),
@@ -69,13 +72,12 @@ async fn an_exchange_of_tokens_loses_nothing() {
     let both = json!({"auth_token": NEW_TOKEN, "previous_auth_token": backend::testing::TWILIO_TOKEN});
     let change = LineChange { credentials: Some(both), ..LineChange::default() };
     lines::update(&t.backend, &t.admin, line, change).await.unwrap();
-    let (old, new) = (text(&t, 1, 1, "Under the old one"), written_under_the_new_token(&t, 2, "Under the new one"));
+    let (old, new) =
+        (text(&t, 1, 1, "Under the old one"), written_under_the_new_token(&t, 2, "Under the new one"));
     assert_eq!(arrives(&t, &old).await.unwrap(), Accepted::Journalled);
     assert_eq!(arrives(&t, &new).await.unwrap(), Accepted::Journalled);
-    let finished = LineChange {
-        credentials: Some(json!({"previous_auth_token": ""})),
-        ..LineChange::default()
-    };
+    let finished =
+        LineChange { credentials: Some(json!({"previous_auth_token": ""})), ..LineChange::default() };
     lines::update(&t.backend, &t.admin, line, finished).await.unwrap();
     let late = text(&t, 3, 1, "Under the old one");
     assert_eq!(arrives(&t, &late).await.unwrap(), Accepted::Quarantined);
@@ -123,7 +125,8 @@ async fn what_was_meant_for_one_phone_never_rings_the_other() {
         let pretending = with_settings(&t.backend, |settings| settings.mock_mode = true);
         let meant = messages::send(&t.backend, &t.admin, &to(1), &draft("Come at 3", "real")).await.unwrap();
         backend::jobs::run_due(&pretending).await.unwrap();
-        let tried = messages::send(&pretending, &t.admin, &to(1), &draft("Only a test", "mock")).await.unwrap();
+        let tried =
+            messages::send(&pretending, &t.admin, &to(1), &draft("Only a test", "mock")).await.unwrap();
         t.run_jobs().await;
         for id in [meant.id, tried.id] {
             let message = shown(&t, id).await;
@@ -161,7 +164,8 @@ async fn a_report_settles_a_message_whose_answer_got_lost() {
         is_read(&t, &report(8, "failed")).await;
         assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Sent);
         let id = sid(7);
-        is_read(&t, &signed(&t, WebhookKind::Status, &[("MessageSid", &id), ("MessageStatus", "delivered")])).await;
+        is_read(&t, &signed(&t, WebhookKind::Status, &[("MessageSid", &id), ("MessageStatus", "delivered")]))
+            .await;
         assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Delivered);
         t
     })

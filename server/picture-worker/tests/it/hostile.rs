@@ -52,6 +52,7 @@ fn another_program_in_place_of_the_child_is_not_believed() {
         let answer = PictureWorker::new(program.into()).develop(&file, &Wanted::usual(Budget::CARRIER));
         assert!(matches!(answer, Err(PictureError::Died { .. })), "{program}: {answer:?}");
     }
-    let missing = PictureWorker::new("/nowhere".into()).develop(&file, &Wanted::usual(Budget::CARRIER)).unwrap_err();
+    let missing =
+        PictureWorker::new("/nowhere".into()).develop(&file, &Wanted::usual(Budget::CARRIER)).unwrap_err();
     assert!(missing.is_temporary(), "{missing:?}");
 }

@@ -82,7 +82,12 @@ fn cases() -> Vec<Case> {
         Ok(Receipt { carrier_id, state, carrier_state, parts, price: None })
     };
     let refused = |code: &str, reason: &str, opted_out| {
-        Err(SendError::Refused { code: code.to_owned(), reason: reason.to_owned(), opted_out, too_large: false })
+        Err(SendError::Refused {
+            code: code.to_owned(),
+            reason: reason.to_owned(),
+            opted_out,
+            too_large: false,
+        })
     };
     let retry = |seconds: Option<u64>| Err(SendError::Retry { after: seconds.map(Duration::from_secs) });
     let accepted = DeliveryState::Accepted;

@@ -3,7 +3,9 @@
 use crate::signature::{mms, sms, status, whatsapp};
 use crate::support::*;
 use model::message::{Channel, DeliveryState};
-use providers::{Account, Event, Inbound, Login, OptOut, Received, Rejected, Status, Verification, WebhookKind};
+use providers::{
+    Account, Event, Inbound, Login, OptOut, Received, Rejected, Status, Verification, WebhookKind,
+};
 use serde_json::json;
 
 #[test]
