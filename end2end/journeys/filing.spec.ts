@@ -28,7 +28,7 @@ async function file(staff: Page, text: string, category: string): Promise<void> 
 
 /** Opens the record of the conversation's patient and waits for its images. */
 async function openRecord(staff: Page, patient: string): Promise<void> {
-  await staff.getByRole('complementary', { name: 'Patient' }).getByRole('link', { name: patient }).click();
+  await staff.getByRole('complementary', { name: 'Patient' }).getByRole('link', { name: patient, exact: true }).click();
   await expect(staff.getByRole('heading', { name: 'Images' })).toBeVisible();
 }
 
