@@ -12,11 +12,14 @@ pub enum ProviderKind {
     Simulator,
     /// Twilio Programmable Messaging.
     Twilio,
+    /// Sinch MessageMedia, also sold as Sinch Engage.
+    MessageMedia,
 }
 
 crate::words::words!(ProviderKind {
     Simulator = "simulator",
     Twilio = "twilio",
+    MessageMedia = "messagemedia",
 });
 
 impl ProviderKind {
@@ -25,6 +28,7 @@ impl ProviderKind {
         match self {
             Self::Simulator => "Simulator",
             Self::Twilio => "Twilio",
+            Self::MessageMedia => "Sinch MessageMedia",
         }
     }
 }

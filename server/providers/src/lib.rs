@@ -6,9 +6,11 @@
 //! signature and its tables where they are long.
 
 mod credentials;
+mod engage;
 mod fields;
 mod health;
 pub mod http;
+mod messagemedia;
 mod outbound;
 mod secret;
 pub mod simulator;
@@ -36,6 +38,7 @@ pub fn for_kind(kind: ProviderKind) -> &'static dyn Provider {
     match kind {
         ProviderKind::Simulator => &simulator::Simulator,
         ProviderKind::Twilio => &twilio::Twilio,
+        ProviderKind::MessageMedia => &messagemedia::MessageMedia,
     }
 }
 

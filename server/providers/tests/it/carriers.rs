@@ -55,8 +55,18 @@ async fn every_carrier_asks_as_documented_and_understands_the_answer() {
         let log = logged();
         assert!(log.contains("reqwest"), "the client's own log lines are not recorded");
         let basic = STANDARD.encode(format!("{ACCOUNT_SID}:{AUTH_TOKEN}"));
-        let secrets =
-            [AUTH_TOKEN, SIMULATOR_SECRET, &basic, "key-secret", "link-secret", "private words", "491570156"];
+        let key = STANDARD.encode(format!("{API_KEY}:{API_SECRET}"));
+        let secrets = [
+            AUTH_TOKEN,
+            API_SECRET,
+            SIMULATOR_SECRET,
+            &basic,
+            &key,
+            "key-secret",
+            "link-secret",
+            "private words",
+            "491570156",
+        ];
         for secret in secrets {
             assert!(!shown.contains(secret), "{label}: Debug shows {secret}");
             let line = log.lines().find(|line| line.contains(secret));
@@ -82,10 +92,32 @@ fn cases() -> Vec<Case> {
         Ok(Receipt { carrier_id, state, carrier_state, parts, price: None })
     };
     let refused = |code: &str, reason: &str, opted_out| {
-        Err(SendError::Refused { code: code.to_owned(), reason: reason.to_owned(), opted_out, too_large: false })
+        Err(SendError::Refused {
+            code: code.to_owned(),
+            reason: reason.to_owned(),
+            opted_out,
+            too_large: false,
+        })
     };
     let retry = |seconds: Option<u64>| Err(SendError::Retry { after: seconds.map(Duration::from_secs) });
     let accepted = DeliveryState::Accepted;
+    let queued = || {
+        ResponseTemplate::new(202).set_body_json(json!({ "messages": [{
+            "message_id": "877c19ef-fa2e-4cec-827a-e1df9b5509f7", "status": "queued", "format": "SMS",
+            "content": "private words", "destination_number": "+61491570156", "media": null,
+        }] }))
+    };
+    let taken = |word: &str| {
+        let (carrier_id, carrier_state) =
+            ("877c19ef-fa2e-4cec-827a-e1df9b5509f7".to_owned(), Some(word.to_owned()));
+        Ok(Receipt { carrier_id, state: accepted, carrier_state, parts: None, price: None })
+    };
+    let objection = |status: u16, details: &[&str]| {
+        ResponseTemplate::new(status).set_body_json(json!({
+            "message": "Request failed to parse correctly. Please ensure input is valid and try again.",
+            "details": details,
+        }))
+    };
     vec![
         Case {
             text: "private words & quote",
@@ -206,6 +238,114 @@ fn cases() -> Vec<Case> {
             ResponseTemplate::new(307).insert_header("location", "/elsewhere"),
             Err(SendError::Unknown),
         ),
+        Case {
+            text: "private words & quote",
+            media: &MEDIA[..1],
+            request: messagemedia_request(concat!(
+                r#"{"messages":[{"content":"private words & quote","destination_number":"+61491570156","#,
+                r#""source_number":"+61491570006","source_number_type":"INTERNATIONAL","format":"MMS","#,
+                r#""media":["https://media.example.test/a.jpg?sig=link-secret"],"delivery_report":true,"#,
+                r#""callback_url":"https://hooks.example.test/webhooks/twilio/status","#,
+                r#""metadata":{"reference":"delivery-1"}}]}"#,
+            )),
+            ..of_messagemedia("text with a picture", queued(), taken("queued"))
+        },
+        Case {
+            text: "",
+            media: &MEDIA[1..],
+            request: messagemedia_request(concat!(
+                r#"{"messages":[{"content":"Photo","destination_number":"+61491570156","#,
+                r#""source_number":"+61491570006","source_number_type":"INTERNATIONAL","format":"MMS","#,
+                r#""media":["https://media.example.test/b.png"],"delivery_report":true,"#,
+                r#""callback_url":"https://hooks.example.test/webhooks/twilio/status","#,
+                r#""metadata":{"reference":"delivery-1"}}]}"#,
+            )),
+            ..of_messagemedia("a picture without a caption, which is not taken", queued(), taken("queued"))
+        },
+        of_messagemedia("text", queued(), taken("queued")),
+        of_messagemedia(
+            "a recipient that is none",
+            objection(400, &["/messages/0/destination_number: of +61491570156, invalid characters."]),
+            refused("400", "This is not a valid telephone number. Check the patient's number.", false),
+        ),
+        of_messagemedia(
+            "a sender that is not registered",
+            objection(400, &["/messages/0/source_number: not registered."]),
+            refused(
+                "400",
+                "MessageMedia does not accept the line's number as a sender. Register it under Numbers in MessageMedia's console.",
+                false,
+            ),
+        ),
+        of_messagemedia(
+            "a picture that is too large",
+            objection(400, &["/messages/0/media: media size exceeds the limit."]),
+            Err(SendError::Refused {
+                code: "400".to_owned(),
+                reason: "MessageMedia could not use the picture. It takes JPEG, PNG and GIF; check that APP_URL can be reached from the internet."
+                    .to_owned(),
+                opted_out: false,
+                too_large: true,
+            }),
+        ),
+        of_messagemedia(
+            "an objection of tomorrow",
+            objection(422, &[]),
+            refused(
+                "422",
+                "MessageMedia refused the message with status 422. Ask its support if it happens again.",
+                false,
+            ),
+        ),
+        of_messagemedia(
+            "bad credentials",
+            ResponseTemplate::new(401)
+                .set_body_json(json!({ "message": "Invalid authentication credentials" })),
+            refused(
+                "401",
+                "MessageMedia does not accept the line's credentials. Check API key and secret in Settings > Lines.",
+                false,
+            ),
+        ),
+        of_messagemedia(
+            "bad credentials, by the older documents",
+            ResponseTemplate::new(403)
+                .set_body_json(json!({ "message": "Invalid authentication credentials" })),
+            refused(
+                "403",
+                "MessageMedia does not accept the line's credentials. Check API key and secret in Settings > Lines.",
+                false,
+            ),
+        ),
+        of_messagemedia(
+            "another address",
+            ResponseTemplate::new(404).set_body_json(json!({ "message": "Resource not found." })),
+            refused(
+                "404",
+                "MessageMedia does not know this API address or sub-account. Check the line in Settings > Lines.",
+                false,
+            ),
+        ),
+        of_messagemedia(
+            "too many requests",
+            ResponseTemplate::new(429).insert_header("retry-after", "7"),
+            retry(Some(7)),
+        ),
+        of_messagemedia("too many requests, no hint", ResponseTemplate::new(429), retry(None)),
+        of_messagemedia("broken at MessageMedia", objection(500, &[]), Err(SendError::Unknown)),
+        of_messagemedia("overloaded", ResponseTemplate::new(503), Err(SendError::Unknown)),
+        of_messagemedia("time-out on the way", objection(408, &[]), Err(SendError::Unknown)),
+        of_messagemedia("refused by something between", ResponseTemplate::new(403), Err(SendError::Unknown)),
+        of_messagemedia(
+            "garbled success",
+            ResponseTemplate::new(202).set_body_string("{\"messages\":["),
+            Err(SendError::Unknown),
+        ),
+        of_messagemedia(
+            "success without an id",
+            ResponseTemplate::new(202).set_body_json(json!({ "messages": [] })),
+            Err(SendError::Unknown),
+        ),
         of_simulator(
             "accepted",
             ResponseTemplate::new(201).set_body_json(json!({ "id": "m1", "status": "accepted" })),
@@ -253,6 +393,35 @@ fn twilio_request(body: &str) -> (String, &'static str, Option<String>, String) 
     (path, "application/x-www-form-urlencoded", Some(format!("Basic {user}")), body.to_owned())
 }
 
+fn of_messagemedia(
+    label: &'static str,
+    answer: ResponseTemplate,
+    outcome: Result<Receipt, SendError>,
+) -> Case {
+    let request = messagemedia_request(concat!(
+        r#"{"messages":[{"content":"private words","destination_number":"+61491570156","#,
+        r#""source_number":"+61491570006","source_number_type":"INTERNATIONAL","format":"SMS","#,
+        r#""delivery_report":true,"callback_url":"https://hooks.example.test/webhooks/twilio/status","#,
+        r#""metadata":{"reference":"delivery-1"}}]}"#,
+    ));
+    let credentials = json!({ "api_key": API_KEY, "api_secret": API_SECRET });
+    Case {
+        label,
+        carrier: messagemedia(),
+        credentials,
+        text: "private words",
+        media: &[],
+        answer,
+        request,
+        outcome,
+    }
+}
+
+fn messagemedia_request(body: &str) -> (String, &'static str, Option<String>, String) {
+    let user = STANDARD.encode(format!("{API_KEY}:{API_SECRET}"));
+    ("/v1/messages".to_owned(), "application/json", Some(format!("Basic {user}")), body.to_owned())
+}
+
 fn of_simulator(label: &'static str, answer: ResponseTemplate, outcome: Result<Receipt, SendError>) -> Case {
     let body = concat!(
         r#"{"reference":"delivery-1","from":"+61491570006","to":"+61491570156","text":"private words","#,
@@ -271,7 +440,7 @@ async fn without_a_connection_it_may_be_tried_again() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    for (carrier, account) in both(&format!("http://{address}")) {
+    for (carrier, account) in all(&format!("http://{address}")) {
         let http = http_to_address(address);
         let got = carrier.send(&http, &account, &outbound("hello", &[])).await;
         assert_eq!(got, Err(SendError::Retry { after: None }));
@@ -281,7 +450,7 @@ async fn without_a_connection_it_may_be_tried_again() {
 #[tokio::test]
 async fn where_no_tls_is_spoken_it_may_be_tried_again() {
     let address = raw_server("not TLS at all\r\n\r\n").await;
-    for (carrier, account) in both(&format!("https://{address}")) {
+    for (carrier, account) in all(&format!("https://{address}")) {
         let got = carrier.send(&http_to_address(address), &account, &outbound("hello", &[])).await;
         assert_eq!(got, Err(SendError::Retry { after: None }));
     }
@@ -291,7 +460,7 @@ async fn where_no_tls_is_spoken_it_may_be_tried_again() {
 async fn after_the_request_was_read_nobody_knows() {
     for half_an_answer in ["", "HTTP/1.1 201 Created\r\ncontent-length: 1000\r\n\r\n{"] {
         let address = raw_server(half_an_answer).await;
-        for (carrier, account) in both(&format!("http://{address}")) {
+        for (carrier, account) in all(&format!("http://{address}")) {
             let got = carrier.send(&http_to_address(address), &account, &outbound("hello", &[])).await;
             assert_eq!(got, Err(SendError::Unknown));
         }
@@ -301,7 +470,7 @@ async fn after_the_request_was_read_nobody_knows() {
 #[tokio::test]
 async fn a_private_api_address_is_refused_and_named() {
     let server = MockServer::start().await;
-    for (carrier, account) in both(&server.uri()) {
+    for (carrier, account) in all(&server.uri()) {
         let got = carrier.send(&http_to(&[]), &account, &outbound("hello", &[])).await;
         assert!(matches!(got, Err(SendError::Refused { code, .. }) if code == "address"));
     }
@@ -337,8 +506,13 @@ fn with(field: &str, value: &str) -> Value {
     credentials
 }
 
-fn both(base: &str) -> [(&'static dyn Provider, Account); 2] {
-    [(twilio(), account(with("api_base", base))), (simulator(), simulator_account(base))]
+fn all(base: &str) -> Vec<(&'static dyn Provider, Account)> {
+    let key = json!({ "api_key": API_KEY, "api_secret": API_SECRET, "api_base": base });
+    vec![
+        (twilio(), account(with("api_base", base))),
+        (messagemedia(), account(key)),
+        (simulator(), simulator_account(base)),
+    ]
 }
 
 fn http_to_address(address: std::net::SocketAddr) -> providers::Http {
