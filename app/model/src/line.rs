@@ -14,12 +14,15 @@ pub enum ProviderKind {
     Twilio,
     /// Sinch MessageMedia, also sold as Sinch Engage.
     MessageMedia,
+    /// SMS Broadcast, in Australia; SMS only.
+    SmsBroadcast,
 }
 
 crate::words::words!(ProviderKind {
     Simulator = "simulator",
     Twilio = "twilio",
     MessageMedia = "messagemedia",
+    SmsBroadcast = "smsbroadcast",
 });
 
 impl ProviderKind {
@@ -29,6 +32,7 @@ impl ProviderKind {
             Self::Simulator => "Simulator",
             Self::Twilio => "Twilio",
             Self::MessageMedia => "Sinch MessageMedia",
+            Self::SmsBroadcast => "SMS Broadcast",
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A carrier only translates. It knows no database, no configuration file, no clock, and no other carrier;
 //! what outlives a request (journal, jobs, states, retries) is the backend's. Every carrier is one file in the
 //! same internal order: limits, credentials, the trait, send, receive, health; a folder beside it holds its
-//! signature and its tables where they are long.
+//! signature and its tables where they are long. What two carriers with one engine say alike stands in `engage`.
 
 mod credentials;
 mod engage;
@@ -14,6 +14,7 @@ mod messagemedia;
 mod outbound;
 mod secret;
 pub mod simulator;
+mod smsbroadcast;
 mod twilio;
 mod webhook;
 
@@ -39,6 +40,7 @@ pub fn for_kind(kind: ProviderKind) -> &'static dyn Provider {
         ProviderKind::Simulator => &simulator::Simulator,
         ProviderKind::Twilio => &twilio::Twilio,
         ProviderKind::MessageMedia => &messagemedia::MessageMedia,
+        ProviderKind::SmsBroadcast => &smsbroadcast::SmsBroadcast,
     }
 }
 

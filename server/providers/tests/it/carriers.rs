@@ -49,7 +49,9 @@ async fn every_carrier_asks_as_documented_and_understands_the_answer() {
         assert_eq!(header("authorization"), authorization, "{label}");
         assert_eq!(String::from_utf8_lossy(&sent.body), body, "{label}");
         let signed = header(SIGNATURE_HEADER).is_some_and(|signature| signature.len() == 64);
-        assert_eq!(signed, authorization.is_none(), "{label}: either credentials or a signature");
+        let in_form = body.contains("&password=");
+        let proofs = [signed, authorization.is_some(), in_form].into_iter().filter(|proven| *proven).count();
+        assert_eq!(proofs, 1, "{label}: either credentials or a signature");
 
         let shown = format!("{http:?} {account:?} {got:?}");
         let log = logged();
@@ -110,6 +112,10 @@ fn cases() -> Vec<Case> {
     let taken = |word: &str| {
         let (carrier_id, carrier_state) =
             ("877c19ef-fa2e-4cec-827a-e1df9b5509f7".to_owned(), Some(word.to_owned()));
+        Ok(Receipt { carrier_id, state: accepted, carrier_state, parts: None, price: None })
+    };
+    let listed = |id: &str| {
+        let (carrier_id, carrier_state) = (id.to_owned(), Some("OK".to_owned()));
         Ok(Receipt { carrier_id, state: accepted, carrier_state, parts: None, price: None })
     };
     let objection = |status: u16, details: &[&str]| {
@@ -346,6 +352,70 @@ fn cases() -> Vec<Case> {
             ResponseTemplate::new(202).set_body_json(json!({ "messages": [] })),
             Err(SendError::Unknown),
         ),
+        of_smsbroadcast("taken", "OK: 61491570156:2942263\r\n", listed("2942263")),
+        of_smsbroadcast("taken, without a space", "\r\nOK:61491570156:2942263", listed("2942263")),
+        of_smsbroadcast(
+            "a refusal beside it",
+            "BAD:0400abc111:Invalid Number\nOK: 61491570156: 7 \n",
+            listed("7"),
+        ),
+        of_smsbroadcast(
+            "a recipient that is none",
+            "BAD:61491570156:Invalid Number",
+            refused("BAD", "This is not a valid telephone number. Check the patient's number.", false),
+        ),
+        of_smsbroadcast(
+            "bad credentials",
+            "ERROR: Username or password is incorrect",
+            refused(
+                "ERROR",
+                "SMS Broadcast does not accept the line's credentials. Check user name and password in Settings > Lines.",
+                false,
+            ),
+        ),
+        of_smsbroadcast(
+            "a sender that is none",
+            "ERROR: The sender cannot be longer than 11 characters.",
+            refused(
+                "ERROR",
+                "SMS Broadcast does not accept the line's number as a sender. Check it in SMS Broadcast's portal.",
+                false,
+            ),
+        ),
+        of_smsbroadcast(
+            "opted out",
+            "BAD:61491570156:Recipient has opted out",
+            refused(
+                "BAD",
+                "SMS Broadcast has blocked this number, probably because the person has asked to stop.",
+                true,
+            ),
+        ),
+        of_smsbroadcast(
+            "a sentence of tomorrow",
+            "ERROR: Wait: 61491570156 is busy",
+            refused("ERROR", "SMS Broadcast refused the message (ERROR): Wait: is busy", false),
+        ),
+        of_smsbroadcast("taken without an id", "OK: 61491570156", Err(SendError::Unknown)),
+        of_smsbroadcast("taken with an empty id", "OK: 61491570156:", Err(SendError::Unknown)),
+        of_smsbroadcast("a page that reports a fault", "<html>OK</html>", Err(SendError::Unknown)),
+        of_smsbroadcast("nothing at all", "", Err(SendError::Unknown)),
+        Case {
+            answer: ResponseTemplate::new(500).set_body_string("ERROR: Internal"),
+            ..of_smsbroadcast("broken at SMS Broadcast", "", Err(SendError::Unknown))
+        },
+        Case {
+            answer: ResponseTemplate::new(408).set_body_string("ERROR: Time-out"),
+            ..of_smsbroadcast("time-out on the way", "", Err(SendError::Unknown))
+        },
+        Case {
+            answer: ResponseTemplate::new(403).set_body_string("<html>"),
+            ..of_smsbroadcast("refused by something between", "", Err(SendError::Unknown))
+        },
+        Case {
+            answer: ResponseTemplate::new(429).insert_header("retry-after", "7"),
+            ..of_smsbroadcast("too many requests", "", retry(Some(7)))
+        },
         of_simulator(
             "accepted",
             ResponseTemplate::new(201).set_body_json(json!({ "id": "m1", "status": "accepted" })),
@@ -420,6 +490,23 @@ fn of_messagemedia(
 fn messagemedia_request(body: &str) -> (String, &'static str, Option<String>, String) {
     let user = STANDARD.encode(format!("{API_KEY}:{API_SECRET}"));
     ("/v1/messages".to_owned(), "application/json", Some(format!("Basic {user}")), body.to_owned())
+}
+
+fn of_smsbroadcast(label: &'static str, answer: &str, outcome: Result<Receipt, SendError>) -> Case {
+    let body = format!(
+        "username={API_KEY}&password={API_SECRET}&to=61491570156&from=61491570006&message=private+words\
+         &ref=delivery1&maxsplit=5"
+    );
+    Case {
+        label,
+        carrier: smsbroadcast(),
+        credentials: json!({ "username": API_KEY, "password": API_SECRET }),
+        text: "private words",
+        media: &[],
+        answer: ResponseTemplate::new(200).set_body_string(answer),
+        request: ("/api-adv.php".to_owned(), "application/x-www-form-urlencoded", None, body),
+        outcome,
+    }
 }
 
 fn of_simulator(label: &'static str, answer: ResponseTemplate, outcome: Result<Receipt, SendError>) -> Case {
@@ -511,6 +598,7 @@ fn all(base: &str) -> Vec<(&'static dyn Provider, Account)> {
     vec![
         (twilio(), account(with("api_base", base))),
         (messagemedia(), account(key)),
+        (smsbroadcast(), account(json!({ "username": API_KEY, "password": API_SECRET, "api_base": base }))),
         (simulator(), simulator_account(base)),
     ]
 }

@@ -5,6 +5,7 @@
 //! - `signature`: Twilio's published signatures, and alterations that must not pass
 //! - `webhooks`: what Twilio tells, read
 //! - `messagemedia`: its signature, its webhooks, and how an account is looked at
+//! - `smsbroadcast`: its answers in lines, its webhooks, and how an account is looked at
 //! - `guard`: addresses, redirects, credentials and sizes
 //! - `network`: the simulated carrier, both sides together
 //! - `openapi`: what we send against the carriers' own descriptions of it
@@ -17,5 +18,6 @@ mod messagemedia;
 mod network;
 mod openapi;
 mod signature;
+mod smsbroadcast;
 mod support;
 mod webhooks;

@@ -28,6 +28,10 @@ pub(crate) fn messagemedia() -> &'static dyn Provider {
     for_kind(ProviderKind::MessageMedia)
 }
 
+pub(crate) fn smsbroadcast() -> &'static dyn Provider {
+    for_kind(ProviderKind::SmsBroadcast)
+}
+
 pub(crate) fn simulator() -> &'static dyn Provider {
     for_kind(ProviderKind::Simulator)
 }
