@@ -12,11 +12,17 @@ pub enum ProviderKind {
     Simulator,
     /// Twilio Programmable Messaging.
     Twilio,
+    /// Sinch MessageMedia, also sold as Sinch Engage.
+    MessageMedia,
+    /// SMS Broadcast, in Australia; SMS only.
+    SmsBroadcast,
 }
 
 crate::words::words!(ProviderKind {
     Simulator = "simulator",
     Twilio = "twilio",
+    MessageMedia = "messagemedia",
+    SmsBroadcast = "smsbroadcast",
 });
 
 impl ProviderKind {
@@ -25,6 +31,8 @@ impl ProviderKind {
         match self {
             Self::Simulator => "Simulator",
             Self::Twilio => "Twilio",
+            Self::MessageMedia => "Sinch MessageMedia",
+            Self::SmsBroadcast => "SMS Broadcast",
         }
     }
 }

@@ -3,15 +3,18 @@
 //! A carrier only translates. It knows no database, no configuration file, no clock, and no other carrier;
 //! what outlives a request (journal, jobs, states, retries) is the backend's. Every carrier is one file in the
 //! same internal order: limits, credentials, the trait, send, receive, health; a folder beside it holds its
-//! signature and its tables where they are long.
+//! signature and its tables where they are long. What two carriers with one engine say alike stands in `engage`.
 
 mod credentials;
+mod engage;
 mod fields;
 mod health;
 pub mod http;
+mod messagemedia;
 mod outbound;
 mod secret;
 pub mod simulator;
+mod smsbroadcast;
 mod twilio;
 mod webhook;
 
@@ -34,6 +37,8 @@ pub fn for_kind(kind: ProviderKind) -> &'static dyn Provider {
     match kind {
         ProviderKind::Simulator => &simulator::Simulator,
         ProviderKind::Twilio => &twilio::Twilio,
+        ProviderKind::MessageMedia => &messagemedia::MessageMedia,
+        ProviderKind::SmsBroadcast => &smsbroadcast::SmsBroadcast,
     }
 }
 

@@ -49,14 +49,26 @@ async fn every_carrier_asks_as_documented_and_understands_the_answer() {
         assert_eq!(header("authorization"), authorization, "{label}");
         assert_eq!(String::from_utf8_lossy(&sent.body), body, "{label}");
         let signed = header(SIGNATURE_HEADER).is_some_and(|signature| signature.len() == 64);
-        assert_eq!(signed, authorization.is_none(), "{label}: either credentials or a signature");
+        let in_form = body.contains("&password=");
+        let proofs = [signed, authorization.is_some(), in_form].into_iter().filter(|proven| *proven).count();
+        assert_eq!(proofs, 1, "{label}: either credentials or a signature");
 
         let shown = format!("{http:?} {account:?} {got:?}");
         let log = logged();
         assert!(log.contains("reqwest"), "the client's own log lines are not recorded");
         let basic = STANDARD.encode(format!("{ACCOUNT_SID}:{AUTH_TOKEN}"));
-        let secrets =
-            [AUTH_TOKEN, SIMULATOR_SECRET, &basic, "key-secret", "link-secret", "private words", "491570156"];
+        let key = STANDARD.encode(format!("{API_KEY}:{API_SECRET}"));
+        let secrets = [
+            AUTH_TOKEN,
+            API_SECRET,
+            SIMULATOR_SECRET,
+            &basic,
+            &key,
+            "key-secret",
+            "link-secret",
+            "private words",
+            "491570156",
+        ];
         for secret in secrets {
             assert!(!shown.contains(secret), "{label}: Debug shows {secret}");
             let line = log.lines().find(|line| line.contains(secret));
@@ -91,6 +103,27 @@ fn cases() -> Vec<Case> {
     };
     let retry = |seconds: Option<u64>| Err(SendError::Retry { after: seconds.map(Duration::from_secs) });
     let accepted = DeliveryState::Accepted;
+    let queued = || {
+        ResponseTemplate::new(202).set_body_json(json!({ "messages": [{
+            "message_id": "877c19ef-fa2e-4cec-827a-e1df9b5509f7", "status": "queued", "format": "SMS",
+            "content": "private words", "destination_number": "+61491570156", "media": null,
+        }] }))
+    };
+    let taken = |word: &str| {
+        let (carrier_id, carrier_state) =
+            ("877c19ef-fa2e-4cec-827a-e1df9b5509f7".to_owned(), Some(word.to_owned()));
+        Ok(Receipt { carrier_id, state: accepted, carrier_state, parts: None, price: None })
+    };
+    let listed = |id: &str| {
+        let (carrier_id, carrier_state) = (id.to_owned(), Some("OK".to_owned()));
+        Ok(Receipt { carrier_id, state: accepted, carrier_state, parts: None, price: None })
+    };
+    let objection = |status: u16, details: &[&str]| {
+        ResponseTemplate::new(status).set_body_json(json!({
+            "message": "Request failed to parse correctly. Please ensure input is valid and try again.",
+            "details": details,
+        }))
+    };
     vec![
         Case {
             text: "private words & quote",
@@ -211,6 +244,178 @@ fn cases() -> Vec<Case> {
             ResponseTemplate::new(307).insert_header("location", "/elsewhere"),
             Err(SendError::Unknown),
         ),
+        Case {
+            text: "private words & quote",
+            media: &MEDIA[..1],
+            request: messagemedia_request(concat!(
+                r#"{"messages":[{"content":"private words & quote","destination_number":"+61491570156","#,
+                r#""source_number":"+61491570006","source_number_type":"INTERNATIONAL","format":"MMS","#,
+                r#""media":["https://media.example.test/a.jpg?sig=link-secret"],"delivery_report":true,"#,
+                r#""callback_url":"https://hooks.example.test/webhooks/twilio/status","#,
+                r#""metadata":{"reference":"delivery-1"}}]}"#,
+            )),
+            ..of_messagemedia("text with a picture", queued(), taken("queued"))
+        },
+        Case {
+            text: "",
+            media: &MEDIA[1..],
+            request: messagemedia_request(concat!(
+                r#"{"messages":[{"content":"Photo","destination_number":"+61491570156","#,
+                r#""source_number":"+61491570006","source_number_type":"INTERNATIONAL","format":"MMS","#,
+                r#""media":["https://media.example.test/b.png"],"delivery_report":true,"#,
+                r#""callback_url":"https://hooks.example.test/webhooks/twilio/status","#,
+                r#""metadata":{"reference":"delivery-1"}}]}"#,
+            )),
+            ..of_messagemedia("a picture without a caption, which is not taken", queued(), taken("queued"))
+        },
+        of_messagemedia("text", queued(), taken("queued")),
+        of_messagemedia(
+            "a recipient that is none",
+            objection(400, &["/messages/0/destination_number: of +61491570156, invalid characters."]),
+            refused("400", "This is not a valid telephone number. Check the patient's number.", false),
+        ),
+        of_messagemedia(
+            "a sender that is not registered",
+            objection(400, &["/messages/0/source_number: not registered."]),
+            refused(
+                "400",
+                "MessageMedia does not accept the line's number as a sender. Register it under Numbers in MessageMedia's console.",
+                false,
+            ),
+        ),
+        of_messagemedia(
+            "a picture that is too large",
+            objection(400, &["/messages/0/media: media size exceeds the limit."]),
+            Err(SendError::Refused {
+                code: "400".to_owned(),
+                reason: "MessageMedia could not use the picture. It takes JPEG, PNG and GIF; check that APP_URL can be reached from the internet."
+                    .to_owned(),
+                opted_out: false,
+                too_large: true,
+            }),
+        ),
+        of_messagemedia(
+            "an objection of tomorrow",
+            objection(422, &[]),
+            refused(
+                "422",
+                "MessageMedia refused the message with status 422. Ask its support if it happens again.",
+                false,
+            ),
+        ),
+        of_messagemedia(
+            "bad credentials",
+            ResponseTemplate::new(401)
+                .set_body_json(json!({ "message": "Invalid authentication credentials" })),
+            refused(
+                "401",
+                "MessageMedia does not accept the line's credentials. Check API key and secret in Settings > Lines.",
+                false,
+            ),
+        ),
+        of_messagemedia(
+            "bad credentials, by the older documents",
+            ResponseTemplate::new(403)
+                .set_body_json(json!({ "message": "Invalid authentication credentials" })),
+            refused(
+                "403",
+                "MessageMedia does not accept the line's credentials. Check API key and secret in Settings > Lines.",
+                false,
+            ),
+        ),
+        of_messagemedia(
+            "another address",
+            ResponseTemplate::new(404).set_body_json(json!({ "message": "Resource not found." })),
+            refused(
+                "404",
+                "MessageMedia does not know this API address or sub-account. Check the line in Settings > Lines.",
+                false,
+            ),
+        ),
+        of_messagemedia(
+            "too many requests",
+            ResponseTemplate::new(429).insert_header("retry-after", "7"),
+            retry(Some(7)),
+        ),
+        of_messagemedia("too many requests, no hint", ResponseTemplate::new(429), retry(None)),
+        of_messagemedia("broken at MessageMedia", objection(500, &[]), Err(SendError::Unknown)),
+        of_messagemedia("overloaded", ResponseTemplate::new(503), Err(SendError::Unknown)),
+        of_messagemedia("time-out on the way", objection(408, &[]), Err(SendError::Unknown)),
+        of_messagemedia("refused by something between", ResponseTemplate::new(403), Err(SendError::Unknown)),
+        of_messagemedia(
+            "garbled success",
+            ResponseTemplate::new(202).set_body_string("{\"messages\":["),
+            Err(SendError::Unknown),
+        ),
+        of_messagemedia(
+            "success without an id",
+            ResponseTemplate::new(202).set_body_json(json!({ "messages": [] })),
+            Err(SendError::Unknown),
+        ),
+        of_smsbroadcast("taken", "OK: 61491570156:2942263\r\n", listed("2942263")),
+        of_smsbroadcast("taken, without a space", "\r\nOK:61491570156:2942263", listed("2942263")),
+        of_smsbroadcast(
+            "a refusal beside it",
+            "BAD:0400abc111:Invalid Number\nOK: 61491570156: 7 \n",
+            listed("7"),
+        ),
+        of_smsbroadcast(
+            "a recipient that is none",
+            "BAD:61491570156:Invalid Number",
+            refused("BAD", "This is not a valid telephone number. Check the patient's number.", false),
+        ),
+        of_smsbroadcast(
+            "bad credentials",
+            "ERROR: Username or password is incorrect",
+            refused(
+                "ERROR",
+                "SMS Broadcast does not accept the line's credentials. Check user name and password in Settings > Lines.",
+                false,
+            ),
+        ),
+        of_smsbroadcast(
+            "a sender that is none",
+            "ERROR: The sender cannot be longer than 11 characters.",
+            refused(
+                "ERROR",
+                "SMS Broadcast does not accept the line's number as a sender. Check it in SMS Broadcast's portal.",
+                false,
+            ),
+        ),
+        of_smsbroadcast(
+            "opted out",
+            "BAD:61491570156:Recipient has opted out",
+            refused(
+                "BAD",
+                "SMS Broadcast has blocked this number, probably because the person has asked to stop.",
+                true,
+            ),
+        ),
+        of_smsbroadcast(
+            "a sentence of tomorrow",
+            "ERROR: Wait: 61491570156 is busy",
+            refused("ERROR", "SMS Broadcast refused the message (ERROR): Wait: is busy", false),
+        ),
+        of_smsbroadcast("taken without an id", "OK: 61491570156", Err(SendError::Unknown)),
+        of_smsbroadcast("taken with an empty id", "OK: 61491570156:", Err(SendError::Unknown)),
+        of_smsbroadcast("a page that reports a fault", "<html>OK</html>", Err(SendError::Unknown)),
+        of_smsbroadcast("nothing at all", "", Err(SendError::Unknown)),
+        Case {
+            answer: ResponseTemplate::new(500).set_body_string("ERROR: Internal"),
+            ..of_smsbroadcast("broken at SMS Broadcast", "", Err(SendError::Unknown))
+        },
+        Case {
+            answer: ResponseTemplate::new(408).set_body_string("ERROR: Time-out"),
+            ..of_smsbroadcast("time-out on the way", "", Err(SendError::Unknown))
+        },
+        Case {
+            answer: ResponseTemplate::new(403).set_body_string("<html>"),
+            ..of_smsbroadcast("refused by something between", "", Err(SendError::Unknown))
+        },
+        Case {
+            answer: ResponseTemplate::new(429).insert_header("retry-after", "7"),
+            ..of_smsbroadcast("too many requests", "", retry(Some(7)))
+        },
         of_simulator(
             "accepted",
             ResponseTemplate::new(201).set_body_json(json!({ "id": "m1", "status": "accepted" })),
@@ -258,6 +463,52 @@ fn twilio_request(body: &str) -> (String, &'static str, Option<String>, String) 
     (path, "application/x-www-form-urlencoded", Some(format!("Basic {user}")), body.to_owned())
 }
 
+fn of_messagemedia(
+    label: &'static str,
+    answer: ResponseTemplate,
+    outcome: Result<Receipt, SendError>,
+) -> Case {
+    let request = messagemedia_request(concat!(
+        r#"{"messages":[{"content":"private words","destination_number":"+61491570156","#,
+        r#""source_number":"+61491570006","source_number_type":"INTERNATIONAL","format":"SMS","#,
+        r#""delivery_report":true,"callback_url":"https://hooks.example.test/webhooks/twilio/status","#,
+        r#""metadata":{"reference":"delivery-1"}}]}"#,
+    ));
+    let credentials = json!({ "api_key": API_KEY, "api_secret": API_SECRET });
+    Case {
+        label,
+        carrier: messagemedia(),
+        credentials,
+        text: "private words",
+        media: &[],
+        answer,
+        request,
+        outcome,
+    }
+}
+
+fn messagemedia_request(body: &str) -> (String, &'static str, Option<String>, String) {
+    let user = STANDARD.encode(format!("{API_KEY}:{API_SECRET}"));
+    ("/v1/messages".to_owned(), "application/json", Some(format!("Basic {user}")), body.to_owned())
+}
+
+fn of_smsbroadcast(label: &'static str, answer: &str, outcome: Result<Receipt, SendError>) -> Case {
+    let body = format!(
+        "username={API_KEY}&password={API_SECRET}&to=61491570156&from=61491570006&message=private+words\
+         &ref=delivery1&maxsplit=5"
+    );
+    Case {
+        label,
+        carrier: smsbroadcast(),
+        credentials: json!({ "username": API_KEY, "password": API_SECRET }),
+        text: "private words",
+        media: &[],
+        answer: ResponseTemplate::new(200).set_body_string(answer),
+        request: ("/api-adv.php".to_owned(), "application/x-www-form-urlencoded", None, body),
+        outcome,
+    }
+}
+
 fn of_simulator(label: &'static str, answer: ResponseTemplate, outcome: Result<Receipt, SendError>) -> Case {
     let body = concat!(
         r#"{"reference":"delivery-1","from":"+61491570006","to":"+61491570156","text":"private words","#,
@@ -276,7 +527,7 @@ async fn without_a_connection_it_may_be_tried_again() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    for (carrier, account) in both(&format!("http://{address}")) {
+    for (carrier, account) in all(&format!("http://{address}")) {
         let http = http_to_address(address);
         let got = carrier.send(&http, &account, &outbound("hello", &[])).await;
         assert_eq!(got, Err(SendError::Retry { after: None }));
@@ -286,7 +537,7 @@ async fn without_a_connection_it_may_be_tried_again() {
 #[tokio::test]
 async fn where_no_tls_is_spoken_it_may_be_tried_again() {
     let address = raw_server("not TLS at all\r\n\r\n").await;
-    for (carrier, account) in both(&format!("https://{address}")) {
+    for (carrier, account) in all(&format!("https://{address}")) {
         let got = carrier.send(&http_to_address(address), &account, &outbound("hello", &[])).await;
         assert_eq!(got, Err(SendError::Retry { after: None }));
     }
@@ -296,7 +547,7 @@ async fn where_no_tls_is_spoken_it_may_be_tried_again() {
 async fn after_the_request_was_read_nobody_knows() {
     for half_an_answer in ["", "HTTP/1.1 201 Created\r\ncontent-length: 1000\r\n\r\n{"] {
         let address = raw_server(half_an_answer).await;
-        for (carrier, account) in both(&format!("http://{address}")) {
+        for (carrier, account) in all(&format!("http://{address}")) {
             let got = carrier.send(&http_to_address(address), &account, &outbound("hello", &[])).await;
             assert_eq!(got, Err(SendError::Unknown));
         }
@@ -306,7 +557,7 @@ async fn after_the_request_was_read_nobody_knows() {
 #[tokio::test]
 async fn a_private_api_address_is_refused_and_named() {
     let server = MockServer::start().await;
-    for (carrier, account) in both(&server.uri()) {
+    for (carrier, account) in all(&server.uri()) {
         let got = carrier.send(&http_to(&[]), &account, &outbound("hello", &[])).await;
         assert!(matches!(got, Err(SendError::Refused { code, .. }) if code == "address"));
     }
@@ -342,8 +593,14 @@ fn with(field: &str, value: &str) -> Value {
     credentials
 }
 
-fn both(base: &str) -> [(&'static dyn Provider, Account); 2] {
-    [(twilio(), account(with("api_base", base))), (simulator(), simulator_account(base))]
+fn all(base: &str) -> Vec<(&'static dyn Provider, Account)> {
+    let key = json!({ "api_key": API_KEY, "api_secret": API_SECRET, "api_base": base });
+    vec![
+        (twilio(), account(with("api_base", base))),
+        (messagemedia(), account(key)),
+        (smsbroadcast(), account(json!({ "username": API_KEY, "password": API_SECRET, "api_base": base }))),
+        (simulator(), simulator_account(base)),
+    ]
 }
 
 fn http_to_address(address: std::net::SocketAddr) -> providers::Http {

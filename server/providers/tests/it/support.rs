@@ -16,10 +16,20 @@ use wiremock::MockServer;
 
 pub(crate) const ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
 pub(crate) const AUTH_TOKEN: &str = "test_auth_token_0123456789abcdef";
+pub(crate) const API_KEY: &str = "api-key-0123456789";
+pub(crate) const API_SECRET: &str = "api-secret-0123456789";
 pub(crate) const SIMULATOR_SECRET: &str = "simulator-secret-0123456789";
 
 pub(crate) fn twilio() -> &'static dyn Provider {
     for_kind(ProviderKind::Twilio)
+}
+
+pub(crate) fn messagemedia() -> &'static dyn Provider {
+    for_kind(ProviderKind::MessageMedia)
+}
+
+pub(crate) fn smsbroadcast() -> &'static dyn Provider {
+    for_kind(ProviderKind::SmsBroadcast)
 }
 
 pub(crate) fn simulator() -> &'static dyn Provider {
