@@ -14,8 +14,8 @@ use backend::providers::{self, WebhookKind, WebhookRequest};
 use model::line::ProviderKind;
 use url::Url;
 
-/// Bytes of a webhook, at most; carriers send media as links.
-const MAX_BYTES: usize = 1024 * 1024;
+/// Bytes of a webhook, at most: most carriers send media as links, some within it as Base64.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
