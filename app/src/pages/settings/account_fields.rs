@@ -25,60 +25,81 @@ const fn secret(name: &'static str, label: &'static str, hint: &'static str) -> 
 }
 
 /// What a carrier needs, then what it may be told besides.
-fn inputs_of(provider: ProviderKind) -> (&'static [Input], &'static [Input]) {
+type Inputs = (&'static [Input], &'static [Input]);
+
+const TWILIO: Inputs = (
+    &[
+        plain("account_sid", "Account SID", "Begins with AC; on the first page of Twilio's console."),
+        secret(
+            "auth_token",
+            "Auth token",
+            "Beside the account SID. It also proves that webhooks come from Twilio.",
+        ),
+    ],
+    &[
+        secret(
+            "previous_auth_token",
+            "Auth token before",
+            "Accepted on webhooks as well while you exchange the token.",
+        ),
+        plain("api_key_sid", "API key SID", "Begins with SK. With it, sending does not use the auth token."),
+        secret("api_key_secret", "API key secret", ""),
+        plain(
+            "messaging_service_sid",
+            "Messaging service SID",
+            "Begins with MG. The number must be among its senders.",
+        ),
+    ],
+);
+
+const TELNYX: Inputs = (
+    &[
+        secret("api_key", "API key", "Under API keys in Telnyx's portal."),
+        plain("public_key", "Public key", "Under keys and credentials; 44 characters that end with =."),
+    ],
+    &[
+        plain("previous_public_key", "Public key before", "Accepted as well while Telnyx exchanges it."),
+        plain("messaging_profile_id", "Messaging profile", "If the number should be looked for in this one."),
+    ],
+);
+
+const MESSAGE_MEDIA: Inputs = (
+    &[
+        secret("api_key", "API key", "Under API settings in MessageMedia's console."),
+        secret("api_secret", "API secret", "Shown once, when the key is made."),
+    ],
+    &[
+        plain("account_id", "Sub-account", "If the key should act for one."),
+        plain("signature_keys", "Signature keys", "As MessageMedia answers when one is made."),
+        plain("signature_required", "Signature required", "“yes” takes nothing without a signature."),
+        plain("api_base", "API address", "https://au.app.api.sinch.com for newer accounts."),
+    ],
+);
+
+const SMS_BROADCAST: Inputs = (
+    &[plain("username", "User name or API key", ""), secret("password", "Password or API secret", "")],
+    &[plain("sender", "Sender", "“account” leaves the sender to SMS Broadcast; otherwise the line's number.")],
+);
+
+const CLICK_SEND: Inputs = (
+    &[
+        plain("username", "User name", "Under API credentials in ClickSend's dashboard."),
+        secret("api_key", "API key", "Beside it."),
+    ],
+    &[
+        plain("mms_subject", "Heading of pictures", "At most 20 characters; otherwise Photo."),
+        plain("media_hosts", "Hosts of patients' pictures", "With commas between them, see the documentation."),
+    ],
+);
+
+fn inputs_of(provider: ProviderKind) -> Inputs {
     match provider {
         ProviderKind::Simulator => (&[], &[]),
-        ProviderKind::Twilio => (
-            &[
-                plain("account_sid", "Account SID", "Begins with AC; on the first page of Twilio's console."),
-                secret(
-                    "auth_token",
-                    "Auth token",
-                    "Beside the account SID. It also proves that webhooks come from Twilio.",
-                ),
-            ],
-            &[
-                secret(
-                    "previous_auth_token",
-                    "Auth token before",
-                    "Accepted on webhooks as well while you exchange the token.",
-                ),
-                plain(
-                    "api_key_sid",
-                    "API key SID",
-                    "Begins with SK. With it, sending does not use the auth token.",
-                ),
-                secret("api_key_secret", "API key secret", ""),
-                plain(
-                    "messaging_service_sid",
-                    "Messaging service SID",
-                    "Begins with MG. The number must be among its senders.",
-                ),
-            ],
-        ),
-        ProviderKind::MessageMedia => (
-            &[
-                secret("api_key", "API key", "Under API settings in MessageMedia's console."),
-                secret("api_secret", "API secret", "Shown once, when the key is made."),
-            ],
-            &[
-                plain("account_id", "Sub-account", "If the key should act for one."),
-                plain("signature_keys", "Signature keys", "As MessageMedia answers when one is made."),
-                plain("signature_required", "Signature required", "“yes” takes nothing without a signature."),
-                plain("api_base", "API address", "https://au.app.api.sinch.com for newer accounts."),
-            ],
-        ),
-        ProviderKind::SmsBroadcast => (
-            &[
-                plain("username", "User name or API key", ""),
-                secret("password", "Password or API secret", ""),
-            ],
-            &[plain(
-                "sender",
-                "Sender",
-                "“account” leaves the sender to SMS Broadcast; otherwise the line's number.",
-            )],
-        ),
+        ProviderKind::Twilio => TWILIO,
+        ProviderKind::Telnyx => TELNYX,
+        ProviderKind::MessageMedia => MESSAGE_MEDIA,
+        ProviderKind::SmsBroadcast => SMS_BROADCAST,
+        ProviderKind::ClickSend => CLICK_SEND,
     }
 }
 

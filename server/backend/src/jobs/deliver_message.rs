@@ -3,18 +3,20 @@
 //! The attempt is marked, and the mark committed, before the carrier is called: a delivery that is found marked
 //! and without an outcome may have reached the patient, so it becomes uncertain and is never sent again by itself.
 
-use super::{Outcome, backoff};
+use super::{Outcome, backoff, make_renditions};
 use crate::clock::millis;
 use crate::consent;
 use crate::conversations::rows::known;
 use crate::lines::{self, Route};
+use crate::media::blobs::{BlobError, BlobKey, Variant};
 use crate::media::{kind, links};
 use crate::messages::deliveries::{self, News, Whole};
 use crate::messages::{NO_WAY_BACK, unreadable_words};
 use crate::store::{Tx, args};
-use crate::{Backend, Result, numbers};
+use crate::{Backend, Error, Result, numbers};
 use bytes::Bytes;
-use model::media::AttachmentState;
+use futures::TryStreamExt;
+use model::media::{AttachmentState, RenditionRole};
 use model::message::{Channel, DeliveryState};
 use model::{Address, AttachmentId, DeliveryId, LineAccountId, Millis, NumberId, PhoneNumber};
 use providers::{Outbound, OutboundMedia, Receipt, SendError};
@@ -216,12 +218,15 @@ async fn pictures(tx: &mut Tx, request: Request, part: i64, parts: usize) -> Res
 }
 
 async fn outbound(backend: &Backend, ready: &Ready) -> Result<Outbound> {
+    let limits = providers::for_kind(ready.route.provider).limits();
+    let most = limits.media_bytes / ready.pictures.len().max(1) as u64;
     let mut media = Vec::with_capacity(ready.pictures.len());
     for picture in &ready.pictures {
+        make_renditions::fit_carrier_copy(backend, picture.id, most).await?;
         media.push(OutboundMedia {
             url: links::carrier_link(backend, picture.id, millis(LINKS_HOLD)).await?,
             media_type: kind::RENDITION.to_owned(),
-            bytes: Bytes::new(),
+            bytes: if limits.wants_bytes { carrier_copy(backend, picture.id).await? } else { Bytes::new() },
         });
     }
     Ok(Outbound {
@@ -232,6 +237,15 @@ async fn outbound(backend: &Backend, ready: &Ready) -> Result<Outbound> {
         template: None,
         reference: ready.request.id.to_string(),
     })
+}
+
+/// The bytes of a picture as its carrier gets them; a few hundred kilobytes.
+async fn carrier_copy(backend: &Backend, id: AttachmentId) -> Result<Bytes> {
+    let key = BlobKey::Outbound(id, Variant::Rendition(RenditionRole::Carrier));
+    let body = backend.blobs.get(&key, None).await?;
+    let chunks: Vec<Bytes> =
+        body.stream.try_collect().await.map_err(|_| Error::Blobs(BlobError::Interrupted))?;
+    Ok(chunks.concat().into())
 }
 
 /// Marks the attempt. `false` when it must not be made (any more): another worker has it, or the patient said STOP

@@ -8,7 +8,7 @@ use crate::store::{Tx, args};
 use crate::{Backend, Error, Result, live};
 use model::live::Change;
 use model::media::{AttachmentState, RenditionFacts, RenditionRole};
-use model::{OrgId, PatientId, PatientImageId};
+use model::{AttachmentId, OrgId, PatientId, PatientImageId};
 use picture::Budget;
 use picture_worker::{Developed, PictureError, Role, Wanted};
 use std::fs::File;
@@ -36,7 +36,7 @@ pub(super) async fn run(backend: &Backend, owner: Owner, attempt: u32) -> Result
         }
         Err(error) => return Err(error.into()),
     };
-    match work_on(backend, original).await? {
+    match work_on(backend, original, Wanted::usual(Budget::CARRIER)).await? {
         Ok(developed) => {
             let renditions = store(backend, &subject.original, developed.renditions).await?;
             let size = (developed.width, developed.height);
@@ -53,6 +53,39 @@ pub(super) async fn run(backend: &Backend, owner: Owner, attempt: u32) -> Result
             Ok(Outcome::Done)
         }
     }
+}
+
+/// Makes the carrier copy of an outbound picture smaller where it has more than `most` bytes, since not every carrier
+/// takes as much. A picture that does not get so small keeps its copy, and the carrier has its say.
+pub(super) async fn fit_carrier_copy(backend: &Backend, id: AttachmentId, most: u64) -> Result<()> {
+    let role = RenditionRole::Carrier.as_str();
+    let mut tx = backend.store.read().await?;
+    let size =
+        tx.number("SELECT byte_size FROM rendition WHERE owner_id = $1 AND role = $2", args![id, role]).await?;
+    drop(tx);
+    let budget = Budget::new(Budget::CARRIER.longest, usize::try_from(most).unwrap_or(usize::MAX));
+    if u64::try_from(size).is_ok_and(|size| size <= most) {
+        return Ok(());
+    }
+    let key = BlobKey::Outbound(id, Variant::Original);
+    let original = backend.blobs.open_file(&key).await?;
+    let developed = match work_on(backend, original, Wanted::carrier(budget)).await? {
+        Ok(developed) => developed,
+        Err(error) => {
+            tracing::warn!(?error, "a carrier copy could not be made smaller");
+            return Ok(());
+        }
+    };
+    let mut made = store(backend, &key, developed.renditions).await?;
+    let Some(Rendition { facts, .. }) = made.pop() else { return Ok(()) };
+    let mut tx = backend.store.write().await?;
+    tx.execute(
+        "UPDATE rendition SET width = $3, height = $4, byte_size = $5 WHERE owner_id = $1 AND role = $2",
+        args![id, role, facts.width, facts.height, facts.byte_size],
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Staff see that it cannot be shown, and may retry, rather than a picture that is worked on for ever.
@@ -204,9 +237,13 @@ async fn patient_of(tx: &mut Tx, image: PatientImageId) -> Result<PatientId> {
     row.map(|(id,)| id.into()).ok_or(Error::Inconsistent("an image vanished"))
 }
 
-async fn work_on(backend: &Backend, original: File) -> Result<std::result::Result<Developed, PictureError>> {
+async fn work_on(
+    backend: &Backend,
+    original: File,
+    wanted: Wanted,
+) -> Result<std::result::Result<Developed, PictureError>> {
     let pictures = backend.pictures.clone();
-    tokio::task::spawn_blocking(move || pictures.develop(&original, &Wanted::usual(Budget::CARRIER)))
+    tokio::task::spawn_blocking(move || pictures.develop(&original, &wanted))
         .await
         .map_err(|_| Error::Inconsistent("working on a picture panicked"))
 }

@@ -1,6 +1,7 @@
 //! Lines: whose their numbers are, credentials that change, a server that only pretends to send, several numbers
 //! behind one address.
 
+use crate::photos::{self, jpeg, newest_message, opened, uploads};
 use crate::sending::with_settings;
 use crate::twilio::{
     accepted, arrives, asked_to_send, carrier_accepts, carrier_answers, draft, failure, inbox_ids, is_read,
@@ -14,7 +15,12 @@ use backend::testing::{APP_URL, TestBackend, fictitious_number, on_each_engine};
 use model::FailureCode;
 use model::line::ProviderKind;
 use model::message::DeliveryState;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use model::media::AttachmentState;
+use model::message::Draft;
 use serde_json::json;
+use wiremock::Mock;
+use wiremock::matchers::path;
 use wiremock::ResponseTemplate;
 
 const NEW_TOKEN: &str = "a_new_auth_token_0123456789abcdef";
@@ -246,6 +252,100 @@ async fn a_simulated_number_belongs_to_one_organisation_of_a_server() {
         assert_eq!(front_desk.len(), 1, "the network knows a number once");
         assert_eq!(front_desk[0].org_id, t.org, "and as whose it was first");
         assert!(known.iter().any(|line| line.line_id == ours.id));
+        t
+    })
+    .await;
+}
+
+/// A photo of nothing but noise, which does not get small.
+fn noisy_jpeg() -> Vec<u8> {
+    let mut state = 1_u32;
+    let pixels = image::RgbImage::from_fn(1200, 900, |_, _| {
+        image::Rgb([(); 3].map(|()| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            64 + (state >> 25) as u8
+        }))
+    });
+    let mut file = std::io::Cursor::new(Vec::new());
+    pixels.write_to(&mut file, image::ImageFormat::Jpeg).unwrap();
+    file.into_inner()
+}
+
+#[tokio::test]
+async fn a_carrier_that_takes_little_gets_a_smaller_copy() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        let line = NewLine {
+            name: "Pictures".to_owned(),
+            number: "0491 573 770".to_owned(),
+            provider: ProviderKind::MessageMedia,
+            credentials: json!({"api_key": "key", "api_secret": "secret", "api_base": t.carrier.uri()}),
+        };
+        let line = lines::create(b, &t.admin, line).await.unwrap();
+        assert!(line.inbound_url.contains("?key="), "it signs nothing by itself");
+        lines::set_default(b, &t.admin, line.id).await.unwrap();
+        let photo = uploads(&t, "foot.jpg", &noisy_jpeg()).await.unwrap().media_id;
+        t.run_jobs().await;
+        let before = photos::shown(&t, photo).await.carrier.unwrap();
+        assert!(before.byte_size > 300_000, "{} bytes", before.byte_size);
+
+        t.carrier.reset().await;
+        let taken = json!({"messages": [{"message_id": "877c19ef-fa2e-4cec-827a-e1df9b5509f7", "status": "queued"}]});
+        let answer = ResponseTemplate::new(202).set_body_json(taken);
+        Mock::given(path("/v1/messages")).respond_with(answer).mount(&t.carrier).await;
+        let draft = Draft { attachments: vec![photo], ..draft("Your foot", "a") };
+        let sent = messages::send(b, &t.admin, &to(1), &draft).await.unwrap();
+        t.run_jobs().await;
+        assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Accepted);
+        let after = photos::shown(&t, photo).await.carrier.unwrap();
+        assert!(after.byte_size <= 300_000, "{} bytes", after.byte_size);
+        let asked: serde_json::Value =
+            serde_json::from_slice(&t.carrier.received_requests().await.unwrap()[0].body).unwrap();
+        let link = asked["messages"][0]["media"][0].as_str().unwrap();
+        let bytes = opened(b, link).await.unwrap().1;
+        assert_eq!(bytes.len() as u64, after.byte_size);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_photo_within_a_webhook_is_kept_and_a_wrong_secret_is_not_believed() {
+    on_each_engine(async |t: TestBackend| {
+        let line = NewLine {
+            name: "Pictures".to_owned(),
+            number: "0491 573 770".to_owned(),
+            provider: ProviderKind::MessageMedia,
+            credentials: json!({"api_key": "key", "api_secret": "secret"}),
+        };
+        let line = lines::create(&t.backend, &t.admin, line).await.unwrap();
+        let url: url::Url = line.inbound_url.parse().unwrap();
+        let line_key = url.path_segments().unwrap().nth(2).unwrap().to_owned();
+        let body = json!({
+            "kind": "mms", "reply_id": "a175e797-2b54-468b-9850-41a3eab32f74", "source_number": "+61491570156",
+            "destination_number": "+61491573770", "content": "My foot",
+            "attachments": [{"content_type": "image/jpeg", "original_name": "foot.jpg", "content": STANDARD.encode(jpeg(1))}],
+        });
+        let request = |url: &str| WebhookRequest {
+            kind: WebhookKind::Inbound,
+            method: "POST".to_owned(),
+            url: url.to_owned(),
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            body: body.to_string().into_bytes(),
+            received_at: 0,
+        };
+        let come = async |url: &str| {
+            inbox::accept(&t.backend, ProviderKind::MessageMedia, &line_key, &request(url)).await.unwrap()
+        };
+        let forged = line.inbound_url.replace("?key=", "?key=x");
+        assert_eq!(come(&forged).await, Accepted::Quarantined);
+        assert_eq!(t.run_jobs().await, 0);
+        assert_eq!(come(&line.inbound_url).await, Accepted::Journalled);
+        assert_eq!(come(&line.inbound_url).await, Accepted::Repeated);
+        t.run_jobs().await;
+        let message = newest_message(&t).await;
+        assert_eq!((message.text.as_str(), message.attachments.len()), ("My foot", 1));
+        assert_eq!(message.attachments[0].state, AttachmentState::Ready);
         t
     })
     .await;
