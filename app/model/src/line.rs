@@ -12,11 +12,14 @@ pub enum ProviderKind {
     Simulator,
     /// Twilio Programmable Messaging.
     Twilio,
+    /// Telnyx Messaging.
+    Telnyx,
 }
 
 crate::words::words!(ProviderKind {
     Simulator = "simulator",
     Twilio = "twilio",
+    Telnyx = "telnyx",
 });
 
 impl ProviderKind {
@@ -25,6 +28,7 @@ impl ProviderKind {
         match self {
             Self::Simulator => "Simulator",
             Self::Twilio => "Twilio",
+            Self::Telnyx => "Telnyx",
         }
     }
 }

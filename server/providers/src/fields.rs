@@ -35,7 +35,7 @@ impl Fields {
         let Ok(Value::Object(object)) = serde_json::from_slice(&request.body) else {
             return Err(Rejected::Malformed("not a JSON object"));
         };
-        Ok(Self(object.into_iter().filter_map(|(name, value)| Some((name, plain(value)?))).collect()))
+        Ok(Self(object.into_iter().filter_map(|(name, value)| Some((name, plain(&value)?))).collect()))
     }
 
     /// The value, also where it is empty.
@@ -59,9 +59,10 @@ impl Fields {
     }
 }
 
-fn plain(value: Value) -> Option<String> {
+/// A single value as text: carriers write the same amount or id once as a number and once as text.
+pub(crate) fn plain(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => Some(text),
+        Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(truth) => Some(truth.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,

@@ -12,6 +12,7 @@ pub mod http;
 mod outbound;
 mod secret;
 pub mod simulator;
+mod telnyx;
 mod twilio;
 mod webhook;
 
@@ -36,6 +37,7 @@ pub fn for_kind(kind: ProviderKind) -> &'static dyn Provider {
     match kind {
         ProviderKind::Simulator => &simulator::Simulator,
         ProviderKind::Twilio => &twilio::Twilio,
+        ProviderKind::Telnyx => &telnyx::Telnyx,
     }
 }
 

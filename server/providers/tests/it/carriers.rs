@@ -2,6 +2,7 @@
 
 use crate::support::*;
 use base64::{Engine, engine::general_purpose::STANDARD};
+use model::line::{Currency, Price};
 use model::message::DeliveryState;
 use providers::simulator::SIGNATURE_HEADER;
 use providers::{Account, Provider, Receipt, SendError};
@@ -47,7 +48,13 @@ async fn every_carrier_asks_as_documented_and_understands_the_answer() {
         assert_eq!((sent.method.as_str(), sent.url.path()), ("POST", path.as_str()), "{label}");
         assert_eq!(header("content-type").as_deref(), Some(content_type), "{label}");
         assert_eq!(header("authorization"), authorization, "{label}");
-        assert_eq!(String::from_utf8_lossy(&sent.body), body, "{label}");
+        let sent_body = String::from_utf8_lossy(&sent.body).into_owned();
+        if content_type == "application/json" {
+            let parsed = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+            assert_eq!(parsed(&sent_body), parsed(&body), "{label}");
+        } else {
+            assert_eq!(sent_body, body, "{label}");
+        }
         let signed = header(SIGNATURE_HEADER).is_some_and(|signature| signature.len() == 64);
         assert_eq!(signed, authorization.is_none(), "{label}: either credentials or a signature");
 
@@ -55,8 +62,9 @@ async fn every_carrier_asks_as_documented_and_understands_the_answer() {
         let log = logged();
         assert!(log.contains("reqwest"), "the client's own log lines are not recorded");
         let basic = STANDARD.encode(format!("{ACCOUNT_SID}:{AUTH_TOKEN}"));
-        let secrets =
-            [AUTH_TOKEN, SIMULATOR_SECRET, &basic, "key-secret", "link-secret", "private words", "491570156"];
+        let of_messages = ["link-secret", "private words", "491570156"];
+        let secrets = [AUTH_TOKEN, SIMULATOR_SECRET, &basic, "key-secret", TELNYX_KEY];
+        let secrets = secrets.into_iter().chain(of_messages);
         for secret in secrets {
             assert!(!shown.contains(secret), "{label}: Debug shows {secret}");
             let line = log.lines().find(|line| line.contains(secret));
@@ -82,7 +90,12 @@ fn cases() -> Vec<Case> {
         Ok(Receipt { carrier_id, state, carrier_state, parts, price: None })
     };
     let refused = |code: &str, reason: &str, opted_out| {
-        Err(SendError::Refused { code: code.to_owned(), reason: reason.to_owned(), opted_out, too_large: false })
+        Err(SendError::Refused {
+            code: code.to_owned(),
+            reason: reason.to_owned(),
+            opted_out,
+            too_large: false,
+        })
     };
     let retry = |seconds: Option<u64>| Err(SendError::Retry { after: seconds.map(Duration::from_secs) });
     let accepted = DeliveryState::Accepted;
@@ -206,6 +219,106 @@ fn cases() -> Vec<Case> {
             ResponseTemplate::new(307).insert_header("location", "/elsewhere"),
             Err(SendError::Unknown),
         ),
+        Case {
+            text: "private words",
+            media: MEDIA,
+            credentials: with(
+                telnyx_credentials(),
+                "messaging_profile_id",
+                "83d2343b-553f-4c5f-b8c8-fd27004f94bf",
+            ),
+            request: telnyx_request(json!({
+                "from": "+61491570006", "to": "+61491570156", "text": "private words", "type": "MMS",
+                "media_urls": MEDIA, "messaging_profile_id": "83d2343b-553f-4c5f-b8c8-fd27004f94bf",
+                "webhook_url": "https://hooks.example.test/webhooks/twilio/status",
+            })),
+            ..of_telnyx(
+                "text with pictures",
+                telnyx_took("queued", json!({ "amount": "0.0150", "currency": "USD" })),
+                telnyx_receipt(accepted, "queued", Some(15_000)),
+            )
+        },
+        Case {
+            text: "",
+            media: &MEDIA[1..],
+            request: telnyx_request(json!({
+                "from": "+61491570006", "to": "+61491570156", "type": "MMS", "media_urls": &MEDIA[1..],
+                "webhook_url": "https://hooks.example.test/webhooks/twilio/status",
+            })),
+            ..of_telnyx(
+                "a picture without a caption, the price as a number",
+                telnyx_took("queued", json!({ "amount": 0.02, "currency": "USD" })),
+                telnyx_receipt(accepted, "queued", Some(20_000)),
+            )
+        },
+        of_telnyx(
+            "no price yet",
+            telnyx_took("sent", Value::Null),
+            telnyx_receipt(DeliveryState::Sent, "sent", None),
+        ),
+        of_telnyx(
+            "a state of tomorrow",
+            telnyx_took("beamed", Value::Null),
+            telnyx_receipt(accepted, "beamed", None),
+        ),
+        of_telnyx(
+            "opted out, whatever else is wrong",
+            telnyx_problem(400, &["40310", "40300"]),
+            refused(
+                "40300",
+                "This person has replied STOP and gets no messages from this number until they reply START.",
+                true,
+            ),
+        ),
+        of_telnyx(
+            "pictures too large",
+            telnyx_problem(422, &["40317"]),
+            Err(SendError::Refused {
+                code: "40317".to_owned(),
+                reason: "The pictures are too large or too many for Telnyx. Send smaller ones.".to_owned(),
+                opted_out: false,
+                too_large: true,
+            }),
+        ),
+        of_telnyx(
+            "bad credentials",
+            telnyx_problem(401, &["10009"]),
+            refused(
+                "10009",
+                "Telnyx does not accept the line's API key. Check it in Settings > Lines.",
+                false,
+            ),
+        ),
+        of_telnyx(
+            "a code of tomorrow, as a number",
+            ResponseTemplate::new(403).set_body_json(json!({ "errors": [{ "code": 49999, "title": "x" }] })),
+            refused(
+                "49999",
+                "Telnyx refused the message with error 49999. See https://developers.telnyx.com/docs/overview/errors/49999.",
+                false,
+            ),
+        ),
+        of_telnyx(
+            "too many requests",
+            telnyx_problem(429, &["10011"]).insert_header("retry-after", "7"),
+            retry(Some(7)),
+        ),
+        of_telnyx("too many requests, no hint", telnyx_problem(429, &["10011"]), retry(None)),
+        of_telnyx("the sender's queue is full", telnyx_problem(400, &["40318"]), retry(Some(60))),
+        of_telnyx("broken at Telnyx", telnyx_problem(500, &["10007"]), Err(SendError::Unknown)),
+        of_telnyx("time-out on the way", telnyx_problem(408, &["10015"]), Err(SendError::Unknown)),
+        of_telnyx("refused by something between", ResponseTemplate::new(403), Err(SendError::Unknown)),
+        of_telnyx("no reason", ResponseTemplate::new(400).set_body_json(json!({})), Err(SendError::Unknown)),
+        of_telnyx(
+            "garbled success",
+            ResponseTemplate::new(200).set_body_string("{"),
+            Err(SendError::Unknown),
+        ),
+        of_telnyx(
+            "success without an id",
+            ResponseTemplate::new(200).set_body_json(json!({ "data": { "id": null } })),
+            Err(SendError::Unknown),
+        ),
         of_simulator(
             "accepted",
             ResponseTemplate::new(201).set_body_json(json!({ "id": "m1", "status": "accepted" })),
@@ -253,6 +366,54 @@ fn twilio_request(body: &str) -> (String, &'static str, Option<String>, String) 
     (path, "application/x-www-form-urlencoded", Some(format!("Basic {user}")), body.to_owned())
 }
 
+fn of_telnyx(label: &'static str, answer: ResponseTemplate, outcome: Result<Receipt, SendError>) -> Case {
+    let request = telnyx_request(json!({
+        "from": "+61491570006", "to": "+61491570156", "text": "private words", "type": "SMS",
+        "webhook_url": "https://hooks.example.test/webhooks/twilio/status",
+    }));
+    let credentials = telnyx_credentials();
+    Case {
+        label,
+        carrier: telnyx(),
+        credentials,
+        text: "private words",
+        media: &[],
+        answer,
+        request,
+        outcome,
+    }
+}
+
+fn telnyx_request(body: Value) -> (String, &'static str, Option<String>, String) {
+    ("/messages".to_owned(), "application/json", Some(format!("Bearer {TELNYX_KEY}")), body.to_string())
+}
+
+fn telnyx_took(status: &str, cost: Value) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(json!({ "data": {
+        "record_type": "message", "direction": "outbound", "id": "ac012cbf-5e09-46af-a69a-7c0e2d90993c",
+        "to": [{ "phone_number": "+61491570156", "status": status }], "parts": 2, "cost": cost,
+        "subject": null, "cc": [], "errors": [],
+    }}))
+}
+
+fn telnyx_receipt(state: DeliveryState, word: &str, micros: Option<i64>) -> Result<Receipt, SendError> {
+    Ok(Receipt {
+        carrier_id: "ac012cbf-5e09-46af-a69a-7c0e2d90993c".to_owned(),
+        state,
+        carrier_state: Some(word.to_owned()),
+        parts: Some(2),
+        price: micros.map(|micros| Price { micros, currency: Currency::Usd }),
+    })
+}
+
+fn telnyx_problem(status: u16, codes: &[&str]) -> ResponseTemplate {
+    let errors: Vec<_> = codes
+        .iter()
+        .map(|code| json!({ "code": code, "title": "No", "detail": "of +61491570156" }))
+        .collect();
+    ResponseTemplate::new(status).set_body_json(json!({ "errors": errors }))
+}
+
 fn of_simulator(label: &'static str, answer: ResponseTemplate, outcome: Result<Receipt, SendError>) -> Case {
     let body = concat!(
         r#"{"reference":"delivery-1","from":"+61491570006","to":"+61491570156","text":"private words","#,
@@ -271,7 +432,7 @@ async fn without_a_connection_it_may_be_tried_again() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    for (carrier, account) in both(&format!("http://{address}")) {
+    for (carrier, account) in all(&format!("http://{address}")) {
         let http = http_to_address(address);
         let got = carrier.send(&http, &account, &outbound("hello", &[])).await;
         assert_eq!(got, Err(SendError::Retry { after: None }));
@@ -281,7 +442,7 @@ async fn without_a_connection_it_may_be_tried_again() {
 #[tokio::test]
 async fn where_no_tls_is_spoken_it_may_be_tried_again() {
     let address = raw_server("not TLS at all\r\n\r\n").await;
-    for (carrier, account) in both(&format!("https://{address}")) {
+    for (carrier, account) in all(&format!("https://{address}")) {
         let got = carrier.send(&http_to_address(address), &account, &outbound("hello", &[])).await;
         assert_eq!(got, Err(SendError::Retry { after: None }));
     }
@@ -291,7 +452,7 @@ async fn where_no_tls_is_spoken_it_may_be_tried_again() {
 async fn after_the_request_was_read_nobody_knows() {
     for half_an_answer in ["", "HTTP/1.1 201 Created\r\ncontent-length: 1000\r\n\r\n{"] {
         let address = raw_server(half_an_answer).await;
-        for (carrier, account) in both(&format!("http://{address}")) {
+        for (carrier, account) in all(&format!("http://{address}")) {
             let got = carrier.send(&http_to_address(address), &account, &outbound("hello", &[])).await;
             assert_eq!(got, Err(SendError::Unknown));
         }
@@ -301,11 +462,29 @@ async fn after_the_request_was_read_nobody_knows() {
 #[tokio::test]
 async fn a_private_api_address_is_refused_and_named() {
     let server = MockServer::start().await;
-    for (carrier, account) in both(&server.uri()) {
+    for (carrier, account) in all(&server.uri()) {
         let got = carrier.send(&http_to(&[]), &account, &outbound("hello", &[])).await;
         assert!(matches!(got, Err(SendError::Refused { code, .. }) if code == "address"));
     }
     assert!(server.received_requests().await.unwrap().is_empty());
+}
+
+#[test]
+fn telnyx_credentials_are_checked_by_field() {
+    let padded =
+        json!({ "api_key": format!(" {TELNYX_KEY}\n"), "public_key": format!("{TELNYX_PUBLIC_KEY} ") });
+    assert_eq!(telnyx().check_credentials(&padded), Ok(()));
+    let wrong = [
+        (json!({}), "api_key"),
+        (json!({ "api_key": TELNYX_KEY }), "public_key"),
+        (with(telnyx_credentials(), "public_key", "c2hvcnQ="), "public_key"),
+        (with(telnyx_credentials(), "public_key", "not Base64"), "public_key"),
+        (with(telnyx_credentials(), "previous_public_key", "c2hvcnQ="), "previous_public_key"),
+        (with(telnyx_credentials(), "api_base", "api.example.test"), "api_base"),
+    ];
+    for (credentials, field) in wrong {
+        assert_eq!(telnyx().check_credentials(&credentials).unwrap_err().field, field);
+    }
 }
 
 #[test]
@@ -318,10 +497,10 @@ fn credentials_are_checked_by_field() {
         (json!({ "account_sid": "AC1", "auth_token": AUTH_TOKEN }), "account_sid"),
         (json!({ "account_sid": ACCOUNT_SID }), "auth_token"),
         (json!({ "account_sid": ACCOUNT_SID, "auth_token": 7 }), "auth_token"),
-        (with("api_key_sid", "SK00000000000000000000000000000009"), "api_key_secret"),
-        (with("api_key_secret", "key-secret"), "api_key_sid"),
-        (with("messaging_service_sid", "MG"), "messaging_service_sid"),
-        (with("api_base", "ftp://api.example.test"), "api_base"),
+        (with(twilio_credentials(), "api_key_sid", "SK00000000000000000000000000000009"), "api_key_secret"),
+        (with(twilio_credentials(), "api_key_secret", "key-secret"), "api_key_sid"),
+        (with(twilio_credentials(), "messaging_service_sid", "MG"), "messaging_service_sid"),
+        (with(twilio_credentials(), "api_base", "ftp://api.example.test"), "api_base"),
     ];
     for (credentials, field) in wrong {
         assert_eq!(twilio().check_credentials(&credentials).unwrap_err().field, field);
@@ -331,14 +510,23 @@ fn credentials_are_checked_by_field() {
     assert_eq!(simulator().check_credentials(&json!({ "api_base": "x" })).unwrap_err().field, "api_base");
 }
 
-fn with(field: &str, value: &str) -> Value {
-    let mut credentials = json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN });
+fn twilio_credentials() -> Value {
+    json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN })
+}
+
+fn with(mut credentials: Value, field: &str, value: &str) -> Value {
     credentials[field] = json!(value);
     credentials
 }
 
-fn both(base: &str) -> [(&'static dyn Provider, Account); 2] {
-    [(twilio(), account(with("api_base", base))), (simulator(), simulator_account(base))]
+/// Every carrier with an account whose API is at `base`.
+fn all(base: &str) -> Vec<(&'static dyn Provider, Account)> {
+    let at_base = |credentials| account(with(credentials, "api_base", base));
+    vec![
+        (twilio(), at_base(twilio_credentials())),
+        (telnyx(), at_base(telnyx_credentials())),
+        (simulator(), simulator_account(base)),
+    ]
 }
 
 fn http_to_address(address: std::net::SocketAddr) -> providers::Http {

@@ -6,7 +6,8 @@
 //! - `webhooks`: what carriers tell, read
 //! - `guard`: addresses, redirects, credentials and sizes
 //! - `network`: the simulated carrier, both sides together
-//! - `openapi`: what we send against Twilio's own description of it
+//! - `openapi`: what we send against the carriers' own descriptions of it
+//! - `telnyx`: its signature, its webhooks, and what a look at an account finds
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
@@ -16,4 +17,5 @@ mod network;
 mod openapi;
 mod signature;
 mod support;
+mod telnyx;
 mod webhooks;

@@ -1,7 +1,7 @@
-//! What we send and understand against Twilio's published description of its API.
+//! What we send and understand against the carriers' published descriptions of their APIs.
 
 use crate::support::*;
-use providers::{Account, Event, Verification, WebhookKind};
+use providers::{Account, Event, Outbound, Provider, Verification, WebhookKind};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use wiremock::matchers::any;
@@ -9,7 +9,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 #[tokio::test]
 async fn every_field_we_send_is_described() {
-    let Some(api) = description() else { return };
+    let Some(api) = description("twilio-messages.json") else { return };
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(ResponseTemplate::new(500)).mount(&server).await;
     let account = account(json!({
@@ -38,7 +38,7 @@ async fn every_field_we_send_is_described() {
 
 #[test]
 fn every_described_status_is_understood() {
-    let Some(api) = description() else { return };
+    let Some(api) = description("twilio-messages.json") else { return };
     let words = api["components"]["schemas"]["message_enum_status"]["enum"].as_array().unwrap();
     assert!(words.len() > 10);
     let account = Account { verification: Verification::Observe, ..twilio_account() };
@@ -53,17 +53,88 @@ fn every_described_status_is_understood() {
     }
 }
 
-/// Twilio's description, from the folder of shared reference data; `None`, with a note, where there is none.
-fn description() -> Option<Value> {
+#[tokio::test]
+async fn every_field_that_telnyx_is_sent_is_described() {
+    let Some(api) = description("telnyx-messaging.json") else { return };
+    let mut credentials = telnyx_credentials();
+    credentials["messaging_profile_id"] = json!("83d2343b-553f-4c5f-b8c8-fd27004f94bf");
+    let sent = asked(telnyx(), credentials, &outbound("hello", &["https://media.example.test/a"])).await;
+    let described =
+        &api["paths"]["/messages"]["post"]["requestBody"]["content"]["application/json"]["schema"];
+    assert_fits(&api, &sent, described, "message");
+}
+
+#[test]
+fn every_status_that_telnyx_describes_is_understood() {
+    let Some(api) = description("telnyx-messaging.json") else { return };
+    let payload = &api["components"]["schemas"]["OutboundMessagePayload"]["properties"];
+    let words = payload["to"]["items"]["properties"]["status"]["enum"].as_array().unwrap();
+    assert!(words.len() > 5);
+    let account = Account { verification: Verification::Observe, ..telnyx_account() };
+    for word in words {
+        let payload = json!({ "id": "m1", "to": [{ "status": word }] });
+        let body = json!({ "data": { "event_type": "message.finalized", "id": "e1", "payload": payload } });
+        let request = form(WebhookKind::Status, "https://hooks.example.test/w", &body.to_string(), "");
+        let received = telnyx().receive(&account, &request).unwrap();
+        let [Event::Status(status)] = &received.events[..] else { panic!("{word}") };
+        assert!(status.state.is_some(), "{word}");
+    }
+}
+
+/// The JSON that a carrier is asked with to send a message.
+async fn asked(carrier: &dyn Provider, mut credentials: Value, message: &Outbound) -> Value {
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(500)).mount(&server).await;
+    credentials["api_base"] = json!(server.uri());
+    carrier.send(&http_to(&[&server]), &account(credentials), message).await.unwrap_err();
+    serde_json::from_slice(&server.received_requests().await.unwrap().remove(0).body).unwrap()
+}
+
+/// Whether everything in a value is described, of the described type, and nothing that must be there is missing.
+fn assert_fits(api: &Value, value: &Value, described: &Value, name: &str) {
+    if let Some(reference) = described["$ref"].as_str() {
+        let described = api.pointer(reference.trim_start_matches('#')).unwrap();
+        return assert_fits(api, value, described, name);
+    }
+    let found = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let types = match &described["type"] {
+        Value::Array(types) => types.clone(),
+        one => vec![one.clone()],
+    };
+    let fits = types.iter().any(|kind| kind == found || kind == "integer" && value.is_i64());
+    assert!(fits, "{name}: {found} is not described");
+    if let Some(words) = described["enum"].as_array() {
+        assert!(words.contains(value), "{name}: {value} is not described");
+    }
+    for (name, value) in value.as_object().into_iter().flatten() {
+        assert_fits(api, value, &described["properties"][name], name);
+    }
+    for value in value.as_array().into_iter().flatten() {
+        assert_fits(api, value, &described["items"], name);
+    }
+    for required in described["required"].as_array().into_iter().flatten() {
+        assert!(value.get(required.as_str().unwrap()).is_some(), "{required} is missing");
+    }
+}
+
+/// A carrier's description, from the folder of shared reference data; `None`, with a note, where there is none.
+fn description(name: &str) -> Option<Value> {
     let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     #[expect(clippy::disallowed_methods, reason = "tests are configured by their runner")]
     let data =
         std::env::var_os("HELIOGRAPH_TEST_DATA").map_or(workspace.join("../shared/data"), PathBuf::from);
-    let file = data.join("../providers/openapi/twilio-messages.json");
+    let file = data.join("../providers/openapi").join(name);
     match std::fs::read(&file) {
         Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
         Err(_) => {
-            println!("Not compared with Twilio's API description: it is not beside the test data.");
+            println!("Not compared with {name}: it is not beside the test data.");
             None
         }
     }

@@ -17,9 +17,16 @@ use wiremock::MockServer;
 pub(crate) const ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
 pub(crate) const AUTH_TOKEN: &str = "test_auth_token_0123456789abcdef";
 pub(crate) const SIMULATOR_SECRET: &str = "simulator-secret-0123456789";
+pub(crate) const TELNYX_KEY: &str = "KEY_test_0123456789abcdef";
+/// Of the first test key pair in RFC 8032.
+pub(crate) const TELNYX_PUBLIC_KEY: &str = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
 
 pub(crate) fn twilio() -> &'static dyn Provider {
     for_kind(ProviderKind::Twilio)
+}
+
+pub(crate) fn telnyx() -> &'static dyn Provider {
+    for_kind(ProviderKind::Telnyx)
 }
 
 pub(crate) fn simulator() -> &'static dyn Provider {
@@ -56,6 +63,14 @@ pub(crate) fn account(credentials: Value) -> Account {
 
 pub(crate) fn twilio_account() -> Account {
     account(json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN }))
+}
+
+pub(crate) fn telnyx_account() -> Account {
+    account(telnyx_credentials())
+}
+
+pub(crate) fn telnyx_credentials() -> Value {
+    json!({ "api_key": TELNYX_KEY, "public_key": TELNYX_PUBLIC_KEY })
 }
 
 pub(crate) fn simulator_account(base: &str) -> Account {
