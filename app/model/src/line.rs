@@ -14,12 +14,15 @@ pub enum ProviderKind {
     Twilio,
     /// Telnyx Messaging.
     Telnyx,
+    /// ClickSend.
+    ClickSend,
 }
 
 crate::words::words!(ProviderKind {
     Simulator = "simulator",
     Twilio = "twilio",
     Telnyx = "telnyx",
+    ClickSend = "clicksend",
 });
 
 impl ProviderKind {
@@ -29,6 +32,7 @@ impl ProviderKind {
             Self::Simulator => "Simulator",
             Self::Twilio => "Twilio",
             Self::Telnyx => "Telnyx",
+            Self::ClickSend => "ClickSend",
         }
     }
 }

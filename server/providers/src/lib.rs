@@ -5,6 +5,7 @@
 //! same internal order: limits, credentials, the trait, send, receive, health; a folder beside it holds its
 //! signature and its tables where they are long.
 
+mod clicksend;
 mod credentials;
 mod fields;
 mod health;
@@ -38,6 +39,7 @@ pub fn for_kind(kind: ProviderKind) -> &'static dyn Provider {
         ProviderKind::Simulator => &simulator::Simulator,
         ProviderKind::Twilio => &twilio::Twilio,
         ProviderKind::Telnyx => &telnyx::Telnyx,
+        ProviderKind::ClickSend => &clicksend::ClickSend,
     }
 }
 

@@ -63,7 +63,9 @@ async fn every_carrier_asks_as_documented_and_understands_the_answer() {
         assert!(log.contains("reqwest"), "the client's own log lines are not recorded");
         let basic = STANDARD.encode(format!("{ACCOUNT_SID}:{AUTH_TOKEN}"));
         let of_messages = ["link-secret", "private words", "491570156"];
-        let secrets = [AUTH_TOKEN, SIMULATOR_SECRET, &basic, "key-secret", TELNYX_KEY];
+        let clicksend = STANDARD.encode(format!("clinic:{CLICKSEND_KEY}"));
+        let secrets =
+            [AUTH_TOKEN, SIMULATOR_SECRET, &basic, "key-secret", TELNYX_KEY, CLICKSEND_KEY, &clicksend];
         let secrets = secrets.into_iter().chain(of_messages);
         for secret in secrets {
             assert!(!shown.contains(secret), "{label}: Debug shows {secret}");
@@ -319,6 +321,134 @@ fn cases() -> Vec<Case> {
             ResponseTemplate::new(200).set_body_json(json!({ "data": { "id": null } })),
             Err(SendError::Unknown),
         ),
+        of_clicksend(
+            "accepted, the price as text",
+            clicksend_took("SUCCESS", Some(1), json!("0.0792")),
+            clicksend_receipt("SUCCESS", Some(79_200)),
+        ),
+        of_clicksend(
+            "accepted, the price as a number",
+            clicksend_took("SUCCESS", Some(1), json!(0.16)),
+            clicksend_receipt("SUCCESS", Some(160_000)),
+        ),
+        of_clicksend(
+            "ours is not the first of the answer",
+            ResponseTemplate::new(200).set_body_json(
+                json!({ "http_code": "200", "response_code": "SUCCESS", "data": {
+                    "messages": [
+                        { "custom_string": "another", "message_id": "X", "status": "INVALID_RECIPIENT" },
+                        { "custom_string": "delivery-1", "message_id": "bf7ad270", "status": "SUCCESS" },
+                    ],
+                }}),
+            ),
+            Ok(Receipt {
+                carrier_id: "BF7AD270".to_owned(),
+                state: accepted,
+                carrier_state: Some("SUCCESS".to_owned()),
+                parts: None,
+                price: None,
+            }),
+        ),
+        of_clicksend(
+            "refused within a success",
+            clicksend_took("COUNTRY_NOT_ENABLED", Some(0), json!("0.0000")),
+            refused(
+                "COUNTRY_NOT_ENABLED",
+                "The ClickSend account may not send to this country. Switch it on in ClickSend's dashboard under global sending.",
+                false,
+            ),
+        ),
+        of_clicksend(
+            "the same text again",
+            clicksend_took("THROTTLED", Some(0), Value::Null),
+            refused(
+                "THROTTLED",
+                "ClickSend has sent the same text to this number a moment ago, and did not send it again.",
+                false,
+            ),
+        ),
+        of_clicksend(
+            "opted out, in words that are not documented",
+            clicksend_took("RECIPIENT_OPTED_OUT", Some(0), Value::Null),
+            refused(
+                "RECIPIENT_OPTED_OUT",
+                "This person is on ClickSend's opt-out list and gets no messages from this account.",
+                true,
+            ),
+        ),
+        of_clicksend(
+            "a word of tomorrow, not queued",
+            clicksend_took("MOONLIGHT", Some(0), Value::Null),
+            refused(
+                "MOONLIGHT",
+                "ClickSend refused the message (MOONLIGHT). Look it up in ClickSend's dashboard.",
+                false,
+            ),
+        ),
+        of_clicksend(
+            "a word of tomorrow, queued",
+            clicksend_took("WAITING", Some(1), Value::Null),
+            clicksend_receipt("WAITING", None),
+        ),
+        of_clicksend(
+            "a word of tomorrow, and nothing beside it",
+            clicksend_took("WAITING", None, Value::Null),
+            Err(SendError::Unknown),
+        ),
+        of_clicksend(
+            "broken, within a success",
+            clicksend_took("INTERNAL_ERROR", Some(0), Value::Null),
+            Err(SendError::Unknown),
+        ),
+        of_clicksend(
+            "no credit, with a good status",
+            clicksend_problem(200, "INSUFFICIENT_CREDIT"),
+            refused(
+                "INSUFFICIENT_CREDIT",
+                "The ClickSend account has no credit left. Top it up in ClickSend's dashboard.",
+                false,
+            ),
+        ),
+        of_clicksend(
+            "bad credentials",
+            clicksend_problem(401, "UNAUTHORIZED"),
+            refused(
+                "UNAUTHORIZED",
+                "ClickSend does not accept the line's credentials. Check user name and API key in Settings > Lines.",
+                false,
+            ),
+        ),
+        of_clicksend(
+            "broken, with a bad status",
+            clicksend_problem(400, "SOMETHING_IS_WRONG"),
+            Err(SendError::Unknown),
+        ),
+        of_clicksend(
+            "too many requests",
+            clicksend_problem(429, "TOO_MANY_REQUESTS").insert_header("retry-after", "7"),
+            retry(Some(7)),
+        ),
+        of_clicksend("too many requests, no hint", ResponseTemplate::new(429), retry(None)),
+        of_clicksend(
+            "broken at ClickSend",
+            clicksend_problem(500, "INTERNAL_ERROR"),
+            Err(SendError::Unknown),
+        ),
+        of_clicksend("time-out on the way", clicksend_problem(408, "x"), Err(SendError::Unknown)),
+        of_clicksend("refused by something between", ResponseTemplate::new(403), Err(SendError::Unknown)),
+        of_clicksend(
+            "garbled success",
+            ResponseTemplate::new(200).set_body_string("{"),
+            Err(SendError::Unknown),
+        ),
+        of_clicksend("nothing about the message", clicksend_problem(200, "SUCCESS"), Err(SendError::Unknown)),
+        of_clicksend(
+            "success without an id",
+            ResponseTemplate::new(200).set_body_json(
+                json!({ "data": { "messages": [{ "status": "SUCCESS", "message_id": "" }] } }),
+            ),
+            Err(SendError::Unknown),
+        ),
         of_simulator(
             "accepted",
             ResponseTemplate::new(201).set_body_json(json!({ "id": "m1", "status": "accepted" })),
@@ -414,6 +544,63 @@ fn telnyx_problem(status: u16, codes: &[&str]) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_json(json!({ "errors": errors }))
 }
 
+fn of_clicksend(label: &'static str, answer: ResponseTemplate, outcome: Result<Receipt, SendError>) -> Case {
+    let message = json!({
+        "source": "heliograph", "to": "+61491570156", "from": "+61491570006", "body": "private words",
+        "custom_string": "delivery-1",
+    });
+    let user = STANDARD.encode(format!("clinic:{CLICKSEND_KEY}"));
+    let request = (
+        "/v3/sms/send".to_owned(),
+        "application/json",
+        Some(format!("Basic {user}")),
+        json!({ "messages": [message] }).to_string(),
+    );
+    let credentials = clicksend_credentials();
+    Case {
+        label,
+        carrier: clicksend(),
+        credentials,
+        text: "private words",
+        media: &[],
+        answer,
+        request,
+        outcome,
+    }
+}
+
+/// An answer about one message, with the count that says whether it was queued.
+fn clicksend_took(status: &str, queued: Option<u32>, price: Value) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(json!({
+        "http_code": 200, "response_code": "SUCCESS", "response_msg": "Messages queued for delivery.",
+        "data": {
+            "total_price": 0.0792, "total_count": 1, "queued_count": queued,
+            "messages": [{
+                "to": "+61491570156", "body": "private words", "schedule": "", "status": status,
+                "message_id": "bf7ad270-0de2-418b-b606-71d527d9c1ae", "message_parts": "2", "message_price": price,
+                "custom_string": "delivery-1", "contact_id": null, "user_id": "1",
+            }],
+            "_currency": { "currency_name_short": "AUD", "currency_prefix_d": "$" },
+        },
+    }))
+}
+
+fn clicksend_receipt(word: &str, micros: Option<i64>) -> Result<Receipt, SendError> {
+    Ok(Receipt {
+        carrier_id: "BF7AD270-0DE2-418B-B606-71D527D9C1AE".to_owned(),
+        state: DeliveryState::Accepted,
+        carrier_state: Some(word.to_owned()),
+        parts: Some(2),
+        price: micros.map(|micros| Price { micros, currency: Currency::Aud }),
+    })
+}
+
+fn clicksend_problem(status: u16, code: &str) -> ResponseTemplate {
+    ResponseTemplate::new(status).set_body_json(json!({
+        "http_code": status, "response_code": code, "response_msg": "of +61491570156", "data": "nothing",
+    }))
+}
+
 fn of_simulator(label: &'static str, answer: ResponseTemplate, outcome: Result<Receipt, SendError>) -> Case {
     let body = concat!(
         r#"{"reference":"delivery-1","from":"+61491570006","to":"+61491570156","text":"private words","#,
@@ -488,6 +675,23 @@ fn telnyx_credentials_are_checked_by_field() {
 }
 
 #[test]
+fn clicksend_credentials_are_checked_by_field() {
+    let good = with(clicksend_credentials(), "media_hosts", "media.example.com, files.example.com");
+    assert_eq!(clicksend().check_credentials(&good), Ok(()));
+    let wrong = [
+        (json!({}), "username"),
+        (json!({ "username": "clinic" }), "api_key"),
+        (with(clicksend_credentials(), "mms_subject", "More than twenty letters"), "mms_subject"),
+        (with(clicksend_credentials(), "media_hosts", "https://media.example.com"), "media_hosts"),
+        (with(clicksend_credentials(), "media_hosts", "localhost"), "media_hosts"),
+        (with(clicksend_credentials(), "api_base", "rest.example.test"), "api_base"),
+    ];
+    for (credentials, field) in wrong {
+        assert_eq!(clicksend().check_credentials(&credentials).unwrap_err().field, field);
+    }
+}
+
+#[test]
 fn credentials_are_checked_by_field() {
     let good =
         json!({ "account_sid": format!(" {ACCOUNT_SID}\n"), "auth_token": AUTH_TOKEN, "api_base": "" });
@@ -525,6 +729,7 @@ fn all(base: &str) -> Vec<(&'static dyn Provider, Account)> {
     vec![
         (twilio(), at_base(twilio_credentials())),
         (telnyx(), at_base(telnyx_credentials())),
+        (clicksend(), at_base(clicksend_credentials())),
         (simulator(), simulator_account(base)),
     ]
 }

@@ -7,11 +7,13 @@
 //! - `guard`: addresses, redirects, credentials and sizes
 //! - `network`: the simulated carrier, both sides together
 //! - `openapi`: what we send against the carriers' own descriptions of it
+//! - `clicksend`: pictures handed over first, webhooks that carry a secret, and what a look at an account finds
 //! - `telnyx`: its signature, its webhooks, and what a look at an account finds
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
 mod carriers;
+mod clicksend;
 mod guard;
 mod network;
 mod openapi;

@@ -81,6 +81,18 @@ fn every_status_that_telnyx_describes_is_understood() {
     }
 }
 
+#[tokio::test]
+async fn every_field_that_clicksend_is_sent_is_described() {
+    let Some(api) = description("clicksend-sms.json") else { return };
+    let sent = asked(clicksend(), clicksend_credentials(), &outbound("hello", &[])).await;
+    let content = &api["paths"]["/v3/sms/send"]["post"]["requestBody"]["content"];
+    let mut described = content["application/json"]["schema"].clone();
+    // What a message must have is demanded of the whole request as well, which its own examples do not heed.
+    described.as_object_mut().unwrap().remove("required");
+    assert_fits(&api, &sent, &described, "request");
+    assert!(sent["messages"][0]["to"].is_string(), "one of `to` and `list_id` must be there");
+}
+
 /// The JSON that a carrier is asked with to send a message.
 async fn asked(carrier: &dyn Provider, mut credentials: Value, message: &Outbound) -> Value {
     let server = MockServer::start().await;

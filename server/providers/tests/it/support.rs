@@ -17,12 +17,17 @@ use wiremock::MockServer;
 pub(crate) const ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
 pub(crate) const AUTH_TOKEN: &str = "test_auth_token_0123456789abcdef";
 pub(crate) const SIMULATOR_SECRET: &str = "simulator-secret-0123456789";
+pub(crate) const CLICKSEND_KEY: &str = "clicksend-api-key-0123456789";
 pub(crate) const TELNYX_KEY: &str = "KEY_test_0123456789abcdef";
 /// Of the first test key pair in RFC 8032.
 pub(crate) const TELNYX_PUBLIC_KEY: &str = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
 
 pub(crate) fn twilio() -> &'static dyn Provider {
     for_kind(ProviderKind::Twilio)
+}
+
+pub(crate) fn clicksend() -> &'static dyn Provider {
+    for_kind(ProviderKind::ClickSend)
 }
 
 pub(crate) fn telnyx() -> &'static dyn Provider {
@@ -63,6 +68,10 @@ pub(crate) fn account(credentials: Value) -> Account {
 
 pub(crate) fn twilio_account() -> Account {
     account(json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN }))
+}
+
+pub(crate) fn clicksend_credentials() -> Value {
+    json!({ "username": "clinic", "api_key": CLICKSEND_KEY })
 }
 
 pub(crate) fn telnyx_account() -> Account {
