@@ -229,38 +229,38 @@ fn cases() -> Vec<Case> {
                 "messaging_profile_id",
                 "83d2343b-553f-4c5f-b8c8-fd27004f94bf",
             ),
-            request: telnyx_request(json!({
+            request: telnyx_request(&json!({
                 "from": "+61491570006", "to": "+61491570156", "text": "private words", "type": "MMS",
                 "media_urls": MEDIA, "messaging_profile_id": "83d2343b-553f-4c5f-b8c8-fd27004f94bf",
                 "webhook_url": "https://hooks.example.test/webhooks/twilio/status",
             })),
             ..of_telnyx(
                 "text with pictures",
-                telnyx_took("queued", json!({ "amount": "0.0150", "currency": "USD" })),
+                telnyx_took("queued", &json!({ "amount": "0.0150", "currency": "USD" })),
                 telnyx_receipt(accepted, "queued", Some(15_000)),
             )
         },
         Case {
             text: "",
             media: &MEDIA[1..],
-            request: telnyx_request(json!({
+            request: telnyx_request(&json!({
                 "from": "+61491570006", "to": "+61491570156", "type": "MMS", "media_urls": &MEDIA[1..],
                 "webhook_url": "https://hooks.example.test/webhooks/twilio/status",
             })),
             ..of_telnyx(
                 "a picture without a caption, the price as a number",
-                telnyx_took("queued", json!({ "amount": 0.02, "currency": "USD" })),
+                telnyx_took("queued", &json!({ "amount": 0.02, "currency": "USD" })),
                 telnyx_receipt(accepted, "queued", Some(20_000)),
             )
         },
         of_telnyx(
             "no price yet",
-            telnyx_took("sent", Value::Null),
+            telnyx_took("sent", &Value::Null),
             telnyx_receipt(DeliveryState::Sent, "sent", None),
         ),
         of_telnyx(
             "a state of tomorrow",
-            telnyx_took("beamed", Value::Null),
+            telnyx_took("beamed", &Value::Null),
             telnyx_receipt(accepted, "beamed", None),
         ),
         of_telnyx(
@@ -323,12 +323,12 @@ fn cases() -> Vec<Case> {
         ),
         of_clicksend(
             "accepted, the price as text",
-            clicksend_took("SUCCESS", Some(1), json!("0.0792")),
+            clicksend_took("SUCCESS", Some(1), &json!("0.0792")),
             clicksend_receipt("SUCCESS", Some(79_200)),
         ),
         of_clicksend(
             "accepted, the price as a number",
-            clicksend_took("SUCCESS", Some(1), json!(0.16)),
+            clicksend_took("SUCCESS", Some(1), &json!(0.16)),
             clicksend_receipt("SUCCESS", Some(160_000)),
         ),
         of_clicksend(
@@ -351,7 +351,7 @@ fn cases() -> Vec<Case> {
         ),
         of_clicksend(
             "refused within a success",
-            clicksend_took("COUNTRY_NOT_ENABLED", Some(0), json!("0.0000")),
+            clicksend_took("COUNTRY_NOT_ENABLED", Some(0), &json!("0.0000")),
             refused(
                 "COUNTRY_NOT_ENABLED",
                 "The ClickSend account may not send to this country. Switch it on in ClickSend's dashboard under global sending.",
@@ -360,7 +360,7 @@ fn cases() -> Vec<Case> {
         ),
         of_clicksend(
             "the same text again",
-            clicksend_took("THROTTLED", Some(0), Value::Null),
+            clicksend_took("THROTTLED", Some(0), &Value::Null),
             refused(
                 "THROTTLED",
                 "ClickSend has sent the same text to this number a moment ago, and did not send it again.",
@@ -369,7 +369,7 @@ fn cases() -> Vec<Case> {
         ),
         of_clicksend(
             "opted out, in words that are not documented",
-            clicksend_took("RECIPIENT_OPTED_OUT", Some(0), Value::Null),
+            clicksend_took("RECIPIENT_OPTED_OUT", Some(0), &Value::Null),
             refused(
                 "RECIPIENT_OPTED_OUT",
                 "This person is on ClickSend's opt-out list and gets no messages from this account.",
@@ -378,7 +378,7 @@ fn cases() -> Vec<Case> {
         ),
         of_clicksend(
             "a word of tomorrow, not queued",
-            clicksend_took("MOONLIGHT", Some(0), Value::Null),
+            clicksend_took("MOONLIGHT", Some(0), &Value::Null),
             refused(
                 "MOONLIGHT",
                 "ClickSend refused the message (MOONLIGHT). Look it up in ClickSend's dashboard.",
@@ -387,17 +387,17 @@ fn cases() -> Vec<Case> {
         ),
         of_clicksend(
             "a word of tomorrow, queued",
-            clicksend_took("WAITING", Some(1), Value::Null),
+            clicksend_took("WAITING", Some(1), &Value::Null),
             clicksend_receipt("WAITING", None),
         ),
         of_clicksend(
             "a word of tomorrow, and nothing beside it",
-            clicksend_took("WAITING", None, Value::Null),
+            clicksend_took("WAITING", None, &Value::Null),
             Err(SendError::Unknown),
         ),
         of_clicksend(
             "broken, within a success",
-            clicksend_took("INTERNAL_ERROR", Some(0), Value::Null),
+            clicksend_took("INTERNAL_ERROR", Some(0), &Value::Null),
             Err(SendError::Unknown),
         ),
         of_clicksend(
@@ -497,7 +497,7 @@ fn twilio_request(body: &str) -> (String, &'static str, Option<String>, String) 
 }
 
 fn of_telnyx(label: &'static str, answer: ResponseTemplate, outcome: Result<Receipt, SendError>) -> Case {
-    let request = telnyx_request(json!({
+    let request = telnyx_request(&json!({
         "from": "+61491570006", "to": "+61491570156", "text": "private words", "type": "SMS",
         "webhook_url": "https://hooks.example.test/webhooks/twilio/status",
     }));
@@ -514,11 +514,11 @@ fn of_telnyx(label: &'static str, answer: ResponseTemplate, outcome: Result<Rece
     }
 }
 
-fn telnyx_request(body: Value) -> (String, &'static str, Option<String>, String) {
+fn telnyx_request(body: &Value) -> (String, &'static str, Option<String>, String) {
     ("/messages".to_owned(), "application/json", Some(format!("Bearer {TELNYX_KEY}")), body.to_string())
 }
 
-fn telnyx_took(status: &str, cost: Value) -> ResponseTemplate {
+fn telnyx_took(status: &str, cost: &Value) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(json!({ "data": {
         "record_type": "message", "direction": "outbound", "id": "ac012cbf-5e09-46af-a69a-7c0e2d90993c",
         "to": [{ "phone_number": "+61491570156", "status": status }], "parts": 2, "cost": cost,
@@ -570,7 +570,7 @@ fn of_clicksend(label: &'static str, answer: ResponseTemplate, outcome: Result<R
 }
 
 /// An answer about one message, with the count that says whether it was queued.
-fn clicksend_took(status: &str, queued: Option<u32>, price: Value) -> ResponseTemplate {
+fn clicksend_took(status: &str, queued: Option<u32>, price: &Value) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(json!({
         "http_code": 200, "response_code": "SUCCESS", "response_msg": "Messages queued for delivery.",
         "data": {

@@ -123,7 +123,7 @@ fn a_text_arrives() {
 #[test]
 fn a_photo_arrives_with_its_link() {
     for digest in ["sha256", "hash_sha256"] {
-        let received = read_inbound(json!({
+        let received = read_inbound(&json!({
             "type": "MMS", "text": null, "subject": "My knee",
             "media": [
                 { "url": "https://media.telnyx.com/example-image.png", "content_type": "image/png", "size": 102_400,
@@ -147,7 +147,7 @@ fn a_photo_arrives_with_its_link() {
 
 #[test]
 fn a_group_message_came_to_the_line() {
-    let received = read_inbound(json!({
+    let received = read_inbound(&json!({
         "type": "MMS", "text": "All of you", "media": [],
         "to": [{ "phone_number": "+17735550002" }, { "phone_number": "38383" }],
         "cc": [{ "phone_number": "+61491570006" }],
@@ -171,7 +171,7 @@ fn little_is_needed_of_a_message() {
 fn telnyxs_own_opt_outs_are_passed_on() {
     let table = [("STOP", Some(OptOut::Stop)), ("START", Some(OptOut::Start)), ("HELP", None)];
     for (word, expected) in table {
-        let received = read_inbound(json!({ "text": word, "autoresponse_type": word }));
+        let received = read_inbound(&json!({ "text": word, "autoresponse_type": word }));
         assert_eq!(inbound(&received).opt_out, expected, "{word}");
     }
 }
@@ -181,7 +181,7 @@ fn a_message_at_the_wrong_door_is_still_a_message() {
     let message = WebhookRequest { kind: WebhookKind::Status, ..signed(MESSAGE.0) };
     let received = telnyx().receive(&telnyx_account(), &message).unwrap();
     assert!(matches!(received.events[..], [Event::Inbound(_)]));
-    let news = WebhookRequest { kind: WebhookKind::Inbound, ..signed(&finalized("delivered", json!([]))) };
+    let news = WebhookRequest { kind: WebhookKind::Inbound, ..signed(&finalized("delivered", &json!([]))) };
     let received = telnyx().receive(&telnyx_account(), &news).unwrap();
     assert!(matches!(received.events[..], [Event::Status(_)]));
 }
@@ -213,7 +213,7 @@ fn statuses_come_in_our_words() {
         ("beamed", None),
     ];
     for (word, state) in table {
-        let received = read(&finalized(word, json!([])));
+        let received = read(&finalized(word, &json!([])));
         let status = news(&received);
         assert_eq!((status.carrier_state.as_str(), status.state), (word, state));
         assert_eq!(status.carrier_id, "ac012cbf-5e09-46af-a69a-7c0e2d90993c");
@@ -227,14 +227,14 @@ fn statuses_come_in_our_words() {
 
 #[test]
 fn a_failure_is_explained() {
-    let received = read(&finalized("delivery_failed", json!([{ "code": "40006", "title": "Unavailable" }])));
+    let received = read(&finalized("delivery_failed", &json!([{ "code": "40006", "title": "Unavailable" }])));
     let status = news(&received);
     assert_eq!(status.error_code.as_deref(), Some("40006"));
     let words = "The recipient's network could not be reached. Try again later.";
     assert_eq!((status.failure.as_deref(), status.opted_out), (Some(words), false));
-    let stopped = read(&finalized("sending_failed", json!([{ "code": 40300 }])));
+    let stopped = read(&finalized("sending_failed", &json!([{ "code": 40300 }])));
     assert!(news(&stopped).opted_out);
-    let fine = read(&finalized("delivered", json!([{ "code": "40006" }])));
+    let fine = read(&finalized("delivered", &json!([{ "code": "40006" }])));
     assert_eq!((news(&fine).error_code.as_deref(), news(&fine).failure.as_deref()), (None, None));
 }
 
@@ -299,7 +299,7 @@ async fn the_key_is_shown_only_where_the_media_asks_for_it() {
 fn what_was_read_shows_no_content_in_debug() {
     let received = read(MESSAGE.0);
     let shown =
-        format!("{received:?} {:?} {:?}", signed(MESSAGE.0), read(&finalized("delivered", json!([]))));
+        format!("{received:?} {:?} {:?}", signed(MESSAGE.0), read(&finalized("delivered", &json!([]))));
     for secret in ["3125550001", "Café", "84cca175"] {
         assert!(!shown.contains(secret), "{shown}");
     }
@@ -452,14 +452,14 @@ fn read(body: &str) -> Received {
 }
 
 /// A message from a patient of which only a part is said.
-fn read_inbound(part: Value) -> Received {
+fn read_inbound(part: &Value) -> Received {
     let mut payload =
         json!({ "id": "m1", "direction": "inbound", "from": { "phone_number": "+13125550001" } });
     payload.as_object_mut().unwrap().extend(part.as_object().unwrap().clone());
     read(&json!({ "data": { "event_type": "message.received", "id": "e1", "payload": payload } }).to_string())
 }
 
-fn finalized(status: &str, errors: Value) -> String {
+fn finalized(status: &str, errors: &Value) -> String {
     json!({
         "data": {
             "event_type": "message.finalized", "id": "4ee8c3a6-4995-4309-a3c6-38e3db9ea4be", "record_type": "event",
