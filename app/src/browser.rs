@@ -31,11 +31,11 @@ pub(crate) fn random_id() -> String {
     })
 }
 
-/// Keeps a text beyond the page, by name. A browser that keeps nothing is no reason to fail.
-pub(crate) fn keep(name: &str, text: &str) {
-    if let Ok(Some(storage)) = window().local_storage() {
-        let _ = if text.is_empty() { storage.remove_item(name) } else { storage.set_item(name, text) };
-    }
+/// Keeps a text beyond the page, by name; an empty one is forgotten. Answers whether the browser did: it may be told to
+/// keep nothing, or be full.
+pub(crate) fn keep(name: &str, text: &str) -> bool {
+    let Ok(Some(storage)) = window().local_storage() else { return false };
+    if text.is_empty() { storage.remove_item(name) } else { storage.set_item(name, text) }.is_ok()
 }
 
 /// What was kept under a name.
@@ -45,9 +45,27 @@ pub(crate) fn kept(name: &str) -> Option<String> {
 
 /// Everything that was kept under names that begin with `prefix`.
 pub(crate) fn kept_below(prefix: &str) -> Vec<String> {
+    names_below(prefix).iter().filter_map(|name| kept(name)).collect()
+}
+
+/// Forgets everything that was kept under names that begin with `prefix`.
+pub(crate) fn forget_below(prefix: &str) {
+    for name in names_below(prefix) {
+        keep(&name, "");
+    }
+}
+
+fn names_below(prefix: &str) -> Vec<String> {
     let Ok(Some(storage)) = window().local_storage() else { return Vec::new() };
     let names = (0..storage.length().unwrap_or(0)).filter_map(|at| storage.key(at).ok().flatten());
-    names.filter(|name| name.starts_with(prefix)).filter_map(|name| kept(&name)).collect()
+    names.filter(|name| name.starts_with(prefix)).collect()
+}
+
+/// Path and query of the page that is open.
+pub(crate) fn here() -> String {
+    let location = window().location();
+    // Neither fails for a page that is on the screen.
+    location.pathname().unwrap_or_default() + &location.search().unwrap_or_default()
 }
 
 /// Sets a cookie that holds for a year, for what the server should know before it renders.

@@ -3,7 +3,7 @@ import type { Locator } from '@playwright/test';
 import { bubble, cards, choose, onPhone, openConversation, openPhone, prepared, send, thread } from '../support/desk.ts';
 import { expect, test } from '../support/journey.ts';
 import { dragged, look, noisyPng } from '../support/pictures.ts';
-import { media } from '../support/settings.ts';
+import { held, media } from '../support/settings.ts';
 
 const photo = media('photo.jpg')!;
 const iphone = media('heic/arrow.heic') ?? media('photo.heic')!;
@@ -147,4 +147,42 @@ test('a draft survives leaving the thread, and loading the page anew', async ({ 
   await staff.reload();
   await expect(caption).toHaveValue('To be continued');
   await expectCard(cards(staff), 'alpha.png', /^5 KB$/);
+});
+
+test('an upload goes on while one is on another screen', async ({ staff }) => {
+  await openConversation(staff, 'Elsie Brandt');
+  const upload = held();
+  await staff.route('**/api/sms/upload-media/', async (route) => {
+    await upload.released;
+    await route.continue();
+  });
+  await choose(staff, media('alpha.png')!);
+  await expect(cards(staff)).toHaveCount(1);
+  await staff.getByRole('link', { name: 'Patients' }).click();
+  await expect(staff).toHaveURL(/\/patients$/);
+  const done = staff.waitForResponse('**/api/sms/upload-media/');
+  upload.release();
+  await done;
+  await staff.goBack();
+  await expectCard(cards(staff), 'alpha.png', /^5 KB$/);
+  await prepared(cards(staff));
+});
+
+test('a kept picture stays while the server cannot be asked about it, and stands there once', async ({ staff }) => {
+  await openConversation(staff, 'Elsie Brandt');
+  await choose(staff, media('alpha.png')!);
+  await prepared(cards(staff));
+  await staff.route('**/api/ui/messages/attachment', (route) => route.abort());
+  await staff.reload({ waitUntil: 'networkidle' });
+  await expect(cards(staff)).toHaveCount(1);
+  // Away and back, and anew: what could not be read is not forgotten, and not brought back a second time.
+  await staff.getByRole('link', { name: 'Patients' }).click();
+  await expect(staff).toHaveURL(/\/patients$/);
+  await staff.goBack();
+  await expect(cards(staff)).toHaveCount(1);
+  await staff.reload({ waitUntil: 'networkidle' });
+  await expect(cards(staff)).toHaveCount(1);
+  await staff.unroute('**/api/ui/messages/attachment');
+  await expectCard(cards(staff), 'alpha.png', /^5 KB$/);
+  await prepared(cards(staff));
 });

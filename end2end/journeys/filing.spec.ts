@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Page } from '@playwright/test';
 import { bubble, cards, choose, makeToken, openConversation, openPhone, openViewer, prepared, reply, send, thread } from '../support/desk.ts';
 import { expect, test } from '../support/journey.ts';
-import { media } from '../support/settings.ts';
+import { held, media } from '../support/settings.ts';
 
 const photo = media('photo.jpg')!;
 
@@ -28,7 +28,7 @@ async function file(staff: Page, text: string, category: string): Promise<void> 
 
 /** Opens the record of the conversation's patient and waits for its images. */
 async function openRecord(staff: Page, patient: string): Promise<void> {
-  await staff.getByRole('complementary', { name: 'Patient' }).getByRole('link', { name: patient }).click();
+  await staff.getByRole('complementary', { name: 'Patient' }).getByRole('link', { name: patient, exact: true }).click();
   await expect(staff.getByRole('heading', { name: 'Images' })).toBeVisible();
 }
 
@@ -170,4 +170,112 @@ test('the viewer leads from picture to picture and gives the original back', asy
   await staff.keyboard.press('Escape');
   await expect(viewer).toBeHidden();
   await expect(bubble(staff, 'First').getByRole('button', { name: /^Picture 1/ })).toBeFocused();
+});
+
+test('a picture goes to the one of several patients on a number that it is saved for', async ({ staff }) => {
+  await staff.goto('/patients?number=%2B61491570156', { waitUntil: 'networkidle' });
+  await staff.getByRole('dialog').getByLabel('Name').fill('Oscar Hart');
+  await staff.getByRole('dialog').getByRole('button', { name: 'Make record' }).click();
+  await expect(staff.getByRole('heading', { name: 'Oscar Hart' })).toBeVisible();
+  await staff.goto('/', { waitUntil: 'networkidle' });
+  await received(staff, 'Amelia Hart', 'His elbow');
+
+  const viewer = await openViewer(staff, 'His elbow');
+  const patient = viewer.getByLabel('Patient', { exact: true });
+  await viewer.getByRole('button', { name: 'Save to Images' }).click();
+  await expect(viewer.getByText('Select a patient').last()).toBeVisible();
+  await patient.selectOption('Oscar Hart');
+  await viewer.getByLabel('Category').selectOption('Devices');
+  await viewer.getByRole('button', { name: 'Save to Images' }).click();
+  const saved = viewer.getByRole('button', { name: 'Saved to Images' });
+  await expect(saved).toBeDisabled();
+  await expect(patient.getByRole('option', { name: 'Oscar Hart' })).toHaveJSProperty('selected', true);
+
+  await test.step('whom it was saved for stands there the next time', async () => {
+    await staff.keyboard.press('Escape');
+    await expect(viewer).toBeHidden();
+    await openViewer(staff, 'His elbow');
+    await expect(patient.getByRole('option', { name: 'Oscar Hart' })).toHaveJSProperty('selected', true);
+    await expect(saved).toBeVisible();
+    await patient.selectOption('Amelia Hart');
+    await expect(viewer.getByRole('button', { name: 'Save to Images' })).toBeVisible();
+  });
+});
+
+test('what is left out, or not sent yet when the dialog closes, is not filed', async ({ staff }) => {
+  await staff.goto('/patients', { waitUntil: 'networkidle' });
+  await staff.getByRole('link', { name: /Ben Okafor/ }).click();
+  const dialog = staff.getByRole('dialog', { name: 'Add images' });
+  const chosen = dialog.getByRole('list', { name: 'Chosen' }).getByRole('listitem');
+  let uploads = 0;
+  let first = held();
+  await staff.route('**/api/patients/*/images', async (route) => {
+    uploads += 1;
+    await first.released;
+    // The page may have given it up meanwhile.
+    await route.continue().catch(() => {});
+  });
+  const begin = async () => {
+    first = held();
+    await staff.getByRole('button', { name: 'Add images' }).click();
+    await dialog.locator('input[type=file]').setInputFiles([photo, media('alpha.png')!]);
+    await expect(chosen).toHaveCount(2);
+    await dialog.getByLabel('Category').selectOption('Other');
+    await dialog.getByRole('button', { name: 'Save to Images' }).click();
+    await expect(dialog.getByRole('progressbar')).toHaveCount(1);
+  };
+
+  await begin();
+  const waits = chosen.filter({ hasNot: staff.getByRole('progressbar') });
+  await waits.getByRole('button', { name: /^Leave out/ }).click();
+  first.release();
+  await expect(dialog).toBeHidden();
+  const tiles = staff.getByRole('region', { name: 'Today' }).getByRole('listitem');
+  await expect(tiles).toHaveCount(1);
+  expect(uploads).toBe(1);
+
+  await begin();
+  await staff.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+  first.release();
+  await staff.reload({ waitUntil: 'networkidle' });
+  await expect(tiles).toHaveCount(1);
+  expect(uploads).toBe(2);
+});
+
+test('a small picture whose link has expired is shown again', async ({ staff }) => {
+  await received(staff, 'Chloe Nguyen', 'My wrist');
+  await staff.goto('/', { waitUntil: 'networkidle' });
+  await staff.route(
+    '**/api/ui/inbox/thread',
+    async (route) => {
+      const answer = await route.fetch();
+      const slice = await answer.json();
+      slice.messages[0].attachments[0].tile_url = '/media/expired';
+      await route.fulfill({ response: answer, json: slice });
+    },
+    { times: 1 },
+  );
+  await openConversation(staff, 'Chloe Nguyen');
+  const tile = bubble(staff, 'My wrist').getByRole('img');
+  await expect(tile).not.toHaveAttribute('src', '/media/expired');
+  await expect(tile).not.toHaveJSProperty('naturalWidth', 0);
+});
+
+test('why a photo is not there is said in words', async ({ staff }) => {
+  await openConversation(staff, 'Dan Rossi');
+  const reason = 'The carrier does not have this photo any more. Ask for it again.';
+  await staff.route('**/api/ui/messages/get', async (route) => {
+    const answer = await route.fetch();
+    const message = await answer.json();
+    for (const attachment of message.attachments) {
+      Object.assign(attachment, { state: 'unfetchable', failure: reason, tile_url: null });
+    }
+    await route.fulfill({ response: answer, json: message });
+  });
+  const phone = await openPhone(staff.context(), 'Dan Rossi');
+  await reply(phone, 'Look at this', photo);
+  await phone.close();
+  await staff.bringToFront();
+  await expect(bubble(staff, 'Look at this').getByText(reason)).toBeVisible({ timeout: 60_000 });
 });

@@ -71,7 +71,7 @@ test('no file that a patient sends harms the thread or the server', async ({ sta
       await expect(wrong.or(other).or(message.getByRole('img', { name: /^Picture 1/ }))).toBeVisible({ timeout: 60_000 });
       if (await wrong.isVisible()) {
         // The reason in words, and the way to have it looked at again.
-        await expect(message.locator('.no-picture')).toHaveAttribute('title', /\w+/);
+        await expect(message.locator('.no-picture-why')).toHaveText(/\w+/);
         await expect(message.getByRole('button', { name: 'Retry' })).toBeVisible();
       }
       if ((await wrong.isVisible()) || (await other.isVisible())) {

@@ -59,6 +59,20 @@ test('two windows see the same without loading anew', async ({ staff, browser })
   await other.context().close();
 });
 
+test('an assignment that fails leaves the one who has it', async ({ staff }) => {
+  await openConversation(staff, 'Dan Rossi');
+  const assigned = staff.getByLabel('Assigned to');
+  await assigned.selectOption('Alex Morgan');
+  await expect(row(staff, 'Dan Rossi')).toBeVisible();
+  await staff.getByRole('button', { name: 'Mine' }).click();
+  await expect(row(staff, 'Dan Rossi')).toBeVisible();
+  await staff.route('**/api/ui/inbox/assign', (route) => route.abort());
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    await assigned.selectOption('Nobody');
+    await expect(assigned.getByRole('option', { name: 'Alex Morgan' })).toHaveJSProperty('selected', true);
+  }
+});
+
 test('a request that fails is made again, and nobody is texted twice', async ({ staff, context }) => {
   await openConversation(staff, 'Chloe Nguyen');
   await staff.route('**/api/ui/messages/send', (route) => route.abort(), { times: 1 });

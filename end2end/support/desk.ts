@@ -69,6 +69,17 @@ export async function reply(phone: Page, text: string, photos: Upload | string[]
   await expect(onPhone(phone, text)).toBeVisible();
 }
 
+/** Writes from the phone of a number without looking at it, one message after the other. */
+export async function write(staff: Page, number: string, texts: string[]): Promise<void> {
+  for (const text of texts) {
+    const answer = await staff.request.post(`/simulator/phones/${number}/replies`, {
+      multipart: { text },
+      headers: { origin: new URL(staff.url()).origin },
+    });
+    expect(answer.status()).toBe(201);
+  }
+}
+
 /** Opens the picture of a message large. */
 export async function openViewer(staff: Page, text: string): Promise<Locator> {
   await bubble(staff, text).getByRole('button', { name: /^Picture 1/ }).click();

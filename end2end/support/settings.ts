@@ -41,3 +41,12 @@ function folders(): string[] {
     path.join(root, '../shared/data'),
   ].filter((folder) => folder !== undefined);
 }
+
+/** Something that waits until the journey lets it go on. */
+export function held(): { released: Promise<void>; release: () => void } {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  return { released, release };
+}

@@ -42,6 +42,9 @@ enum Command {
     /// Numbers that patients write to.
     #[command(subcommand)]
     Line(Line),
+    /// Work that was set aside because it kept failing; /metrics tells how much there is.
+    #[command(subcommand)]
+    Jobs(Jobs),
     /// Print every setting with its meaning and default, as a file of settings.
     Settings,
 }
@@ -60,7 +63,7 @@ enum Org {
 
 #[derive(Subcommand)]
 enum Staff {
-    /// Add a person and print their one-time sign-in link.
+    /// Add a person and print their one-time sign-in link, unless they have a password on this server.
     Add {
         /// What they sign in with.
         email: String,
@@ -73,6 +76,11 @@ enum Staff {
         /// Name of the organisation, where there are several.
         #[arg(long)]
         org: Option<String>,
+    },
+    /// Print a new one-time link for a person who lost their password; it ends every session of theirs once it is used.
+    Reset {
+        /// What they sign in with.
+        email: String,
     },
 }
 
@@ -110,6 +118,13 @@ enum Line {
         #[arg(long)]
         org: Option<String>,
     },
+}
+
+#[derive(Subcommand)]
+enum Jobs {
+    /// Put everything that failed back to work: photos to fetch or to prepare, and webhooks that could not be read.
+    /// Messages are not sent again; staff do that in the conversation.
+    Requeue,
 }
 
 /// Runs the command that the arguments name.

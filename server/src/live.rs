@@ -6,11 +6,12 @@ use crate::session::{Asker, Credential};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use backend::clock::millis;
 use backend::{Caller, live};
 use futures::Stream;
 use futures::stream;
-use model::OrgId;
 use model::live::LiveEvent;
+use model::{Millis, OrgId};
 use serde::Deserialize;
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-/// How often a quiet stream asks whether its caller is still signed in.
+/// How often a stream asks whether its caller is still signed in.
 const CHECK: Duration = Duration::from_secs(15);
 
 /// How often a quiet stream says that it is alive, so that proxies keep it open.
@@ -30,6 +31,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 pub(crate) struct From {
     /// The last number the caller knows; without it and without `Last-Event-ID`, only what happens from now on.
     after: Option<i64>,
+    /// The organisation that a page shows. Where the caller's session was moved to another one, the stream says `moved`
+    /// and nothing else.
+    #[param(value_type = Option<String>)]
+    organisation: Option<OrgId>,
 }
 
 /// Changes as server-sent events: `id` is the sequence number, `data` a LiveEvent. After a gap that is too long to
@@ -51,15 +56,8 @@ pub(crate) async fn live(
         None => live::newest(asker.backend(), &asker.caller).await?,
     };
     let Asker { app, caller } = asker;
-    let feed = Feed {
-        credential: Credential::of(&headers),
-        app,
-        caller,
-        changed,
-        seq,
-        waiting: VecDeque::new(),
-        may_have_more: true,
-    };
+    let moved = from.organisation.is_some_and(|organisation| organisation != caller.org_id);
+    let feed = Feed::new(app, caller, Credential::of(&headers), changed, seq, moved);
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE).text("alive");
     Ok((
         // A proxy that collects answers would hold events back.
@@ -77,12 +75,31 @@ struct Feed {
     seq: i64,
     waiting: VecDeque<Event>,
     may_have_more: bool,
+    /// The page shows an organisation that the session has left.
+    moved: bool,
+    /// When the caller was last known to be signed in. Asked again in time, however much there is to tell.
+    checked_at: Millis,
 }
 
 impl Feed {
-    fn into_stream(mut self) -> impl Stream<Item = Result<Event, Infallible>> {
+    fn new(
+        app: App,
+        caller: Caller,
+        credential: Credential,
+        changed: Receiver<OrgId>,
+        seq: i64,
+        moved: bool,
+    ) -> Self {
         // At once, so that the browser knows the stream is open.
-        self.waiting.push_back(Event::default().comment("open"));
+        let mut waiting = VecDeque::from([Event::default().comment("open")]);
+        if moved {
+            waiting.push_back(Event::default().event("moved").data("{}"));
+        }
+        let checked_at = app.backend.clock.now();
+        Self { app, caller, credential, changed, seq, waiting, may_have_more: true, moved, checked_at }
+    }
+
+    fn into_stream(self) -> impl Stream<Item = Result<Event, Infallible>> {
         stream::unfold(self, |mut feed| async {
             let event = feed.next().await?;
             Some((Ok(event), feed))
@@ -91,8 +108,16 @@ impl Feed {
 
     async fn next(&mut self) -> Option<Event> {
         loop {
+            let since = self.app.backend.clock.now() - self.checked_at;
+            // Also when the clock was set back.
+            if !(0..millis(CHECK)).contains(&since) {
+                self.check().await?;
+            }
             if let Some(event) = self.waiting.pop_front() {
                 return Some(event);
+            }
+            if self.moved {
+                return None;
             }
             if self.may_have_more {
                 self.may_have_more = false;
@@ -121,6 +146,17 @@ impl Feed {
         Some(())
     }
 
+    /// `None` when the caller signed out or switched to another organisation.
+    async fn check(&mut self) -> Option<()> {
+        let caller = self.credential.caller(&self.app.backend).await.ok()??;
+        if caller.org_id != self.caller.org_id {
+            return None;
+        }
+        self.caller = caller;
+        self.checked_at = self.app.backend.clock.now();
+        Some(())
+    }
+
     /// Waits for news. `None` when the caller signed out or the process stops.
     async fn wait(&mut self) -> Option<()> {
         tokio::select! {
@@ -134,8 +170,7 @@ impl Feed {
                 Some(())
             }
             () = tokio::time::sleep(CHECK) => {
-                let caller = self.credential.caller(&self.app.backend).await.ok()??;
-                self.caller = caller;
+                self.check().await?;
                 // Another process may have written to the same database.
                 self.may_have_more = true;
                 Some(())
@@ -146,4 +181,44 @@ impl Feed {
 
 fn frame(event: &LiveEvent) -> Option<Event> {
     Event::default().id(event.seq.to_string()).json_data(event).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+    use crate::config::{Config, Settings};
+    use backend::testing::TestBackend;
+    use backend::{organisations, sign_in, staff};
+    use futures::StreamExt;
+    use model::staff::Role;
+
+    #[tokio::test]
+    async fn a_stream_that_is_never_quiet_ends_in_time_when_its_person_is_disabled() {
+        let t = TestBackend::new(None).await;
+        let b = &t.backend;
+        let invited = staff::invite(b, &t.admin, "sam@clinic.example", "Sam", Role::Staff).await.unwrap();
+        let link = invited.link().unwrap();
+        let token = link.rsplit('/').next().unwrap();
+        let session = sign_in::use_one_time_link(b, token, "a long enough password").await.unwrap();
+        let sam = sign_in::caller_by_session(b, &session.token).await.unwrap().unwrap();
+        let id = sam.staff_id.unwrap();
+        let app = App::new(b.clone(), &Config::from_settings(&Settings::default()).unwrap());
+        let (changed, seq) = (b.live.subscribe(), live::newest(b, &sam).await.unwrap());
+        let feed = Feed::new(app, sam, Credential::Session(session.token), changed, seq, false);
+        let mut stream = Box::pin(feed.into_stream());
+        let something_changes = async || {
+            organisations::update(b, &t.admin, "Harbour Clinic", "AU", "patient").await.unwrap();
+        };
+        assert!(stream.next().await.is_some(), "it opens");
+        b.clock.advance(CHECK);
+        something_changes().await;
+        assert!(stream.next().await.is_some(), "who is signed in hears of it");
+        staff::set_disabled(b, &t.admin, id, true).await.unwrap();
+        assert!(stream.next().await.is_some(), "not every event is worth a question");
+        b.clock.advance(CHECK);
+        something_changes().await;
+        assert!(stream.next().await.is_none());
+    }
 }

@@ -54,6 +54,10 @@ pub(crate) async fn metrics(
     if !may_read(&app, peer, &headers) {
         return Problem::not_found().into_response();
     }
+    if let Err(error) = backend::jobs::measure(&app.backend).await {
+        // What this process counted by itself is told all the same.
+        tracing::warn!(%error, "what stands aside could not be counted");
+    }
     app.metrics.run_upkeep();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render())
         .into_response()

@@ -2,10 +2,11 @@
 
 use crate::config::{BlobPlace, Config, KeySource, make_private_file, make_private_folder};
 use backend::clock::random_bytes;
+use backend::keys::WhichKey;
 use backend::media::blobs::{BlobError, S3Settings};
 use backend::providers::{Http, Netguard};
 use backend::store::StoreError;
-use backend::{Backend, Blobs, Clock, Keys, Parts, Store};
+use backend::{Backend, Blobs, Clock, Keys, Parts, Store, canary};
 use model::phone::Country;
 use model::staff::Role;
 use picture_worker::PictureWorker;
@@ -38,6 +39,12 @@ pub enum SetupError {
         .0.display()
     )]
     KeyLost(PathBuf),
+    /// The database was written with another key.
+    #[error(
+        "{0}: this is not the key that the database was written with, and what was stored cannot be read with it. Set \
+         the key of before, from your backup, or name another database in DATABASE_URL"
+    )]
+    WrongKey(&'static str),
     /// The operating system offers no certificates.
     #[error("no trusted certificates were found; install the package ca-certificates")]
     NoTrust,
@@ -73,10 +80,24 @@ pub async fn open(config: &Config, app_url: Url) -> Result<Backend, SetupError> 
         },
         live: backend::live::Hub::default(),
     });
-    for key in [master, phone] {
-        key.keep_if_new(config, &backend).await?;
+    for key in [&master, &phone] {
+        key.refuse_if_lost(&backend).await?;
     }
+    refuse_wrong_key(canary::wrong_key(&backend).await?)?;
+    for key in [&master, &phone] {
+        key.keep_if_new(config)?;
+    }
+    refuse_wrong_key(canary::note_keys(&backend).await?)?;
+    backend::patients::fold_references(&backend).await?;
     Ok(backend)
+}
+
+fn refuse_wrong_key(wrong: Option<WhichKey>) -> Result<(), SetupError> {
+    match wrong {
+        None => Ok(()),
+        Some(WhichKey::Master) => Err(SetupError::WrongKey("HELIOGRAPH_MASTER_KEY")),
+        Some(WhichKey::Phone) => Err(SetupError::WrongKey("PHONE_HASH_KEY")),
+    }
 }
 
 /// On the very first start: an organisation to begin with, and the one-time link of its admin. `None` later.
@@ -88,7 +109,8 @@ pub async fn first_admin(config: &Config, backend: &Backend) -> backend::Result<
         return Ok(None);
     }
     let org = backend::organisations::create(backend, "My clinic", Country::AU).await?;
-    backend::staff::add(backend, org, &config.admin_email, "Admin", Role::Admin).await.map(Some)
+    let invitation = backend::staff::add(backend, org, &config.admin_email, "Admin", Role::Admin).await?;
+    Ok(invitation.link())
 }
 
 /// The data folder and, with SQLite, an empty database in it that only its owner may read, also where the folder
@@ -134,14 +156,18 @@ impl<'a> Key<'a> {
     }
 
     /// A new key beside old data would make that data unreadable without a word.
-    async fn keep_if_new(&self, config: &Config, backend: &Backend) -> Result<(), SetupError> {
+    async fn refuse_if_lost(&self, backend: &Backend) -> Result<(), SetupError> {
+        match self.source {
+            KeySource::Own(path) if self.is_new && backend::organisations::any(backend).await? => {
+                Err(SetupError::KeyLost(path.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn keep_if_new(&self, config: &Config) -> Result<(), SetupError> {
         if !self.is_new {
             return Ok(());
-        }
-        if let KeySource::Own(path) = self.source
-            && backend::organisations::any(backend).await?
-        {
-            return Err(SetupError::KeyLost(path.clone()));
         }
         self.source.keep(&self.bytes).map_err(|cause| SetupError::Data { folder: config.data.clone(), cause })
     }

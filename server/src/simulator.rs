@@ -54,7 +54,12 @@ impl Simulators {
         };
         for line in lines {
             let secret = line.account.credentials["secret"].as_str().unwrap_or_default().to_owned();
-            self.network.register(line.account.sender, line.inbound_url, line.account.status_url, secret);
+            self.network.register(
+                line.account.sender,
+                line.account.inbound_url,
+                line.account.status_url,
+                secret,
+            );
         }
     }
 }
@@ -141,10 +146,15 @@ async fn phone(
 async fn reply(asker: Asker, Id(number): Id<String>, mut form: Form) -> Result<Response, Problem> {
     asker.caller.require(Permission::SendMessages)?;
     let phone = e164("number", &number)?;
+    // Before bytes are taken in for it; which one is meant, if there are several, may come behind them.
+    own_line(&asker.app, &asker.caller, None).await?;
     let (mut line, mut text, mut photos) = (None, String::new(), Vec::new());
     while let Some(part) = form.next().await? {
         match part {
-            Part::Text(name, value) if name == "line" => line = Some(value),
+            Part::Text(name, value) if name == "line" => {
+                own_line(&asker.app, &asker.caller, Some(value.as_str())).await?;
+                line = Some(value);
+            }
             Part::Text(name, value) if name == "text" => text = value,
             Part::Text(..) => {}
             Part::File(_) if photos.len() == PHOTOS => {

@@ -145,7 +145,8 @@ pub(crate) async fn stream<T>(
     }
 }
 
-async fn read_on(mut file: Field<'_>) {
+/// Reads a refused file on, for its sender's sake.
+pub(crate) async fn read_on(mut file: Field<'_>) {
     let mut read = 0;
     while let Ok(Some(piece)) = file.chunk().await {
         read += piece.len();

@@ -16,7 +16,7 @@ type Check = fn(&Workspace) -> Result<String>;
 
 /// Goes through all checks, also after one failed; answers with failure if any did.
 pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
-    machine::ensure(machine::TO_BUILD)?;
+    machine::ensure(&[machine::TO_BUILD, machine::FOR_PYTHON, wasm::needs()])?;
     let checks: [(&str, Check); 8] = [
         ("formatting", formatting),
         ("migrations in pairs", migrations),
@@ -103,7 +103,7 @@ fn clippy_browser(workspace: &Workspace) -> Result<String> {
     };
     if toolchain.name == Some("debian") && !has_clippy() && machine::may_install() {
         // Where it cannot be installed, the host's linter does what it can below.
-        if let Err(error) = machine::ensure(machine::FOR_DEBIAN_CLIPPY) {
+        if let Err(error) = machine::ensure(&[machine::FOR_DEBIAN_CLIPPY]) {
             eprintln!("{error:#}");
         }
     }

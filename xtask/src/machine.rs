@@ -52,29 +52,37 @@ pub(crate) const FOR_DEBIAN_WASM: &[Need] = &[
 pub(crate) const FOR_DEBIAN_CLIPPY: &[Need] =
     &[Need { package: "rust-web-clippy", present: || Path::new("/usr/bin/cargo-clippy").exists() }];
 
-/// Installs the packages that are missing, or says which command would.
+/// Installs the packages that are missing, or says which command would. Whoever will need several kinds of them names
+/// all at once and before the first long build, so that an administrator is asked for once.
 ///
 /// # Errors
 /// Where this user may not install packages, with the command that one who may should run.
-pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
-    let missing: Vec<&str> = needs.iter().filter(|need| !(need.present)()).map(|need| need.package).collect();
+pub(crate) fn ensure(needs: &[&[Need]]) -> Result<()> {
+    let missing: Vec<&str> =
+        needs.iter().copied().flatten().filter(|need| !(need.present)()).map(|need| need.package).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let list = missing.join(" ");
-    let command = format!("apt-get install --yes --no-install-recommends {list}");
     if !exists("apt-get") {
         bail!("missing, and this is not a Debian to install it on: {list} (the names are Debian's)");
     }
     if !may_install() {
         bail!(
-            "something is missing that only an administrator can install. Run this, then try again:\n\n    sudo {command}\n"
+            "something is missing that only an administrator can install. Run this, then try again:\n\n    {}\n",
+            command(&missing)
         );
     }
     step(&format!("installed {list}"), || {
         execute(apt_get().args(["update", "--quiet"]))?;
         execute(apt_get().args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(&missing))
     })
+}
+
+/// What an administrator runs. A machine that was just set up knows no packages until it is told to look.
+fn command(packages: &[&str]) -> String {
+    let packages = packages.join(" ");
+    format!("sudo apt-get update && sudo apt-get install --yes --no-install-recommends {packages}")
 }
 
 /// A command that runs as root: as it is for root, through sudo for the others.
@@ -122,4 +130,17 @@ fn apt_get() -> Command {
     let mut command = as_root("env");
     command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_for_an_administrator_works_on_a_machine_that_was_just_set_up() {
+        assert_eq!(
+            command(&["cmake", "nasm"]),
+            "sudo apt-get update && sudo apt-get install --yes --no-install-recommends cmake nasm"
+        );
+    }
 }

@@ -59,7 +59,7 @@ fn dispatch(args: &[String]) -> Result<ExitCode> {
         "check" => check::run(&workspace),
         "bench" => bench::run(&workspace, rest).map(|()| ExitCode::SUCCESS),
         "site" => {
-            machine::ensure(machine::TO_BUILD)?;
+            machine::ensure(&[machine::TO_BUILD, wasm::needs()])?;
             println!("{}", site::build(&workspace)?.display());
             Ok(ExitCode::SUCCESS)
         }

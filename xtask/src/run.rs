@@ -2,14 +2,16 @@
 
 use crate::process::step;
 use crate::workspace::Workspace;
-use crate::{machine, server, site};
+use crate::{machine, server, site, wasm};
 use anyhow::{Context, Result};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     let args = args.strip_prefix(&["--".to_owned()]).unwrap_or(args);
-    machine::ensure(machine::TO_BUILD)?;
+    machine::ensure(&[machine::TO_BUILD, wasm::needs()])?;
+    // Before the long build of the server, in which nobody waits for a question.
+    wasm::toolchain(workspace)?;
     let program = server::build(workspace)?;
     let site = site::build(workspace)?;
     let mut heliograph = Command::new(&program);

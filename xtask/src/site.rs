@@ -25,8 +25,16 @@ use std::time::Instant;
 /// Logical name to path on the server, such as `main.css` to `/pkg/main.0f3c….css`.
 type Manifest = BTreeMap<String, String>;
 
-/// What a first visit loads, by logical name.
-const FIRST_LOAD: &[&str] = &["frontend.js", "frontend.wasm", "parts.js", "main.css"];
+/// What every screen loads, by logical name.
+const EVERY_SCREEN: &[&str] = &["frontend.js", "frontend.wasm", "parts.js", "main.css"];
+
+/// Where a first visit may begin, and the lazy route behind it, by the name that leptos begins it with.
+const FIRST_VISITS: &[(&str, Option<&str>)] = &[
+    ("inbox", None),
+    ("signing in", Some("__sign_in_view")),
+    ("welcome", Some("__welcome_view")),
+    ("conversation", Some("__conversation_view")),
+];
 
 /// Builds the browser's crates and bundles the site where anything changed. Answers with its folder.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
@@ -57,12 +65,12 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     }
     fs::rename(&fresh, &site)?;
     remove(&old)?;
-    let first = first_load_bytes(&site)? / 1000;
     let worker = size(&site, "preview-worker.wasm", ".gz")? / 1000;
-    line(
-        started,
-        &format!("bundled the site: first load {first} KB with brotli, preview worker {worker} KB with gzip"),
-    );
+    let mut told = format!("bundled the site: preview worker {worker} KB with gzip; first visit with brotli");
+    for (name, route) in FIRST_VISITS {
+        told += &format!(", {name} {} KB", first_visit_bytes(&site, *route)? / 1000);
+    }
+    line(started, &told);
     Ok(site)
 }
 
@@ -145,8 +153,20 @@ fn worker_script(workspace: &Workspace) -> PathBuf {
 }
 
 /// What a first visit loads before the page is alive, in bytes with brotli.
-fn first_load_bytes(site: &Path) -> Result<u64> {
-    FIRST_LOAD.iter().map(|name| size(site, name, ".br")).sum()
+fn first_visit_bytes(site: &Path, route: Option<&str>) -> Result<u64> {
+    let mut bytes = EVERY_SCREEN.iter().map(|name| size(site, name, ".br")).sum::<Result<u64>>()?;
+    if let Some(route) = route {
+        let parts: BTreeMap<String, Vec<String>> =
+            serde_json::from_slice(&fs::read(site.join("pkg/parts.json"))?)?;
+        let (_, files) = parts
+            .iter()
+            .find(|(name, _)| name.starts_with(route))
+            .with_context(|| format!("no lazy route begins with {route}"))?;
+        for file in files {
+            bytes += fs::metadata(site.join(format!("pkg/{file}.wasm.br")))?.len();
+        }
+    }
+    Ok(bytes)
 }
 
 fn size(site: &Path, name: &str, suffix: &str) -> Result<u64> {

@@ -8,7 +8,7 @@ mod s3;
 use crate::process::step;
 use crate::server::{self, BuiltTests, TestProgram};
 use crate::workspace::Workspace;
-use crate::{machine, site};
+use crate::{machine, site, wasm};
 use anyhow::{Result, bail};
 use std::ops::AddAssign;
 use std::process::ExitCode;
@@ -46,13 +46,22 @@ impl AddAssign for Tally {
 /// Runs the groups named in `args`, or all. The last line is `N passed, N failed`.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     let groups = groups(args)?;
-    machine::ensure(machine::TO_BUILD)?;
+    let journeys = groups.contains(&Group::Browser);
+    let programs = groups.iter().any(|group| *group != Group::Browser);
+    let mut needs = vec![machine::TO_BUILD, machine::FOR_PYTHON];
+    if programs {
+        needs.push(machine::FOR_NATIVE_TESTS);
+    }
+    if journeys {
+        needs.extend([machine::FOR_BROWSER, wasm::needs()]);
+    }
+    machine::ensure(&needs)?;
     let tests = step("built the tests", || server::build_tests(workspace))?;
     let mut tally = Tally::default();
-    if groups.iter().any(|group| *group != Group::Browser) {
+    if programs {
         tally += native(workspace, &groups, &tests)?;
     }
-    if groups.contains(&Group::Browser) {
+    if journeys {
         let server = tests.server(workspace)?;
         let site = site::build(workspace)?;
         tally += browser::run(workspace, &server, &site)?;
@@ -81,7 +90,6 @@ fn groups(args: &[String]) -> Result<Vec<Group>> {
 /// The tests that are Rust programs. PostgreSQL and S3 are always given: none of them may leave out a
 /// test for want of a server.
 fn native(workspace: &Workspace, groups: &[Group], tests: &BuiltTests) -> Result<Tally> {
-    machine::ensure(machine::FOR_NATIVE_TESTS)?;
     let postgres = postgres::Postgres::start()?;
     let s3 = s3::S3::start(workspace)?;
     let given = [

@@ -23,7 +23,7 @@ pub(crate) fn python(workspace: &Workspace, packages: &[&str]) -> Result<PathBuf
     if missing.is_empty() {
         return Ok(programs);
     }
-    machine::ensure(machine::FOR_PYTHON)?;
+    machine::ensure(&[machine::FOR_PYTHON])?;
     step(&format!("installed {} from the Python package index", missing.join(", ")), || {
         if !programs.join("pip").exists() {
             output(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;

@@ -14,6 +14,10 @@ pub enum ProviderKind {
     Twilio,
     /// Telnyx Messaging.
     Telnyx,
+    /// Sinch MessageMedia, also sold as Sinch Engage.
+    MessageMedia,
+    /// SMS Broadcast, in Australia; SMS only.
+    SmsBroadcast,
     /// ClickSend.
     ClickSend,
 }
@@ -22,6 +26,8 @@ crate::words::words!(ProviderKind {
     Simulator = "simulator",
     Twilio = "twilio",
     Telnyx = "telnyx",
+    MessageMedia = "messagemedia",
+    SmsBroadcast = "smsbroadcast",
     ClickSend = "clicksend",
 });
 
@@ -32,6 +38,8 @@ impl ProviderKind {
             Self::Simulator => "Simulator",
             Self::Twilio => "Twilio",
             Self::Telnyx => "Telnyx",
+            Self::MessageMedia => "Sinch MessageMedia",
+            Self::SmsBroadcast => "SMS Broadcast",
             Self::ClickSend => "ClickSend",
         }
     }
@@ -52,7 +60,7 @@ pub struct LineView {
     pub provider: ProviderKind,
     /// New conversations go out here.
     pub is_default: bool,
-    /// To paste into the carrier's console.
+    /// To paste into the carrier's console, whole: what stands after a `#` has the carrier call again after a failure.
     pub inbound_url: String,
     /// To paste into the carrier's console, where it asks for one.
     pub status_url: String,

@@ -144,6 +144,26 @@ pub struct StaffView {
     pub last_seen_at: Option<Millis>,
 }
 
+/// What came of inviting a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Invitation {
+    /// They are new: whoever opens this one-time link chooses their password.
+    Link(String),
+    /// The server knows them from another organisation: they sign in with the password they have.
+    Known,
+}
+
+impl Invitation {
+    /// The one-time link, where there is one.
+    pub fn link(self) -> Option<String> {
+        match self {
+            Self::Link(link) => Some(link),
+            Self::Known => None,
+        }
+    }
+}
+
 /// A bearer token in Settings; the secret itself is shown once, when it is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

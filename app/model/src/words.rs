@@ -29,7 +29,12 @@ pub(crate) use words;
 
 #[cfg(test)]
 mod tests {
-    use crate::{line::{Currency, ProviderKind}, media::*, message::*, staff::Role};
+    use crate::{
+        line::{Currency, ProviderKind},
+        media::*,
+        message::*,
+        staff::Role,
+    };
 
     #[test]
     fn words_are_those_of_the_wire() {

@@ -24,7 +24,7 @@ impl ApiFailure {
         self.error.code
     }
 
-    /// It never reached the server, or the server could not keep it: asking again later may help.
+    /// It never reached the server, or the server could not keep it, or its answer was lost: asking again later may help.
     pub fn may_pass(&self) -> bool {
         matches!(self.error.code, FailureCode::Unavailable | FailureCode::TooManyRequests)
     }
@@ -64,13 +64,18 @@ impl FromServerFnError for ApiFailure {
                 FailureCode::Unavailable,
                 "The server cannot be reached. Check the connection; what you wrote is kept.",
             ),
+            // Most likely a proxy's own page in the place of an answer: the server may have done what was asked, or not.
+            E::Deserialization(_) | E::Response(_) | E::MiddlewareError(_) => Failure::new(
+                FailureCode::Unavailable,
+                "The server's answer could not be read. What you wrote is kept; if it stays like this, reload the page.",
+            ),
             E::Args(_) | E::MissingArg(_) | E::Serialization(_) => Failure::new(
                 FailureCode::Invalid,
                 "The request could not be read. Reload the page and try again.",
             ),
             _ => Failure::new(
                 FailureCode::Internal,
-                "The server's answer could not be read. Reload the page and try again.",
+                "The server could not do this. Reload the page and try again.",
             ),
         }
         .into()
@@ -103,7 +108,7 @@ fn set_status(code: FailureCode) {
 
 #[cfg(test)]
 mod tests {
-    use super::{ApiFailure, Failure};
+    use super::{ApiFailure, Failure, FromServerFnError};
 
     #[test]
     fn has_the_one_shape() {
@@ -112,5 +117,13 @@ mod tests {
         let expected =
             serde_json::json!({"error": {"code": "invalid", "message": "Too long.", "field": "text"}});
         assert_eq!(json, expected);
+    }
+    #[test]
+    fn an_answer_that_a_proxy_gave_may_pass() {
+        for body in ["<html><h1>502 Bad Gateway</h1></html>", "", "{\"status\": 504}"] {
+            assert!(ApiFailure::de(body.to_owned().into()).may_pass(), "{body}");
+        }
+        let refused = r#"{"error": {"code": "cannot_send", "message": "STOP", "field": null}}"#;
+        assert!(!ApiFailure::de(refused.into()).may_pass());
     }
 }

@@ -6,7 +6,7 @@ use super::signed_in;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use model::conversation::{ConversationRow, ConversationView, InboxQuery, ThreadFrom, ThreadSlice};
-use model::{ConversationId, Page, StaffId};
+use model::{ConversationId, MessageId, Page, StaffId};
 
 /// Conversations, newest first, 50 a page.
 #[server(prefix = "/api/ui", endpoint = "inbox/list", input = Json)]
@@ -36,11 +36,11 @@ pub async fn thread(id: ConversationId, from: ThreadFrom) -> Answer<ThreadSlice>
     Ok(backend::conversations::thread(&backend, &caller, id, &from).await?)
 }
 
-/// Everything up to now is read.
+/// Everything up to a message is read, or without one everything up to now.
 #[server(prefix = "/api/ui", endpoint = "inbox/mark-read", input = Json)]
-pub async fn mark_read(id: ConversationId) -> Answer<()> {
+pub async fn mark_read(id: ConversationId, up_to: Option<MessageId>) -> Answer<()> {
     let (backend, caller) = signed_in().await?;
-    Ok(backend::conversations::mark_read(&backend, &caller, id).await?)
+    Ok(backend::conversations::mark_read(&backend, &caller, id, up_to).await?)
 }
 
 /// The newest inbound message is unread again.

@@ -2,11 +2,11 @@
 
 use super::{Answer, ApiFailure};
 #[cfg(feature = "ssr")]
-use super::{SESSION_COOKIE, backend, session_token};
+use super::{SESSION_COOKIE, backend, session_token, signed_in};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
-use model::staff::Me;
-use model::{Failure, FailureCode, Millis};
+use model::staff::{Me, Organisation};
+use model::{Failure, FailureCode, Millis, OrgId};
 use serde::{Deserialize, Serialize};
 
 /// What every page needs to know before it is drawn.
@@ -69,6 +69,21 @@ async fn read(backend: &backend::Backend, token: Option<String>) -> Answer<Sessi
     Ok(Session { me, live_seq, mock_mode: backend.settings.mock_mode, now: backend.clock.now() })
 }
 
+/// Where one signs in and then goes on at `here`, a path with its query.
+pub(crate) fn sign_in_path(here: &str) -> String {
+    if here == "/" { "/sign-in".to_owned() } else { format!("/sign-in?next={}", escape(here)) }
+}
+
+fn escape(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+        out
+    })
+}
+
 /// Who is signed in.
 #[server(prefix = "/api/ui", endpoint = "session/get", input = Json)]
 pub async fn read_session() -> Answer<Session> {
@@ -93,6 +108,21 @@ pub async fn sign_out() -> Answer<()> {
     }
     set_cookie(&backend, None);
     Ok(())
+}
+
+/// The other organisations that the person may work in, by name.
+#[server(prefix = "/api/ui", endpoint = "session/elsewhere", input = Json)]
+pub async fn elsewhere() -> Answer<Vec<Organisation>> {
+    let (backend, caller) = signed_in().await?;
+    Ok(backend::sign_in::elsewhere(&backend, &caller).await?)
+}
+
+/// Moves the session to another organisation; the cookie stays.
+#[server(prefix = "/api/ui", endpoint = "session/switch", input = Json)]
+pub async fn switch(to: OrgId) -> Answer<()> {
+    let backend = backend()?;
+    let token = session_token().ok_or_else(signed_out)?;
+    Ok(backend::sign_in::switch(&backend, &token, to).await?)
 }
 
 /// Whom a one-time link greets.
@@ -148,5 +178,16 @@ fn set_cookie(backend: &backend::Backend, session: Option<&backend::sign_in::New
         (use_context::<leptos_axum::ResponseOptions>(), http::HeaderValue::from_str(&cookie))
     {
         response.insert_header(http::header::SET_COOKIE, cookie);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sign_in_path;
+
+    #[test]
+    fn signing_in_goes_on_where_one_was() {
+        assert_eq!(sign_in_path("/"), "/sign-in");
+        assert_eq!(sign_in_path("/c/1?m=2&é"), "/sign-in?next=/c/1%3Fm%3D2%26%C3%A9");
     }
 }

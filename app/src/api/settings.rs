@@ -6,7 +6,7 @@ use super::signed_in;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use model::line::{LineView, ProviderKind};
-use model::staff::{ApiTokenView, Role, StaffView};
+use model::staff::{ApiTokenView, Invitation, Role, StaffView};
 use model::{ApiTokenId, LineId, StaffId};
 
 /// Everyone who works here, by name.
@@ -16,9 +16,9 @@ pub async fn staff() -> Answer<Vec<StaffView>> {
     Ok(backend::staff::list(&backend, &caller).await?)
 }
 
-/// Adds a person and answers their one-time link.
+/// Adds a person and answers how they sign in.
 #[server(prefix = "/api/ui", endpoint = "settings/invite", input = Json)]
-pub async fn invite(email: String, name: String, role: Role) -> Answer<String> {
+pub async fn invite(email: String, name: String, role: Role) -> Answer<Invitation> {
     let (backend, caller) = signed_in().await?;
     Ok(backend::staff::invite(&backend, &caller, &email, &name, role).await?)
 }

@@ -10,7 +10,7 @@ use crate::parts::opted_out::OptedOut;
 use crate::parts::patient_panel::{PatientPanel, People};
 use crate::parts::shortcuts::{Shortcut, on_shortcut};
 use crate::parts::thread::ThreadView;
-use crate::parts::thread_state::Thread;
+use crate::parts::thread_state::{Thread, opened_at};
 use crate::parts::viewer::{Viewer, ViewerDialog};
 use crate::ui::{Empty, Glyph, Icon, IconButton, Menu, MenuItem, Notices, Skeleton, SkeletonShape};
 use leptos::ev::{self, DragEvent};
@@ -19,7 +19,7 @@ use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
-use model::conversation::{ConversationView, ThreadFrom, ThreadSlice};
+use model::conversation::{ConversationView, ThreadSlice};
 use model::{ConversationId, Failure, FailureCode, MessageId};
 
 /// The page of `/c/{conversation}`; `?m={message}` opens it at a message.
@@ -30,14 +30,17 @@ pub fn ConversationPage() -> impl IntoView {
         params.read().get("conversation").and_then(|id| id.parse::<ConversationId>().ok())
     });
     let marked = Memo::new(move |_| query.read().get("m").and_then(|id| id.parse::<MessageId>().ok()));
-    let loaded = Resource::new(move || (id.get(), marked.get()), |(id, marked)| load(id, marked));
+    let live = Live::of_page();
+    let loaded = Resource::new(move || (id.get(), marked.get()), move |(id, marked)| load(live, id, marked));
     view! {
         <Suspense fallback=|| {
             view! { <section class="conversation-pane"><Skeleton shape=SkeletonShape::Bubbles /></section> }
         }>
             {move || Suspend::new(async move {
                 match loaded.await {
-                    Ok((view, slice)) => view! { <Conversation view=view slice=slice marked=marked /> }.into_any(),
+                    Ok((seq, view, slice)) => {
+                        view! { <Conversation seq=seq view=view slice=slice marked=marked /> }.into_any()
+                    }
                     Err(failure) => {
                         view! {
                             <section class="conversation-pane is-empty" aria-label="Conversation">
@@ -55,29 +58,32 @@ pub fn ConversationPage() -> impl IntoView {
     }
 }
 
+/// Also answers the newest change that was known before.
 async fn load(
+    live: Live,
     id: Option<ConversationId>,
     marked: Option<MessageId>,
-) -> Answer<(ConversationView, ThreadSlice)> {
+) -> Answer<(i64, ConversationView, ThreadSlice)> {
     let Some(id) = id else {
         let failure = Failure::new(FailureCode::NotFound, "This conversation does not exist (any more).");
         return Err(ApiFailure::from(failure));
     };
+    let seq = live.newest();
     let view = inbox::get(id).await?;
-    let from = marked.map_or(ThreadFrom::Newest, ThreadFrom::Around);
-    Ok((view, inbox::thread(id, from).await?))
+    Ok((seq, view, inbox::thread(id, opened_at(marked)).await?))
 }
 
 #[component]
 fn Conversation(
+    seq: i64,
     view: ConversationView,
     slice: ThreadSlice,
     marked: Memo<Option<MessageId>>,
 ) -> impl IntoView {
     let live = Live::of_page();
     let notices = Notices::of_page();
-    let thread = Thread::new(view, slice);
-    thread.follow(live);
+    let thread = Thread::new(view, slice, marked.get_untracked());
+    thread.follow(live, seq);
     let people = People::new(thread, live);
     provide_context(thread);
     provide_context(people);
@@ -171,9 +177,11 @@ fn Head(thread: Thread, panel: RwSignal<bool>) -> impl IntoView {
 }
 
 fn mark(thread: Thread, read: bool, notices: Notices) {
+    // Whoever says so while newer messages are not loaded means all of them.
+    let up_to = untrack(|| thread.newest_shown()).filter(|_| !thread.has_newer.get_untracked());
     spawn_local(async move {
         let answer =
-            if read { inbox::mark_read(thread.id).await } else { inbox::mark_unread(thread.id).await };
+            if read { inbox::mark_read(thread.id, up_to).await } else { inbox::mark_unread(thread.id).await };
         if let Err(failure) = answer {
             notices.failed(&failure);
         }
@@ -194,12 +202,13 @@ fn read_while_shown(thread: Thread) {
         });
     });
     Effect::new(move |_| {
-        let newest = thread.items.read().last().map(|item| item.key.clone());
+        let newest = thread.newest_shown();
         let unread = thread.view.read().row.unread;
-        if newest.is_some() && unread > 0 && thread.at_end.get() && looked_at.get() {
+        let in_view = thread.at_end.get() && !thread.has_newer.get() && looked_at.get();
+        if newest.is_some() && unread > 0 && in_view {
             spawn_local(async move {
                 // It stays unread, which is the safe side.
-                let _ = inbox::mark_read(thread.id).await;
+                let _ = inbox::mark_read(thread.id, newest).await;
             });
         }
     });

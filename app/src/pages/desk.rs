@@ -1,11 +1,13 @@
 //! The frame around everything that needs someone signed in.
 
 use super::lazy;
-use crate::api::session::{PageSession, Session};
+use crate::api::session::{PageSession, Session, sign_in_path};
+use crate::parts::chosen::Drafts;
 use crate::parts::live::Live;
 use crate::parts::outbox::Outbox;
 use crate::parts::rail::Rail;
 use crate::parts::shortcuts::{HelpDialog, Shortcuts};
+use crate::parts::sign_out::{SignOut, SignOutDialog};
 use crate::ui::{Banner, Empty, Glyph, Tone};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -13,7 +15,7 @@ use leptos_router::components::{Outlet, Redirect};
 use leptos_router::hooks::use_location;
 use model::FailureCode;
 
-/// Rail, banners and the page of the address. Provides the contexts [`Session`] and [`Live`].
+/// Rail, banners and the page of the address. Provides the contexts [`Session`], [`Live`] and [`Drafts`].
 ///
 /// Nothing waits here: a page below may then ask for its data in the same order on the server and in the browser,
 /// which is how the browser finds the answers that came with the document.
@@ -38,7 +40,13 @@ fn Frame(session: Session) -> impl IntoView {
     let live = Live::start(&session);
     let shortcuts = Shortcuts::start();
     let mock_mode = session.mock_mode;
-    provide_context(Outbox::start(&session, live));
+    let outbox = Outbox::start(&session, live);
+    provide_context(outbox);
+    provide_context(SignOut::new(&session, outbox));
+    // Here and not beside the inbox, so that an upload goes on while one looks something up on another screen.
+    let drafts = Drafts::new(session.me.staff_id);
+    drafts.follow(live);
+    provide_context(drafts);
     provide_context(live);
     provide_context(shortcuts);
     provide_context(session);
@@ -63,6 +71,7 @@ fn Frame(session: Session) -> impl IntoView {
             </div>
         </div>
         <HelpDialog />
+        <SignOutDialog />
     }
 }
 
@@ -71,26 +80,5 @@ fn ToSignIn() -> impl IntoView {
     let location = use_location();
     let (path, query) = (location.pathname.get_untracked(), location.search.get_untracked());
     let here = if query.is_empty() { path } else { format!("{path}?{query}") };
-    let to = if here == "/" { "/sign-in".to_owned() } else { format!("/sign-in?next={}", escape(&here)) };
-    view! { <Redirect path=to /> }
-}
-
-fn escape(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut out, byte| {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-        out
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::escape;
-
-    #[test]
-    fn escapes_what_would_end_a_query() {
-        assert_eq!(escape("/c/1?m=2&é"), "/c/1%3Fm%3D2%26%C3%A9");
-    }
+    view! { <Redirect path=sign_in_path(&here) /> }
 }

@@ -2,7 +2,6 @@
 
 use crate::api::inbox;
 use crate::api::session::Session;
-use crate::parts::chosen::Drafts;
 use crate::parts::inbox_list::InboxList;
 use crate::parts::inbox_state::Inbox;
 use crate::parts::live::Live;
@@ -14,23 +13,27 @@ use leptos_router::hooks::use_location;
 use model::ConversationId;
 use model::conversation::InboxQuery;
 
-/// List and thread, one live surface. Provides the context [`Drafts`].
+/// List and thread, one live surface.
 #[component]
 pub fn InboxPage() -> impl IntoView {
     let live = Live::of_page();
     let me = expect_context::<Session>().me.staff_id;
-    let drafts = Drafts::default();
-    provide_context(drafts);
-    drafts.follow(live);
-    let first = Resource::new(|| (), |()| inbox::list(InboxQuery::default()));
+    let first = Resource::new(
+        || (),
+        move |()| async move {
+            let seq = live.newest();
+            (seq, inbox::list(InboxQuery::default()).await)
+        },
+    );
     let path = use_location().pathname;
     let open = Memo::new(move |_| path.read().strip_prefix("/c/")?.parse::<ConversationId>().ok());
     view! {
         <div class="inbox" class:has-open=move || open.get().is_some()>
             <Suspense fallback=|| view! { <section class="inbox-list"><Skeleton shape=SkeletonShape::Rows /></section> }>
                 {move || Suspend::new(async move {
-                    let inbox = Inbox::new(me, first.await);
-                    inbox.follow(live);
+                    let (seq, first) = first.await;
+                    let inbox = Inbox::new(me, first);
+                    inbox.follow(live, seq);
                     provide_context(inbox);
                     view! { <InboxList open=open /> }
                 })}

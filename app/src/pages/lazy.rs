@@ -1,8 +1,10 @@
 //! Screens whose code is no part of a first visit: each is a file of its own, which the browser loads when the screen
 //! is opened, or before, when it has nothing else to do.
 //!
-//! The conversation is what staff open all day, so it is not among them.
+//! The inbox's list is not among them: it is what one sees after signing in. A conversation is, since neither signing in
+//! nor the list has to wait for what writing and pictures take; it comes first of all that is loaded at rest.
 
+use super::conversation::ConversationPage;
 use super::images::ImagesPage;
 use super::patient::PatientPage;
 use super::patients::PatientsPage;
@@ -39,6 +41,7 @@ macro_rules! screens {
 }
 
 screens! {
+    Conversation: ConversationPage,
     SignIn: SignInPage,
     Welcome: WelcomePage,
     Patients: PatientsPage,
@@ -51,6 +54,7 @@ screens! {
 /// Loads the screens around the inbox, one after the other, so that opening one needs no network any more.
 pub(super) async fn load_all() {
     TimeoutFuture::new(AT_REST).await;
+    Conversation::preload().await;
     Patients::preload().await;
     Patient::preload().await;
     Images::preload().await;

@@ -15,7 +15,6 @@ pub mod welcome;
 
 use crate::ui::time::RenderedAt;
 use crate::ui::{NoticeList, Notices, Times};
-use conversation::ConversationPage;
 use desk::Desk;
 use inbox::{InboxPage, NothingOpen};
 use leptos::prelude::*;
@@ -42,7 +41,7 @@ pub fn App() -> impl IntoView {
                 <ParentRoute path=path!("") view=Desk ssr=SsrMode::Async>
                     <ParentRoute path=path!("") view=InboxPage ssr=SsrMode::Async>
                         <Route path=path!("") view=NothingOpen ssr=SsrMode::Async />
-                        <Route path=path!("/c/:conversation") view=ConversationPage ssr=SsrMode::Async />
+                        <Route path=path!("/c/:conversation") view={Lazy::<lazy::Conversation>::new()} ssr=SsrMode::Async />
                     </ParentRoute>
                     <Route path=path!("/patients") view={Lazy::<lazy::Patients>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/patients/:patient") view={Lazy::<lazy::Patient>::new()} ssr=SsrMode::Async />

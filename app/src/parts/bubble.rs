@@ -1,18 +1,23 @@
 //! One message of a thread.
 
 use crate::api::messages;
+use crate::browser;
 use crate::parts::thread_item::{Item, Local};
 use crate::parts::thread_state::Thread;
 use crate::parts::viewer::Viewer;
 use crate::ui::{Button, ButtonKind, Glyph, Icon, Notices, Thumbnail, Time, TimeStyle};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use model::AttachmentId;
 use model::media::{AttachmentState, AttachmentView};
 use model::message::{Channel, DeliveryState, Direction, MessageView};
+use model::{AttachmentId, Millis};
 
 /// Pictures shown in a bubble; the last one counts the others.
 const SHOWN: usize = 4;
+
+/// Links are short-lived, so a picture that does not load has its message read again, but not sooner than this: a
+/// picture that cannot be loaded at all must not be asked for without end.
+const RENEW_AFTER_MS: Millis = 60_000;
 
 /// The separators before a message, and the message.
 #[component]
@@ -29,6 +34,7 @@ pub fn Bubble(
     let place = RwSignal::from(item.place.clone());
     let local = RwSignal::from(item.local.clone());
     let attachments = Memo::new(move |_| message.read().attachments.clone());
+    let renewed = StoredValue::new(0);
     let text = Memo::new(move |_| message.read().text.clone());
     let side = if direction == Direction::Inbound { "is-inbound" } else { "is-outbound" };
     let channel = match first.channel {
@@ -61,7 +67,7 @@ pub fn Bubble(
             {move || place.read().starts_run.then(|| view! { <p class="bubble-channel">{who.clone()}</p> })}
             {move || {
                 let all = attachments.get();
-                (!all.is_empty()).then(|| view! { <Pictures attachments=all message=message /> })
+                (!all.is_empty()).then(|| view! { <Pictures attachments=all message=message renewed=renewed /> })
             }}
             {move || {
                 let text = text.get();
@@ -80,7 +86,7 @@ fn Foot(
     key: String,
     message: RwSignal<MessageView>,
     local: RwSignal<Option<Local>>,
-    at: model::Millis,
+    at: Millis,
 ) -> impl IntoView {
     let outbound = message.read_untracked().direction == Direction::Outbound;
     view! {
@@ -103,14 +109,29 @@ fn Delivery(message: MessageView) -> impl IntoView {
     let thread = Thread::of_page();
     let notices = Notices::of_page();
     let id = message.id;
-    let act = move |retry: bool, arrived: bool| {
+    let busy = RwSignal::new(false);
+    let act = move |act: Act| {
+        busy.set(true);
         spawn_local(async move {
-            let answer = if retry { messages::retry(id).await } else { messages::resolve(id, arrived).await };
+            let answer = match act {
+                Act::Arrived => messages::resolve(id, true).await,
+                Act::Retry => messages::retry(id).await,
+                // Only what failed for certain is tried again, so that has to be said first. Of two presses the second
+                // finds nothing uncertain any more and ends there: one new attempt is made.
+                Act::SendAgain => match messages::resolve(id, false).await {
+                    Ok(_) => messages::retry(id).await,
+                    refused => refused,
+                },
+            };
+            busy.try_set(false);
             match answer {
                 Ok(message) => thread.put(message),
                 Err(failure) => notices.failed(&failure),
             }
         });
+    };
+    let button = move |words: &'static str, does: Act| {
+        view! { <Button kind=ButtonKind::Quiet disabled=busy on_press=move |_| act(does)>{words}</Button> }
     };
     let (glyph, words, tone) = state_words(message.state);
     let reason = message.failure.clone().map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -120,13 +141,18 @@ fn Delivery(message: MessageView) -> impl IntoView {
             <span>{words}{message.state.may_retry().then_some(reason)}</span>
         </span>
         {message.mock.then_some(" · simulated")}
-        {message.state.may_retry().then(|| view! { <Button kind=ButtonKind::Quiet on_press=move |_| act(true, false)>"Retry"</Button> })}
+        {message.state.may_retry().then(|| button("Retry", Act::Retry))}
         {(message.state == DeliveryState::Uncertain)
-            .then(|| view! {
-                <Button kind=ButtonKind::Quiet on_press=move |_| act(false, true)>"It arrived"</Button>
-                <Button kind=ButtonKind::Quiet on_press=move |_| act(false, false)>"Send again"</Button>
-            })}
+            .then(|| (button("It arrived", Act::Arrived), button("Send again", Act::SendAgain)))}
     }
+}
+
+/// What staff do about a message that failed, or that we are not sure about.
+#[derive(Clone, Copy)]
+enum Act {
+    Retry,
+    Arrived,
+    SendAgain,
 }
 
 /// A delivery state in words, with its icon and its colour.
@@ -169,8 +195,26 @@ fn Unsent(key: String, local: Local) -> impl IntoView {
 }
 
 #[component]
-fn Pictures(attachments: Vec<AttachmentView>, message: RwSignal<MessageView>) -> impl IntoView {
+fn Pictures(
+    attachments: Vec<AttachmentView>,
+    message: RwSignal<MessageView>,
+    /// When their links were read anew; it outlives what is drawn anew with them.
+    renewed: StoredValue<Millis>,
+) -> impl IntoView {
     let viewer = Viewer::of_page();
+    let thread = Thread::of_page();
+    let renew = Callback::new(move |()| {
+        let (id, now) = (message.read_untracked().id, browser::now());
+        if now < renewed.get_value() + RENEW_AFTER_MS {
+            return;
+        }
+        renewed.set_value(now);
+        spawn_local(async move {
+            if let Ok(message) = messages::get(id).await {
+                thread.put(message);
+            }
+        });
+    });
     let more = attachments.len().saturating_sub(SHOWN);
     let several = attachments.len() > 1;
     view! {
@@ -188,6 +232,7 @@ fn Pictures(attachments: Vec<AttachmentView>, message: RwSignal<MessageView>) ->
                                 alt=format!("Picture {}: {}", at + 1, attachment.file_name)
                                 more=if last { more } else { 0 }
                                 on_press=move |_| viewer.show(message.read_untracked().id, id)
+                                on_broken=renew
                             />
                         }
                         .into_any(),
@@ -211,12 +256,14 @@ fn NoPicture(attachment: AttachmentView, id: AttachmentId) -> impl IntoView {
         AttachmentState::Unfetchable => (Glyph::Warning, "Could not be fetched"),
         AttachmentState::Unreadable => (Glyph::Camera, "Cannot be shown"),
     };
+    let explained = attachment.failure.is_some();
     let may_retry = matches!(attachment.state, AttachmentState::Unfetchable | AttachmentState::Unreadable);
     let retry = move |_| {
         spawn_local(async move {
             match messages::retry_attachment(id).await {
                 Ok(attachment) => {
-                    for item in thread.items.get_untracked() {
+                    // One may have gone to another conversation meanwhile.
+                    for item in thread.items.try_get_untracked().unwrap_or_default() {
                         if item
                             .message
                             .read_untracked()
@@ -239,9 +286,10 @@ fn NoPicture(attachment: AttachmentView, id: AttachmentId) -> impl IntoView {
         });
     };
     view! {
-        <div class="no-picture" title=attachment.failure.clone()>
+        <div class="no-picture" class:is-explained=explained>
             <Icon glyph=glyph />
             <span>{words}</span>
+            {attachment.failure.map(|reason| view! { <span class="no-picture-why">{reason}</span> })}
             {may_retry.then(|| view! { <Button kind=ButtonKind::Quiet on_press=retry>"Retry"</Button> })}
             {attachment
                 .original_url

@@ -3,6 +3,7 @@
 use crate::api::messages;
 use crate::browser;
 use crate::parts::live::{Live, News};
+use crate::parts::outbox::when_connected;
 #[cfg(feature = "hydrate")]
 use crate::parts::preview;
 use crate::parts::preview::{Picture, PreviewState};
@@ -12,7 +13,7 @@ use leptos::task::spawn_local;
 use model::live::Change;
 use model::media::{AttachmentState, AttachmentView};
 use model::message::MAX_ATTACHMENTS;
-use model::{AttachmentId, ConversationId};
+use model::{AttachmentId, ConversationId, FailureCode, StaffId};
 use picture::{HEAD_BYTES, PictureKind};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
@@ -25,10 +26,8 @@ pub const CARD_PX: u32 = 150;
 pub struct Chosen {
     /// Of this page.
     pub key: String,
-    /// As the file is called.
-    pub name: String,
-    /// In bytes.
-    pub size: u64,
+    name: String,
+    size: u64,
     preview: Shown,
     /// How far its upload has come.
     pub upload: ArcRwSignal<Progress>,
@@ -39,18 +38,20 @@ pub struct Chosen {
 
 #[derive(Debug, Clone)]
 enum Shown {
-    /// The browser shows this by itself: the file, or a tile of the server.
+    /// The browser shows this by itself: the file.
     Address(String),
+    /// Uploaded on an earlier visit: the server's tile, once it is known.
+    Kept,
     #[cfg(feature = "hydrate")]
     Made(preview::PreviewJob),
 }
 
 impl Chosen {
-    /// Checks a file by its first bytes, and begins to show and to upload it.
+    /// Checks a file by its first bytes, and begins to show and to upload it; `on_stored` hears when the server has it.
     ///
     /// # Errors
     /// What it is and what is accepted, with the file's name, for people.
-    pub async fn take(file: File) -> Result<Self, String> {
+    pub async fn take(file: File, on_stored: impl Fn(&Self, AttachmentId) + 'static) -> Result<Self, String> {
         let name = file.name();
         let head = file.slice_with_f64_and_f64(0.0, HEAD_BYTES as f64).map_err(|_| unreadable(&name))?;
         let bytes = JsFuture::from(head.array_buffer()).await.map_err(|_| unreadable(&name))?;
@@ -66,50 +67,62 @@ impl Chosen {
             attachment: ArcRwSignal::new(None),
             task: Upload::default(),
         };
-        chosen.begin(&file);
+        chosen.begin(&file, on_stored);
         Ok(chosen)
     }
 
-    /// A picture that was uploaded before this page was loaded.
-    pub fn again(attachment: AttachmentView) -> Self {
+    /// A picture that was uploaded before this page was loaded. What else there is to know of it, the server tells.
+    fn again(id: AttachmentId) -> Self {
         Self {
             key: browser::random_id(),
-            name: attachment.file_name.clone(),
-            size: attachment.byte_size,
-            preview: Shown::Address(attachment.tile_url.clone().unwrap_or_default()),
-            upload: ArcRwSignal::new(Progress::Done(attachment.id)),
-            attachment: ArcRwSignal::new(Some(attachment)),
+            name: "Picture".to_owned(),
+            size: 0,
+            preview: Shown::Kept,
+            upload: ArcRwSignal::new(Progress::Done(id)),
+            attachment: ArcRwSignal::new(None),
             task: Upload::default(),
         }
     }
 
-    fn begin(&self, file: &File) {
+    fn begin(&self, file: &File, on_stored: impl Fn(&Self, AttachmentId) + 'static) {
         let (upload, chosen) = (self.upload.clone(), self.clone());
         self.task.begin(file, move |progress| {
-            if let Progress::Done(id) = progress {
-                chosen.look(id);
-            }
+            let stored = if let Progress::Done(id) = progress { Some(id) } else { None };
             upload.set(progress);
+            if let Some(id) = stored {
+                on_stored(&chosen, id);
+            }
         });
     }
 
-    /// Reads what the server has made of it by now.
-    fn look(&self, id: AttachmentId) {
-        let attachment = self.attachment.clone();
-        spawn_local(async move {
-            if let Ok(view) = messages::attachment(id).await {
-                attachment.set(Some(view));
-            }
-        });
+    /// As the file is called.
+    pub fn name(&self) -> String {
+        self.fact(|attachment| attachment.file_name.clone()).unwrap_or_else(|| self.name.clone())
+    }
+
+    /// In bytes.
+    pub fn size(&self) -> u64 {
+        self.fact(|attachment| attachment.byte_size).unwrap_or(self.size)
+    }
+
+    /// Of a picture from an earlier visit the server alone knows.
+    fn fact<T>(&self, of: impl Fn(&AttachmentView) -> T) -> Option<T> {
+        matches!(self.preview, Shown::Kept).then(|| self.attachment.read().as_ref().map(of)).flatten()
     }
 
     /// What to show; follows changes where signals are tracked.
     pub fn preview(&self) -> PreviewState {
         match &self.preview {
-            Shown::Address(url) if url.is_empty() => PreviewState::Unavailable(String::new()),
             Shown::Address(url) => {
                 PreviewState::Ready(Picture { url: url.clone(), width: 0, height: 0, settled: true })
             }
+            Shown::Kept => match self.attachment.get() {
+                None => PreviewState::Waiting,
+                Some(AttachmentView { tile_url: Some(url), .. }) => {
+                    PreviewState::Ready(Picture { url, width: 0, height: 0, settled: true })
+                }
+                Some(_) => PreviewState::Unavailable(String::new()),
+            },
             #[cfg(feature = "hydrate")]
             Shown::Made(job) => job.state(),
         }
@@ -136,10 +149,10 @@ impl Chosen {
     pub fn drop_it(&self, discard: bool) {
         self.task.abort();
         match &self.preview {
-            Shown::Address(url) if url.starts_with("blob:") => {
+            Shown::Address(url) => {
                 let _ = web_sys::Url::revoke_object_url(url);
             }
-            Shown::Address(_) => {}
+            Shown::Kept => {}
             #[cfg(feature = "hydrate")]
             Shown::Made(job) => job.cancel(),
         }
@@ -185,15 +198,28 @@ pub struct Draft {
     pub chosen: ArcRwSignal<Vec<Chosen>>,
     /// Where the text is kept beyond the page.
     name: String,
+    /// What was kept there has been brought back.
+    restored: ArcRwSignal<bool>,
 }
 
 /// Everything that is being written; a context of the page.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Drafts {
+    me: StaffId,
     all: StoredValue<Vec<(ConversationId, Draft)>>,
 }
 
 impl Drafts {
+    /// Those of one member of staff: a browser may be shared.
+    pub fn new(me: StaffId) -> Self {
+        Self { me, all: StoredValue::new(Vec::new()) }
+    }
+
+    /// Forgets what was kept of them beyond the page.
+    pub fn forget(me: StaffId) {
+        browser::forget_below(&drafts_of(me));
+    }
+
     /// The draft in a conversation. In the browser it begins with the text that was kept.
     pub fn of(self, id: ConversationId) -> Draft {
         let known = self
@@ -203,14 +229,15 @@ impl Drafts {
             let draft = Draft {
                 text: ArcRwSignal::default(),
                 chosen: ArcRwSignal::default(),
-                name: format!("heliograph.draft.{id}"),
+                name: format!("{}{id}", drafts_of(self.me)),
+                restored: ArcRwSignal::new(false),
             };
             self.all.update_value(|all| all.push((id, draft.clone())));
             draft
         })
     }
 
-    /// Looks again at uploads that the server has worked on; call it once.
+    /// Looks again at uploads that the server has worked on, and at those of which it could not tell; call it once.
     pub fn follow(self, live: Live) {
         Effect::new(move |_| {
             live.listen(move |news| {
@@ -219,39 +246,81 @@ impl Drafts {
                     News::Reload => None,
                     News::Change(_) => return,
                 };
-                let drafts: Vec<Draft> =
-                    self.all.with_value(|all| all.iter().map(|(_, draft)| draft.clone()).collect());
-                for chosen in drafts.iter().flat_map(|draft| draft.chosen.get_untracked()) {
-                    if let Progress::Done(id) = chosen.upload.get_untracked()
-                        && changed.is_none_or(|changed| changed == id)
-                    {
-                        chosen.look(id);
-                    }
-                }
+                self.look_where(|id, _| changed.is_none_or(|changed| changed == id));
             });
         });
+        when_connected(live, move || self.look_where(|_, known| !known));
+    }
+
+    fn look_where(self, condition: impl Fn(AttachmentId, bool) -> bool) {
+        let Some(drafts) = self.all.try_get_value() else { return };
+        for draft in drafts.into_iter().map(|(_, draft)| draft) {
+            for chosen in draft.chosen.get_untracked() {
+                if let Progress::Done(id) = chosen.upload.get_untracked()
+                    && condition(id, chosen.attachment.read_untracked().is_some())
+                {
+                    draft.look(&chosen, id);
+                }
+            }
+        }
     }
 }
 
+/// What the names begin with under which drafts are kept.
+fn drafts_of(me: StaffId) -> String {
+    format!("heliograph.draft.{me}.")
+}
+
 impl Draft {
-    /// Brings back the text and the pictures that were kept from an earlier visit.
+    /// Brings back the text and the pictures that were kept from an earlier visit, once.
     pub fn restore(&self) {
+        if self.restored.get_untracked() {
+            return;
+        }
+        self.restored.set(true);
         if self.text.read_untracked().is_empty()
             && let Some(kept) = browser::kept(&self.name)
         {
             self.text.set(kept);
         }
         let ids = browser::kept(&format!("{}.pictures", self.name)).unwrap_or_default();
-        if self.chosen.read_untracked().is_empty() {
-            for id in ids.split(',').filter_map(|id| id.parse::<AttachmentId>().ok()) {
-                let chosen = self.chosen.clone();
-                spawn_local(async move {
-                    if let Ok(view) = messages::attachment(id).await {
-                        chosen.update(|all| all.push(Chosen::again(view)));
-                    }
-                });
-            }
+        for id in ids.split(',').filter_map(|id| id.parse::<AttachmentId>().ok()) {
+            // It has its place before the server tells more: what is not known yet must not be forgotten.
+            let again = Chosen::again(id);
+            self.chosen.update(|all| all.push(again.clone()));
+            self.look(&again, id);
         }
+    }
+
+    /// Reads what the server has made of a picture by now. One that the server does not have is taken out; without an
+    /// answer it stays.
+    fn look(&self, chosen: &Chosen, id: AttachmentId) {
+        let (draft, chosen) = (self.clone(), chosen.clone());
+        spawn_local(async move {
+            match messages::attachment(id).await {
+                Ok(view) => chosen.attachment.set(Some(view)),
+                Err(failure) if failure.code() == FailureCode::NotFound => draft.remove(&chosen.key),
+                Err(_) => {}
+            }
+        });
+    }
+
+    /// Moves everything behind what is written in another conversation already.
+    pub fn move_to(&self, to: &Self) {
+        to.restore();
+        let text = std::mem::take(&mut *self.text.write());
+        let chosen = std::mem::take(&mut *self.chosen.write());
+        to.text.update(|there| {
+            if !there.is_empty() && !text.is_empty() {
+                there.push('\n');
+            }
+            there.push_str(&text);
+        });
+        to.chosen.update(|there| there.extend(chosen));
+        untrack(|| {
+            to.keep();
+            self.keep();
+        });
     }
 
     /// Keeps text and uploaded pictures beyond the page; follows changes where signals are tracked.
@@ -271,7 +340,13 @@ impl Draft {
                     .push(format!("{}: a message carries at most {MAX_ATTACHMENTS} pictures.", file.name()));
                 continue;
             }
-            match Chosen::take(file).await {
+            let draft = self.clone();
+            // The conversation may not be on the screen any more.
+            let on_stored = move |chosen: &Chosen, id| {
+                untrack(|| draft.keep());
+                draft.look(chosen, id);
+            };
+            match Chosen::take(file, on_stored).await {
                 Ok(chosen) => self.chosen.update(|all| all.push(chosen)),
                 Err(reason) => refused.push(reason),
             }

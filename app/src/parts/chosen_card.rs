@@ -16,38 +16,35 @@ pub fn ChosenCard(
     #[prop(into)]
     on_remove: Callback<()>,
 ) -> impl IntoView {
-    let (name, size) = (chosen.name.clone(), human_bytes(chosen.size));
-    let (pictured, told) = (chosen.clone(), chosen.clone());
+    let (pictured, told, sized) = (chosen.clone(), chosen.clone(), chosen.clone());
     let upload = RwSignal::from(chosen.upload.clone());
+    let name = Signal::derive(move || chosen.name());
     view! {
         <li class="chosen">
             <div class="chosen-picture">
-                {
-                    let name = name.clone();
-                    move || match pictured.preview() {
-                        PreviewState::Waiting => ().into_any(),
-                        PreviewState::Converting => view! {
-                            <p class="chosen-words" role="status"><span class="spinner"></span>"Converting HEIC image…"</p>
-                        }
-                        .into_any(),
-                        PreviewState::Ready(picture) => {
-                            view! { <img src=picture.url alt=name.clone() width=CARD_PX height=CARD_PX /> }.into_any()
-                        }
-                        PreviewState::Unavailable(_) => view! {
-                            <p class="chosen-words"><Icon glyph=Glyph::Camera />"Preview unavailable, upload will still work"</p>
-                        }
-                        .into_any(),
+                {move || match pictured.preview() {
+                    PreviewState::Waiting => ().into_any(),
+                    PreviewState::Converting => view! {
+                        <p class="chosen-words" role="status"><span class="spinner"></span>"Converting HEIC image…"</p>
                     }
-                }
+                    .into_any(),
+                    PreviewState::Ready(picture) => {
+                        view! { <img src=picture.url alt=name width=CARD_PX height=CARD_PX /> }.into_any()
+                    }
+                    PreviewState::Unavailable(_) => view! {
+                        <p class="chosen-words"><Icon glyph=Glyph::Camera />"Preview unavailable, upload will still work"</p>
+                    }
+                    .into_any(),
+                }}
                 {move || match upload.get() {
                     Progress::Sending(part) => view! { <Ring part=part /> }.into_any(),
                     Progress::Processing => view! { <p class="chosen-state" role="status">"Processing…"</p> }.into_any(),
                     Progress::Done(_) | Progress::Failed(_) => ().into_any(),
                 }}
-                <IconButton class="chosen-remove" glyph=Glyph::Close label=format!("Remove {name}") on_press=move |_| on_remove.run(()) />
+                <IconButton class="chosen-remove" glyph=Glyph::Close label=Signal::derive(move || format!("Remove {}", name.get())) on_press=move |_| on_remove.run(()) />
             </div>
-            <p class="chosen-name" title=name.clone()>{name.clone()}</p>
-            <p class="muted number">{size}</p>
+            <p class="chosen-name" title=name>{name}</p>
+            <p class="muted number">{move || human_bytes(sized.size())}</p>
             {move || outcome(&told)}
         </li>
     }

@@ -16,7 +16,7 @@ use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use model::media::{AttachmentState, AttachmentView};
-use model::message::{Channel, DeliveryState, Direction, MAX_TEXT_CHARS, MessageView};
+use model::message::{Channel, DeliveryState, Direction, MAX_ATTACHMENTS, MAX_TEXT_CHARS, MessageView};
 use model::segments;
 use model::staff::Permission;
 use picture::PictureKind;
@@ -36,14 +36,10 @@ pub fn Composer(
     let draft = StoredValue::new(draft);
     let area = NodeRef::<html::Textarea>::new();
     let input = NodeRef::<html::Input>::new();
-    Effect::new(move |before: Option<()>| {
-        if before.is_none() {
-            draft.with_value(Draft::restore);
-        } else {
-            draft.with_value(Draft::keep);
-        }
-        text.track();
-        chosen.track();
+    let moving = RwSignal::new(false);
+    Effect::new(move |_| {
+        draft.with_value(Draft::restore);
+        draft.with_value(Draft::keep);
         if let Some(area) = area.get() {
             grow(&area);
         }
@@ -59,7 +55,7 @@ pub fn Composer(
         }
         _ => {}
     });
-    let blocked = Memo::new(move |_| why_not(may_send, &thread, &text.read(), &chosen.read()));
+    let blocked = Memo::new(move |_| why_not(may_send, moving.get(), &thread, &text.read(), &chosen.read()));
     let send = move || {
         if blocked.get_untracked().is_some() {
             return;
@@ -98,7 +94,7 @@ pub fn Composer(
                 send();
             }
         >
-            <NumberPicker draft=draft />
+            <NumberPicker draft=draft moving=moving />
             <textarea
                 node_ref=area
                 id="composer-text"
@@ -174,16 +170,22 @@ pub(crate) fn attach(draft: Draft, files: Vec<web_sys::File>, notices: Notices) 
 }
 
 /// Why it cannot be sent now; empty where there is nothing to explain. `None` when it can.
-fn why_not(may_send: bool, thread: &Thread, text: &str, chosen: &[Chosen]) -> Option<String> {
+fn why_not(may_send: bool, moving: bool, thread: &Thread, text: &str, chosen: &[Chosen]) -> Option<String> {
     let ability = thread.view.read().can_send.clone();
     if !may_send {
         return Some("Your role can read, not send.".to_owned());
+    }
+    if moving {
+        return Some("Changing the number…".to_owned());
     }
     if let Some(reason) = ability.blocked {
         return Some(reason);
     }
     if !chosen.is_empty() && !ability.pictures {
         return Some("This line cannot send pictures. Remove them to send the text.".to_owned());
+    }
+    if chosen.len() > MAX_ATTACHMENTS {
+        return Some(format!("A message carries at most {MAX_ATTACHMENTS} pictures. Remove some."));
     }
     let characters = text.chars().count();
     if characters > MAX_TEXT_CHARS {
@@ -203,7 +205,7 @@ fn why_not(may_send: bool, thread: &Thread, text: &str, chosen: &[Chosen]) -> Op
             .as_ref()
             .is_some_and(|attachment| attachment.state == AttachmentState::Unreadable);
         if unreadable {
-            return Some(format!("{} cannot be read by the server. Remove it to send.", picture.name));
+            return Some(format!("{} cannot be read by the server. Remove it to send.", picture.name()));
         }
     }
     (text.trim().is_empty() && chosen.is_empty()).then(String::new)
@@ -241,9 +243,9 @@ fn as_attachment(chosen: &Chosen) -> Option<AttachmentView> {
             id,
             state: AttachmentState::Processing,
             failure: None,
-            file_name: chosen.name.clone(),
+            file_name: untrack(|| chosen.name()),
             media_type: String::new(),
-            byte_size: chosen.size,
+            byte_size: untrack(|| chosen.size()),
             width: None,
             height: None,
             tile_url,
@@ -278,7 +280,11 @@ fn Counter(text: RwSignal<String>, has_pictures: Signal<bool>) -> impl IntoView 
 
 /// To which of the patient's numbers; each has a conversation of its own, and the draft moves along.
 #[component]
-fn NumberPicker(draft: StoredValue<Draft>) -> impl IntoView {
+fn NumberPicker(
+    draft: StoredValue<Draft>,
+    /// The other conversation is not open yet: nothing may be sent to a number that is not the one on the screen.
+    moving: RwSignal<bool>,
+) -> impl IntoView {
     let thread = Thread::of_page();
     let people = People::of_page();
     let drafts = expect_context::<crate::parts::chosen::Drafts>();
@@ -300,20 +306,25 @@ fn NumberPicker(draft: StoredValue<Draft>) -> impl IntoView {
     });
     let present = move || thread.view.read().row.number.as_str().to_owned();
     let go = navigator();
-    let choose = Callback::new(move |number: String| {
-        let go = go.clone();
+    let choose = Callback::new(move |select: web_sys::HtmlSelectElement| {
+        let (go, number) = (go.clone(), select.value());
+        moving.set(true);
         spawn_local(async move {
-            match inbox::open(number).await {
+            let answer = inbox::open(number).await;
+            // Whoever has left this conversation meanwhile stays where they are, and so does the draft.
+            if moving.try_set(false).is_some() {
+                return;
+            }
+            match answer {
                 Ok(id) if id != thread.id => {
-                    let (from, to) = (draft.get_value(), drafts.of(id));
-                    to.text.set(from.text.get_untracked());
-                    to.chosen.set(from.chosen.get_untracked());
-                    from.text.set(String::new());
-                    from.chosen.set(Vec::new());
+                    draft.with_value(|draft| draft.move_to(&drafts.of(id)));
                     go(id);
                 }
                 Ok(_) => {}
-                Err(failure) => notices.failed(&failure),
+                Err(failure) => {
+                    select.set_value(&untrack(present));
+                    notices.failed(&failure);
+                }
             }
         });
     });
@@ -321,7 +332,7 @@ fn NumberPicker(draft: StoredValue<Draft>) -> impl IntoView {
         <Show when=move || { numbers.read().len() > 1 }>
             <label class="number-picker">
                 <span>"To"</span>
-                <select class="input number" on:change:target=move |event| choose.run(event.target().value())>
+                <select class="input number" disabled=moving on:change:target=move |event| choose.run(event.target())>
                     {move || {
                         numbers
                             .get()

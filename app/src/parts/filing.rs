@@ -9,7 +9,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use model::MessageId;
 use model::PatientId;
-use model::media::{AttachmentView, Category};
+use model::media::{AttachmentView, Category, FiledAs};
 use model::staff::Permission;
 
 /// Patient, category, and "Save to Images".
@@ -24,9 +24,11 @@ pub fn Filing(
     let notices = Notices::of_page();
     let may_file = expect_context::<Session>().me.role.may(Permission::FileImages);
     let patients = thread.view.read_untracked().row.patients.clone();
-    let only = (patients.len() == 1).then(|| patients[0].id.to_string());
-    let patient = RwSignal::new(only.unwrap_or_default());
-    let category = Viewer::of_page().category;
+    let Viewer { patient, category, .. } = Viewer::of_page();
+    if patient.read_untracked().is_empty() {
+        let ids: Vec<PatientId> = patients.iter().map(|patient| patient.id).collect();
+        patient.set(likely(&ids, &picture.filed).map(|id| id.to_string()).unwrap_or_default());
+    }
     let wrong = RwSignal::new(None::<String>);
     let busy = RwSignal::new(false);
     let filed = StoredValue::new(picture.filed.clone());
@@ -97,6 +99,13 @@ pub fn Filing(
         </section>
     }
     .into_any()
+}
+
+/// Whom a picture is about as far as that is known: whose record has it, else the only one it can be.
+fn likely(patients: &[PatientId], filed: &[FiledAs]) -> Option<PatientId> {
+    let has_it = |id: &&PatientId| filed.iter().any(|filed| filed.patient_id == **id);
+    let only = patients.first().filter(|_| patients.len() == 1);
+    patients.iter().find(has_it).or(only).copied()
 }
 
 /// Words and names of the categories, for a choice.

@@ -61,6 +61,12 @@ pub fn ImageUpload(
         spawn_local(async move {
             let mut kept = 0;
             for one in chosen.get_untracked() {
+                // What was left out meanwhile is not sent, and nothing more once the dialog is gone.
+                match chosen.try_with_untracked(|all| all.iter().any(|other| other.key == one.key)) {
+                    Some(true) => {}
+                    Some(false) => continue,
+                    None => break,
+                }
                 one.failure.try_set(None);
                 match send(patient, under, &remark, &one).await {
                     Ok(_) => {

@@ -156,7 +156,7 @@ fn NothingToShow(new: RwSignal<bool>) -> impl IntoView {
     } else if show == Show::Unread {
         view! { <Empty glyph=Glyph::Check title="Everything is read" text="Messages that nobody has read yet appear here." /> }.into_any()
     } else if show == Show::Mine {
-        view! { <Empty glyph=Glyph::User title="Nothing is assigned to you" text="Assign a conversation to yourself in its menu, and it appears here." /> }
+        view! { <Empty glyph=Glyph::User title="Nothing is assigned to you" text="Open a conversation, press p for who it is with, and assign it to yourself there." /> }
             .into_any()
     } else {
         view! {

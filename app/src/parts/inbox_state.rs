@@ -21,6 +21,13 @@ impl Row {
     fn new(row: ConversationRow) -> Self {
         Self { id: row.id, row: ArcRwSignal::new(row) }
     }
+
+    fn show(&self, row: ConversationRow) -> Self {
+        if *self.row.read_untracked() != row {
+            self.row.set(row);
+        }
+        self.clone()
+    }
 }
 
 /// The list of conversations; a context of the inbox and the thread beside it.
@@ -67,8 +74,8 @@ impl Inbox {
         expect_context()
     }
 
-    /// Follows the stream of changes; call it once.
-    pub fn follow(self, live: Live) {
+    /// Follows the stream of changes; call it once. `seq` is the newest one that the first page can contain for sure.
+    pub fn follow(self, live: Live, seq: i64) {
         Effect::new(move |_| {
             live.listen(move |news| match news {
                 News::Reload => self.load(),
@@ -87,6 +94,10 @@ impl Inbox {
                 }
                 News::Change(_) => {}
             });
+            // What changed while the first page was read, nobody was here to hear.
+            if live.newest() != seq {
+                self.load();
+            }
         });
         // A changed filter or search asks anew; the first run is what the server has answered already.
         Effect::new(move |before: Option<(Show, String)>| {
@@ -130,12 +141,14 @@ impl Inbox {
                     self.failure.set(None);
                     self.next.set(page.next);
                     self.rows.update(|rows| {
-                        if cursor.is_none() {
-                            rows.clear();
-                        }
+                        // What is drawn hangs on its row, so a row that is shown already goes on.
+                        let known = if cursor.is_none() { std::mem::take(rows) } else { Vec::new() };
                         for row in page.items {
-                            if !rows.iter().any(|known| known.id == row.id) {
-                                rows.push(Row::new(row));
+                            if !rows.iter().any(|other| other.id == row.id) {
+                                rows.push(match known.iter().find(|known| known.id == row.id) {
+                                    Some(known) => known.show(row),
+                                    None => Row::new(row),
+                                });
                             }
                         }
                     });
@@ -153,7 +166,14 @@ impl Inbox {
     /// Reads one row again and puts it where it belongs.
     pub fn refresh(self, id: ConversationId) {
         spawn_local(async move {
-            if let Ok(view) = inbox::get(id).await
+            let mut answer = inbox::get(id).await;
+            while let Err(failure) = &answer
+                && Live::again(failure).await
+                && !self.rows.is_disposed()
+            {
+                answer = inbox::get(id).await;
+            }
+            if let Ok(view) = answer
                 && !self.rows.is_disposed()
             {
                 self.place(view.row);
@@ -168,9 +188,7 @@ impl Inbox {
         match known {
             Some(known) => {
                 let before = known.row.read_untracked().last.as_ref().map_or(0, |last| last.at);
-                if *known.row.read_untracked() != row {
-                    known.row.set(row);
-                }
+                known.show(row);
                 if before != at {
                     self.rows.update(|rows| {
                         rows.retain(|other| other.id != known.id);

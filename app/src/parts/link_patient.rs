@@ -33,7 +33,7 @@ pub fn LinkPatient(
         });
     });
     view! {
-        <Dialog open=open title="Link to a patient">
+        <Dialog open=open title="Link to a patient" light=true>
             <p class="muted">"The number is added to the patient's record. Messages and photos stay where they are."</p>
             <PatientSearch typed=typed on_choose=choose />
         </Dialog>

@@ -1,19 +1,22 @@
 //! The stream of changes that keeps open screens true.
 
-use crate::api::session::Session;
+use crate::api::ApiFailure;
+use crate::api::session::{self, Session};
 use crate::browser;
-use gloo_timers::callback::Timeout;
+use gloo_timers::future::TimeoutFuture;
 use leptos::ev;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use model::live::{Change, LiveEvent};
+use model::{FailureCode, OrgId, StaffId};
 use send_wrapper::SendWrapper;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use web_sys::{EventSource, MessageEvent};
 
-/// After this many milliseconds a stream that the server closed is asked for again.
-const REOPEN_MS: u32 = 2_000;
+/// After this many milliseconds a stream that the server closed is asked for again, and so is what could not be read.
+const AGAIN_MS: u32 = 2_000;
 
 /// What a screen hears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +32,11 @@ type Listener = Rc<dyn Fn(News)>;
 /// The page's stream of changes; a context, there once per page.
 #[derive(Debug, Clone, Copy)]
 pub struct Live {
+    me: StaffId,
     connected: RwSignal<bool>,
     source: StoredValue<Option<SendWrapper<EventSource>>>,
     newest: StoredValue<i64>,
+    organisation: OrgId,
     listeners: StoredValue<Vec<(u32, SendWrapper<Listener>)>>,
     next_id: StoredValue<u32>,
 }
@@ -40,10 +45,12 @@ impl Live {
     /// Opens the stream, in the browser, for what happened since the session was read.
     pub fn start(session: &Session) -> Self {
         let live = Self {
+            me: session.me.staff_id,
             // Until proven otherwise: nobody should read of a lost connection while the first one is made.
             connected: RwSignal::new(true),
             source: StoredValue::new(None),
             newest: StoredValue::new(session.live_seq),
+            organisation: session.me.organisation.id,
             listeners: StoredValue::new(Vec::new()),
             next_id: StoredValue::new(0),
         };
@@ -72,6 +79,12 @@ impl Live {
         self.connected.into()
     }
 
+    /// Number of the newest change that was heard of. Note it before reading something: when it has moved by the time that
+    /// one listens, what was read may be behind.
+    pub fn newest(self) -> i64 {
+        self.newest.get_value()
+    }
+
     /// Calls `listener` for each change, until the present component goes away. Call it from an effect or an event
     /// handler: the server has no stream.
     pub fn listen(self, listener: impl Fn(News) + 'static) {
@@ -97,9 +110,16 @@ impl Live {
         if let Some(Some(old)) = self.source.try_update_value(Option::take) {
             old.close();
         }
-        let Ok(source) = EventSource::new(&format!("/api/live?after={newest}")) else { return };
+        let address = format!("/api/live?after={newest}&organisation={}", self.organisation);
+        let Ok(source) = EventSource::new(&address) else { return };
         let on_open = Closure::<dyn Fn()>::new(move || {
-            self.connected.try_set(true);
+            if self.connected.try_get_untracked() == Some(false) {
+                spawn_local(async move {
+                    if self.is_ours().await {
+                        self.connected.try_set(true);
+                    }
+                });
+            }
         });
         let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
             let text = event.data().as_string().unwrap_or_default();
@@ -114,12 +134,19 @@ impl Live {
             }
             self.tell(News::Reload);
         });
+        // In another window the person switched to another organisation; this page still shows the one before.
+        let on_moved = Closure::<dyn Fn()>::new(|| browser::load("/"));
         let on_error = Closure::<dyn Fn(web_sys::Event)>::new(move |event: web_sys::Event| {
             self.connected.try_set(false);
             let source = event.target().and_then(|target| target.dyn_into::<EventSource>().ok());
             // A broken connection is mended by the browser; a refused one is not.
             if source.is_some_and(|source| source.ready_state() == EventSource::CLOSED) {
-                Timeout::new(REOPEN_MS, move || self.open()).forget();
+                spawn_local(async move {
+                    if self.is_ours().await {
+                        TimeoutFuture::new(AGAIN_MS).await;
+                        self.open();
+                    }
+                });
             }
         });
         source.set_onopen(Some(on_open.as_ref().unchecked_ref()));
@@ -127,17 +154,42 @@ impl Live {
         source.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         // Fails only for an event target that is gone.
         let _ = source.add_event_listener_with_callback("reset", on_reset.as_ref().unchecked_ref());
-        let kept = SendWrapper::new((source, on_open, on_message, on_reset, on_error));
+        let _ = source.add_event_listener_with_callback("moved", on_moved.as_ref().unchecked_ref());
+        let kept = SendWrapper::new((source, on_open, on_message, on_reset, on_moved, on_error));
         self.source.set_value(Some(SendWrapper::new(kept.0.clone())));
         // What listens stays for as long as the page is there.
         std::mem::forget(kept);
     }
 
+    /// Whether the session is still that of this page. While there was no connection it may have ended, or somebody else
+    /// have signed in; the page is left then.
+    async fn is_ours(self) -> bool {
+        match session::read_session().await {
+            Ok(session) if session.me.staff_id != self.me => {
+                browser::load(&browser::here());
+                false
+            }
+            Ok(_) => true,
+            Err(failure) => !Self::signed_out(&failure),
+        }
+    }
+
+    /// What a change made necessary to read could not be read: waits a moment where asking again may help, and answers
+    /// whether it may. A change is told once.
+    pub async fn again(failure: &ApiFailure) -> bool {
+        if failure.may_pass() {
+            TimeoutFuture::new(AGAIN_MS).await;
+            return true;
+        }
+        Self::signed_out(failure);
+        false
+    }
+
     /// Leaves for the sign-in page when the session has ended; anything else is for the caller to show.
-    pub fn signed_out(failure: &crate::api::ApiFailure) -> bool {
-        let signed_out = failure.code() == model::FailureCode::SignedOut;
+    pub fn signed_out(failure: &ApiFailure) -> bool {
+        let signed_out = failure.code() == FailureCode::SignedOut;
         if signed_out {
-            browser::load("/sign-in");
+            browser::load(&session::sign_in_path(&browser::here()));
         }
         signed_out
     }

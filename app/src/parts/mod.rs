@@ -7,6 +7,7 @@ pub mod image_viewer;
 pub mod live;
 pub mod rail;
 pub mod shortcuts;
+pub mod sign_out;
 
 pub mod inbox_list;
 pub mod inbox_state;

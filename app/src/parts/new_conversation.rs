@@ -46,7 +46,7 @@ pub fn NewConversation(
         }
     });
     view! {
-        <Dialog open=open title="New conversation">
+        <Dialog open=open title="New conversation" light=true>
             <form
                 class="stack"
                 on:submit=move |event| {

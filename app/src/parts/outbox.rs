@@ -7,34 +7,59 @@ use crate::api::messages;
 use crate::api::session::Session;
 use crate::browser;
 use crate::parts::live::Live;
+use crate::parts::thread_item::Local;
+use crate::ui::{Notices, Tone};
 use gloo_timers::callback::Interval;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use model::ConversationId;
 use model::message::{Draft, MessageView, Recipient};
 use send_wrapper::SendWrapper;
+use std::rc::Rc;
 
 /// What could not be sent is tried again this often, as long as there is a connection.
 const TRY_AGAIN_MS: u32 = 10_000;
+
+/// Hears by client id how a message fares: the server has it, or where it stands else.
+type Listener = Rc<dyn Fn(&str, Result<MessageView, Local>)>;
+
+/// The conversation on the screen shows how its messages fare.
+#[derive(Clone)]
+struct Screen {
+    number: u32,
+    conversation: ConversationId,
+    listener: SendWrapper<Listener>,
+}
 
 /// What one member of staff wrote in this browser; a context of the page.
 #[derive(Debug, Clone, Copy)]
 pub struct Outbox {
     prefix: StoredValue<String>,
-    /// The conversation on the screen sends its own, and shows how that goes.
-    open: StoredValue<Option<ConversationId>>,
-    delivering: StoredValue<bool>,
+    /// What the browser would not keep; it lives as long as the page.
+    unkept: StoredValue<Vec<MessageView>>,
+    screen: StoredValue<Option<Screen>>,
+    next_number: StoredValue<u32>,
+    /// Conversations whose messages are being handed over.
+    delivering: StoredValue<Vec<ConversationId>>,
+    notices: Notices,
 }
 
 impl Outbox {
-    /// Begins to hand over what waits in conversations that are not on the screen.
+    /// Begins to hand over what waits, in whichever conversation.
     pub fn start(session: &Session, live: Live) -> Self {
         let outbox = Self {
-            prefix: StoredValue::new(format!("heliograph.outbox.{}.", session.me.staff_id)),
-            open: StoredValue::new(None),
-            delivering: StoredValue::new(false),
+            prefix: StoredValue::new(prefix(session)),
+            unkept: StoredValue::new(Vec::new()),
+            screen: StoredValue::new(None),
+            next_number: StoredValue::new(0),
+            delivering: StoredValue::new(Vec::new()),
+            notices: Notices::of_page(),
         };
-        when_connected(live, move || outbox.deliver());
+        when_connected(live, move || {
+            for message in outbox.all() {
+                outbox.deliver(message.conversation_id);
+            }
+        });
         outbox
     }
 
@@ -43,20 +68,35 @@ impl Outbox {
         expect_context()
     }
 
-    /// What waits in a conversation, or was refused there (then with its `failure`). From now on that conversation sends
-    /// its own, until [`Outbox::close`].
-    pub fn open(self, id: ConversationId) -> Vec<MessageView> {
-        self.open.set_value(Some(id));
-        self.all().into_iter().filter(|message| message.conversation_id == id).collect()
+    /// Messages that the server does not have yet.
+    pub fn count(self) -> usize {
+        self.all().len()
     }
 
-    /// The conversation is no longer on the screen.
-    pub fn close(self, id: ConversationId) {
-        self.open.try_update_value(|open| {
-            if *open == Some(id) {
-                *open = None;
-            }
+    /// What waits in a conversation, or was refused there (then with its `failure`). `listener` hears how it fares, until
+    /// the present component goes away. Call it from an effect.
+    pub fn open(
+        self,
+        id: ConversationId,
+        listener: impl Fn(&str, Result<MessageView, Local>) + 'static,
+    ) -> Vec<MessageView> {
+        let number = self.next_number.get_value();
+        self.next_number.set_value(number + 1);
+        let listener: Listener = Rc::new(listener);
+        self.screen.set_value(Some(Screen {
+            number,
+            conversation: id,
+            listener: SendWrapper::new(listener),
+        }));
+        on_cleanup(move || {
+            self.screen.try_update_value(|screen| {
+                // The next conversation may have come before this one has gone.
+                if screen.as_ref().is_some_and(|screen| screen.number == number) {
+                    *screen = None;
+                }
+            });
         });
+        self.all().into_iter().filter(|message| message.conversation_id == id).collect()
     }
 
     /// Keeps a message until [`Outbox::forget`].
@@ -67,18 +107,18 @@ impl Outbox {
             (picture.tile_url, picture.screen_url, picture.original_url) = (None, None, None);
         }
         if let (Some(client_id), Ok(json)) = (&kept.client_id, serde_json::to_string(&kept)) {
-            browser::keep(&self.name(client_id), &json);
+            self.forget(client_id);
+            if !browser::keep(&self.name(client_id), &json) {
+                self.unkept.update_value(|unkept| unkept.push(kept));
+            }
         }
     }
 
     /// The server has it, or staff gave it up.
     pub fn forget(self, client_id: &str) {
         browser::keep(&self.name(client_id), "");
-    }
-
-    /// The server will not take it as it is, and why.
-    pub fn refused(self, message: &MessageView, why: String) {
-        self.keep(&MessageView { failure: Some(why), ..message.clone() });
+        self.unkept
+            .update_value(|unkept| unkept.retain(|message| message.client_id.as_deref() != Some(client_id)));
     }
 
     fn name(self, client_id: &str) -> String {
@@ -87,41 +127,82 @@ impl Outbox {
 
     fn all(self) -> Vec<MessageView> {
         let kept = self.prefix.with_value(|prefix| browser::kept_below(prefix));
-        let mut all: Vec<MessageView> =
-            kept.iter().filter_map(|json| serde_json::from_str(json).ok()).collect();
+        let mut all = self.unkept.get_value();
+        all.extend(kept.iter().filter_map(|json| serde_json::from_str::<MessageView>(json).ok()));
         all.sort_by_key(|message| message.at);
         all
     }
 
-    fn deliver(self) {
-        if self.delivering.get_value() {
+    /// Those of a conversation that wait, in the order in which they were written.
+    fn waiting(self, id: ConversationId) -> impl Iterator<Item = MessageView> {
+        let waits = move |message: &MessageView| message.conversation_id == id && message.failure.is_none();
+        self.all().into_iter().filter(waits)
+    }
+
+    /// Hands over what waits in a conversation, one message after the other, so that they arrive in the order in which
+    /// they were written; what is written meanwhile joins at the end.
+    pub fn deliver(self, id: ConversationId) {
+        let under_way = self.delivering.try_update_value(|all| {
+            let under_way = all.contains(&id);
+            if !under_way {
+                all.push(id);
+            }
+            under_way
+        });
+        if under_way != Some(false) {
             return;
         }
-        self.delivering.set_value(true);
         spawn_local(async move {
-            for message in self.all() {
-                if message.failure.is_some() || self.open.get_value() == Some(message.conversation_id) {
-                    continue;
-                }
-                let to = Recipient::Conversation(message.conversation_id);
-                match messages::send_message(to, draft(&message)).await {
-                    Ok(_) => self.forget(message.client_id.as_deref().unwrap_or_default()),
-                    Err(failure) if failure.may_pass() => break,
+            while let Some(message) = self.waiting(id).next() {
+                self.tell(&message, Err(Local::Sending));
+                match messages::send_message(Recipient::Conversation(id), draft(&message)).await {
+                    Ok(sent) => {
+                        self.forget(message.client_id.as_deref().unwrap_or_default());
+                        self.tell(&message, Ok(sent));
+                    }
                     Err(failure) => {
-                        if Live::signed_out(&failure) {
+                        if failure.may_pass() || Live::signed_out(&failure) {
+                            // The others wait behind it.
+                            for message in self.waiting(id) {
+                                self.tell(&message, Err(Local::Waiting));
+                            }
                             break;
                         }
-                        self.refused(&message, failure.error.message);
+                        self.refused(message, failure.error.message);
                     }
                 }
             }
-            self.delivering.try_set_value(false);
+            self.delivering.update_value(|all| all.retain(|other| *other != id));
         });
+    }
+
+    /// The server will not take it as it is, and why.
+    fn refused(self, message: MessageView, why: String) {
+        let told = self.tell(&message, Err(Local::Refused(why.clone())));
+        if !told {
+            let place = format!("/c/{}", message.conversation_id);
+            self.notices.tell_of(Tone::Bad, format!("A message was not sent: {why}"), place);
+        }
+        self.keep(&MessageView { failure: Some(why), ..message });
+    }
+
+    /// Answers whether the conversation is on the screen.
+    fn tell(self, message: &MessageView, how: Result<MessageView, Local>) -> bool {
+        let screen = self.screen.get_value().filter(|screen| screen.conversation == message.conversation_id);
+        if let Some(screen) = &screen {
+            (screen.listener)(message.client_id.as_deref().unwrap_or_default(), how);
+        }
+        screen.is_some()
     }
 }
 
+/// What is written in one organisation must not be handed over in another one that the person switched to.
+fn prefix(session: &Session) -> String {
+    format!("heliograph.outbox.{}.{}.", session.me.staff_id, session.me.organisation.id)
+}
+
 /// What the server is asked to send.
-pub(crate) fn draft(message: &MessageView) -> Draft {
+fn draft(message: &MessageView) -> Draft {
     Draft {
         text: message.text.clone(),
         attachments: message.attachments.iter().map(|attachment| attachment.id).collect(),

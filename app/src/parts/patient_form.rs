@@ -63,7 +63,7 @@ pub fn PatientForm(
         add(number);
     }
 
-    let form = Submission::new();
+    let form = Submission::default();
     // Which row each number that was sent came from: blank rows are not sent.
     let sent_rows = RwSignal::new(Vec::<usize>::new());
     let error_of_row = move |key: usize| {

@@ -2,6 +2,7 @@
 
 use crate::api::session::Session;
 use crate::api::{images, inbox, patients};
+use crate::parts::filed_picture::FiledPicture;
 use crate::parts::link_patient::LinkPatient;
 use crate::parts::live::{Live, News};
 use crate::parts::thread_state::Thread;
@@ -10,6 +11,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use model::StaffId;
 use model::live::Change;
+use model::media::RenditionRole;
 use model::patient::{PatientImageView, PatientView};
 use model::staff::Permission;
 
@@ -164,11 +166,11 @@ fn Images(people: People) -> impl IntoView {
                                 .into_iter()
                                 .take(IMAGES)
                                 .map(|image| {
-                                    let alt = format!("{} · {}", image.category.label(), image.file_name);
+                                    let href = format!("/images?patient={}", image.patient.id);
                                     view! {
                                         <li>
-                                            <a class="thumbnail" href=format!("/images?patient={}", image.patient.id)>
-                                                <img src=image.tile_url alt=alt width="80" height="80" loading="lazy" />
+                                            <a class="thumbnail" href=href>
+                                                <FiledPicture image=image rendition=RenditionRole::Tile />
                                             </a>
                                         </li>
                                     }
@@ -209,7 +211,13 @@ fn Assigned() -> impl IntoView {
         spawn_local(async move {
             match inbox::assign(thread.id, to).await {
                 Ok(()) => thread.refresh_view(),
-                Err(failure) => notices.failed(&failure),
+                Err(failure) => {
+                    // Whoever it is assigned to stands there again.
+                    if let Some(assigned) = assigned.try_get_untracked() {
+                        chosen.set(assigned);
+                    }
+                    notices.failed(&failure);
+                }
             }
         });
     });

@@ -1,10 +1,10 @@
 //! The ways between the screens, at the left, on small screens at the bottom.
 
-use crate::api::session::{self, Session};
+use crate::api::session::Session;
 use crate::browser;
-use crate::ui::{Glyph, Icon, Menu, MenuItem, Notices, initials};
+use crate::parts::sign_out::SignOut;
+use crate::ui::{Glyph, Icon, Menu, MenuItem, initials};
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use leptos_router::hooks::use_location;
 
 /// Places of the rail: address, name, icon.
@@ -19,6 +19,7 @@ const PLACES: [(&str, &str, Glyph); 4] = [
 #[component]
 pub fn Rail() -> impl IntoView {
     let session = expect_context::<Session>();
+    let sign_out = SignOut::of_page();
     let path = use_location().pathname;
     let here = move |place: &str| {
         let path = path.get();
@@ -48,21 +49,11 @@ pub fn Rail() -> impl IntoView {
                         "Keyboard"
                     </MenuItem>
                     <MenuItem glyph=Glyph::Eye on_press=|()| next_theme()>"Light or dark"</MenuItem>
-                    <MenuItem glyph=Glyph::SignOut on_press=|()| leave()>"Sign out"</MenuItem>
+                    <MenuItem glyph=Glyph::SignOut on_press=move |()| sign_out.begin()>"Sign out"</MenuItem>
                 </Menu>
             </div>
         </nav>
     }
-}
-
-fn leave() {
-    let notices = Notices::of_page();
-    spawn_local(async move {
-        match session::sign_out().await {
-            Ok(()) => browser::load("/sign-in"),
-            Err(failure) => notices.failed(&failure),
-        }
-    });
 }
 
 /// From what is seen now to the other one; the choice is kept in a cookie, so that the server renders it.

@@ -111,7 +111,7 @@ fn is_free(event: &KeyboardEvent) -> bool {
 pub fn HelpDialog() -> impl IntoView {
     let open = Shortcuts::of_page().help;
     view! {
-        <Dialog open=open title="Keyboard">
+        <Dialog open=open title="Keyboard" light=true>
             <dl class="keys">
                 {KEYS
                     .map(|(key, does)| view! { <div><dt><kbd>{key}</kbd></dt><dd>{does}</dd></div> })

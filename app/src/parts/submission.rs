@@ -6,19 +6,14 @@ use crate::browser;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-/// What a form waits for, and what was wrong with what it sent last.
-#[derive(Debug, Clone, Copy)]
+/// What a form waits for, and what was wrong with what it sent last; at first nothing.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Submission {
     busy: RwSignal<bool>,
     failure: RwSignal<Option<ApiFailure>>,
 }
 
 impl Submission {
-    /// A form that has not been sent.
-    pub fn new() -> Self {
-        Self { busy: RwSignal::new(false), failure: RwSignal::new(None) }
-    }
-
     /// Whether an answer is awaited: the button is disabled then.
     pub const fn busy(self) -> RwSignal<bool> {
         self.busy

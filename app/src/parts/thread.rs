@@ -23,7 +23,8 @@ pub fn ThreadView(
 ) -> impl IntoView {
     let thread = Thread::of_page();
     let scroller = NodeRef::<html::Div>::new();
-    let on_scroll = move |_| {
+    // Notes what is in view, and loads what soon will be.
+    let look = move || {
         let Some(scroller) = scroller.get_untracked() else { return };
         // Laid out from the end: 0 there, negative above.
         let from_end = -scroller.scroll_top();
@@ -45,6 +46,9 @@ pub fn ThreadView(
     Effect::new(move |_| {
         if let Some(id) = marked.get() {
             request_animation_frame(move || {
+                if thread.items.is_disposed() {
+                    return;
+                }
                 let item = thread
                     .items
                     .read_untracked()
@@ -58,12 +62,14 @@ pub fn ThreadView(
                     options.set_block(web_sys::ScrollLogicalPosition::Center);
                     element.scroll_into_view_with_scroll_into_view_options(&options);
                 }
+                // A thread that fits on the screen does not scroll.
+                look();
             });
         }
     });
     view! {
         <div class="thread">
-            <div node_ref=scroller class="thread-scroll" on:scroll=on_scroll tabindex="0" role="log" aria-label="Messages">
+            <div node_ref=scroller class="thread-scroll" on:scroll=move |_| look() tabindex="0" role="log" aria-label="Messages">
                 <div class="thread-content">
                     <Show when=move || thread.has_older.get()>
                         <Button on_press=move |_| thread.load_older()>"Older messages"</Button>

@@ -88,6 +88,17 @@ impl Item {
         }
     }
 
+    /// It came before the other one, in the order of the server.
+    pub(crate) fn is_before(&self, other: &Self) -> bool {
+        let (ours, others) = (self.message.read_untracked(), other.message.read_untracked());
+        (ours.at, ours.id) < (others.at, others.id)
+    }
+
+    /// The server does not have it, as far as this page knows.
+    pub(crate) fn is_unsent(&self) -> bool {
+        self.local.read_untracked().is_some()
+    }
+
     /// It is this message, by its id or by the id its sender gave it.
     pub(crate) fn is(&self, message: &MessageView) -> bool {
         let ours = self.message.read_untracked();

@@ -3,7 +3,7 @@
 use crate::api::{inbox, messages};
 use crate::parts::chosen::Chosen;
 use crate::parts::live::{Live, News};
-use crate::parts::outbox::{Outbox, draft, when_connected};
+use crate::parts::outbox::Outbox;
 use crate::parts::scroll::{Hold, scroll_to_end};
 use crate::parts::thread_item::{Facts, Item, Local, places};
 use crate::ui::{Notices, Times};
@@ -11,12 +11,13 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use model::conversation::{ConversationView, ThreadFrom, ThreadSlice};
 use model::live::Change;
-use model::message::{Direction, MessageView, Recipient};
+use model::message::{Direction, MessageView};
 use model::{ConversationId, MessageId};
 
 /// Slices kept at most; farther ones are dropped and read again when one comes back to them.
 const MAX_SLICES: usize = 8;
 
+/// Messages as the server gave them, oldest first, with those that came since in their places.
 #[derive(Debug, Clone)]
 struct Slice {
     items: Vec<Item>,
@@ -29,9 +30,11 @@ struct Slice {
 pub struct Thread {
     /// Whose.
     pub id: ConversationId,
+    /// The message that a link led to.
+    marked: Option<MessageId>,
     /// What stands beside it.
     pub view: RwSignal<ConversationView>,
-    /// Oldest first.
+    /// Oldest first; what the server does not have yet comes last.
     pub items: RwSignal<Vec<Item>>,
     /// There are older messages than the loaded ones.
     pub has_older: RwSignal<bool>,
@@ -42,7 +45,13 @@ pub struct Thread {
     /// What is read is at the end.
     pub at_end: RwSignal<bool>,
     slices: StoredValue<Vec<Slice>>,
+    /// What was written here and is in no slice yet, in the order in which it was written.
+    written: StoredValue<Vec<Item>>,
     loading: StoredValue<bool>,
+    /// Number of the present stretch: answers that were to extend an earlier one are dropped.
+    stretch: StoredValue<u32>,
+    /// Messages that may be missing in the stretch that is being read.
+    missed: StoredValue<Vec<MessageId>>,
     /// Messages that are being read, and whether they changed meanwhile.
     reading: StoredValue<Vec<(MessageId, bool)>>,
     outbox: Outbox,
@@ -50,24 +59,36 @@ pub struct Thread {
     times: Times,
 }
 
+/// Where a thread opens: at its end, or at the message that a link led to.
+pub(crate) fn opened_at(marked: Option<MessageId>) -> ThreadFrom {
+    marked.map_or(ThreadFrom::Newest, ThreadFrom::Around)
+}
+
 impl Thread {
     /// Begins with what the server read.
-    pub fn new(view: ConversationView, slice: ThreadSlice) -> Self {
+    pub fn new(view: ConversationView, slice: ThreadSlice, marked: Option<MessageId>) -> Self {
         let thread = Self {
             id: view.row.id,
+            marked,
             view: RwSignal::new(view),
             items: RwSignal::default(),
             has_older: RwSignal::new(false),
             has_newer: RwSignal::new(false),
             unseen: RwSignal::new(0),
-            at_end: RwSignal::new(true),
-            slices: StoredValue::new(vec![Slice::of(slice)]),
+            // Where a link leads is known once it is drawn.
+            at_end: RwSignal::new(slice.newer.is_none() && marked.is_none()),
+            slices: StoredValue::new(Vec::new()),
+            written: StoredValue::new(Vec::new()),
             loading: StoredValue::new(false),
+            stretch: StoredValue::new(0),
+            missed: StoredValue::new(Vec::new()),
             reading: StoredValue::new(Vec::new()),
             outbox: Outbox::of_page(),
             notices: Notices::of_page(),
             times: Times::of_page(),
         };
+        let slice = thread.slice(slice, Vec::new());
+        thread.slices.set_value(vec![slice]);
         thread.lay_out();
         thread
     }
@@ -77,8 +98,8 @@ impl Thread {
         expect_context()
     }
 
-    /// Follows the stream of changes; call it once.
-    pub fn follow(self, live: Live) {
+    /// Follows the stream of changes; call it once. `seq` is the newest one that the thread can contain for sure.
+    pub fn follow(self, live: Live, seq: i64) {
         Effect::new(move |_| {
             live.listen(move |news| match news {
                 News::Reload => {
@@ -109,6 +130,11 @@ impl Thread {
                 }
                 News::Change(_) => {}
             });
+            // What changed while the thread was read, nobody was here to hear.
+            if live.newest() != seq {
+                self.refresh_view();
+                self.jump(opened_at(self.marked));
+            }
         });
         // Days begin elsewhere once the browser's own time zone is known.
         Effect::new(move |before: Option<i64>| {
@@ -121,26 +147,31 @@ impl Thread {
             }
             day
         });
-        Effect::new(move |_| {
-            self.show_unsent();
-            on_cleanup(move || self.outbox.close(self.id));
-        });
-        when_connected(live, move || self.deliver_waiting());
+        Effect::new(move |_| self.show_unsent());
     }
 
     /// Shows what was written here on an earlier visit and is not with the server yet.
     fn show_unsent(self) {
-        for message in self.outbox.open(self.id) {
-            let known = self.items.read_untracked().iter().find(|item| item.is(&message)).cloned();
-            if known.as_ref().is_some_and(|item| item.local.read_untracked().is_none()) {
-                self.outbox.forget(message.client_id.as_deref().unwrap_or_default());
-            } else if known.is_none() {
-                let local = message.failure.clone().map_or(Local::Waiting, Local::Refused);
-                let item = Item::of(MessageView { failure: None, ..message });
-                item.local.set(Some(local));
-                self.append(item);
+        let unsent = self.outbox.open(self.id, move |key, how| match how {
+            Ok(sent) => self.put(sent),
+            Err(local) => {
+                if let Some(item) = self.written(key) {
+                    item.local.set(Some(local));
+                }
             }
+        });
+        for message in unsent {
+            if let Some(item) = self.known(&message) {
+                // An earlier page did not hear that it was sent.
+                if !item.is_unsent() {
+                    self.outbox.forget(&item.key);
+                }
+                continue;
+            }
+            let local = message.failure.clone().map_or(Local::Waiting, Local::Refused);
+            self.write(Item::of(MessageView { failure: None, ..message }), local);
         }
+        self.lay_out();
     }
 
     /// Loads what is older than the loaded stretch.
@@ -158,28 +189,31 @@ impl Thread {
     fn load(self, from: Option<ThreadFrom>) {
         let Some(from) = from.filter(|_| !self.loading.get_value()) else { return };
         self.loading.set_value(true);
+        let stretch = self.stretch.get_value();
         let is_older = matches!(from, ThreadFrom::Older(_));
         spawn_local(async move {
             let answer = inbox::thread(self.id, from).await;
-            if self.items.is_disposed() {
+            if self.stretch.try_get_value() != Some(stretch) {
                 return;
             }
             self.loading.set_value(false);
             match answer {
                 Ok(slice) => {
                     let hold = Hold::begin();
+                    let slice = self.slice(slice, Vec::new());
                     self.slices.update_value(|slices| {
                         if is_older {
-                            slices.insert(0, Slice::of(slice));
+                            slices.insert(0, slice);
                             slices.truncate(MAX_SLICES);
                         } else {
-                            slices.push(Slice::of(slice));
+                            slices.push(slice);
                             let surplus = slices.len().saturating_sub(MAX_SLICES);
                             slices.drain(..surplus);
                         }
                     });
                     self.lay_out();
                     hold.end();
+                    self.read_missed();
                 }
                 Err(failure) => {
                     if !Live::signed_out(&failure) {
@@ -191,26 +225,66 @@ impl Thread {
     }
 
     /// Replaces the loaded stretch.
-    pub fn jump(self, from: ThreadFrom) {
+    fn jump(self, from: ThreadFrom) {
+        let stretch = self.stretch.get_value() + 1;
+        self.stretch.set_value(stretch);
+        self.loading.set_value(true);
         spawn_local(async move {
-            match inbox::thread(self.id, from).await {
-                Ok(slice) if !self.items.is_disposed() => {
-                    let unsent: Vec<Item> = self
-                        .items
-                        .get_untracked()
-                        .into_iter()
-                        .filter(|item| item.local.read_untracked().is_some())
-                        .collect();
-                    self.slices.update_value(|slices| *slices = vec![Slice::of(slice)]);
-                    self.slices.update_value(|slices| slices[0].items.extend(unsent));
-                    self.unseen.set(0);
-                    self.lay_out();
-                    scroll_to_end();
+            loop {
+                let answer = inbox::thread(self.id, from.clone()).await;
+                if self.stretch.try_get_value() != Some(stretch) {
+                    return;
                 }
-                Ok(_) => {}
-                Err(failure) => self.notices.failed(&failure),
+                match answer {
+                    Ok(slice) => return self.begin_at(slice, from == ThreadFrom::Newest),
+                    Err(failure) => {
+                        if !Live::again(&failure).await {
+                            self.loading.try_set_value(false);
+                            return self.notices.failed(&failure);
+                        }
+                    }
+                }
             }
         });
+    }
+
+    fn begin_at(self, slice: ThreadSlice, to_end: bool) {
+        self.loading.set_value(false);
+        let hold = Hold::begin();
+        let before = self.slices.try_update_value(std::mem::take).unwrap_or_default();
+        let slice = self.slice(slice, before.into_iter().flat_map(|slice| slice.items).collect());
+        self.slices.set_value(vec![slice]);
+        self.lay_out();
+        if to_end {
+            self.unseen.set(0);
+            self.at_end.set(true);
+            scroll_to_end();
+        } else {
+            hold.end();
+        }
+        self.read_missed();
+    }
+
+    /// What the server gave, less what is in another slice already. What is drawn hangs on its item, so a message that
+    /// was shown before goes on with the same one, from `before` or from what was written here.
+    fn slice(self, slice: ThreadSlice, mut before: Vec<Item>) -> Slice {
+        self.written.with_value(|written| before.extend(written.iter().cloned()));
+        let mut items = Vec::new();
+        for message in slice.messages {
+            if !self.slices.with_value(|slices| slices.iter().any(|slice| slice.find(&message).is_some())) {
+                items.push(match before.iter().find(|item| item.is(&message)) {
+                    Some(item) => {
+                        self.take_in(item, message);
+                        item.clone()
+                    }
+                    None => Item::of(message),
+                });
+            }
+        }
+        self.written.update_value(|written| {
+            written.retain(|ours| !items.iter().any(|item| item.key == ours.key));
+        });
+        Slice { items, older: slice.older, newer: slice.newer }
     }
 
     /// Goes to the newest message.
@@ -239,19 +313,23 @@ impl Thread {
         spawn_local(async move {
             loop {
                 let answer = messages::get(id).await;
-                if self.items.is_disposed() {
-                    return;
-                }
-                if let Ok(message) = answer {
-                    self.put(message);
+                let mut again = false;
+                match answer {
+                    Ok(message) => self.put(message),
+                    Err(failure) => {
+                        again = Live::again(&failure).await;
+                        if !again {
+                            self.notices.failed(&failure);
+                        }
+                    }
                 }
                 let again = self.reading.try_update_value(|reading| {
                     let at = reading.iter().position(|(other, _)| *other == id)?;
-                    let again = std::mem::take(&mut reading[at].1);
-                    if !again {
+                    let changed = std::mem::take(&mut reading[at].1);
+                    if !again && !changed {
                         reading.swap_remove(at);
                     }
-                    Some(again)
+                    Some(again || changed)
                 });
                 if again.flatten() != Some(true) {
                     return;
@@ -268,10 +346,25 @@ impl Thread {
         }
     }
 
+    /// Reads what came while a stretch was read that may not contain it.
+    fn read_missed(self) {
+        if !self.has_newer.get_untracked() {
+            let missed = self.missed.try_update_value(std::mem::take).unwrap_or_default();
+            missed.into_iter().for_each(|id| self.read(id));
+        }
+    }
+
     /// Reads again what stands beside the thread.
     pub fn refresh_view(self) {
         spawn_local(async move {
-            if let Ok(view) = inbox::get(self.id).await {
+            let mut answer = inbox::get(self.id).await;
+            while let Err(failure) = &answer
+                && Live::again(failure).await
+                && !self.view.is_disposed()
+            {
+                answer = inbox::get(self.id).await;
+            }
+            if let Ok(view) = answer {
                 self.view.try_update(|old| {
                     // The line stays where reading stopped when the thread was opened.
                     let first_unread = old.first_unread;
@@ -281,32 +374,46 @@ impl Thread {
         });
     }
 
-    /// Shows a message, in its place when it is known, else at the end.
-    pub fn put(self, message: MessageView) {
-        let known = self.items.read_untracked().iter().find(|item| item.is(&message)).cloned();
-        if let Some(item) = known {
-            item.replace(message);
-            return;
-        }
-        let inbound = message.direction == Direction::Inbound;
-        let at_end = self.at_end.get_untracked();
-        if self.has_newer.get_untracked() {
-            self.unseen.update(|unseen| *unseen += 1);
-            return;
-        }
-        self.append(Item::of(message));
-        if inbound && !at_end {
-            self.unseen.update(|unseen| *unseen += 1);
-        }
+    /// The newest message of those that are shown. Its id is the highest: ids rise with the order in which messages came
+    /// in.
+    pub fn newest_shown(self) -> Option<MessageId> {
+        let items = self.items.read();
+        items
+            .iter()
+            .filter(|item| !item.is_unsent())
+            .map(|item| item.message.with_untracked(|message| message.id))
+            .max()
     }
 
-    fn append(self, item: Item) {
-        let hold = if self.at_end.get_untracked() { None } else { Some(Hold::begin()) };
-        self.slices.update_value(|slices| {
-            if let Some(last) = slices.last_mut() {
-                last.items.push(item);
+    /// Shows a message in its place.
+    pub fn put(self, message: MessageView) {
+        if self.items.is_disposed() {
+            return;
+        }
+        let (id, inbound) = (message.id, message.direction == Direction::Inbound);
+        let has_newer = self.has_newer.get_untracked();
+        if has_newer || self.loading.get_value() {
+            self.missed.update_value(|missed| {
+                if !missed.contains(&id) {
+                    missed.push(id);
+                }
+            });
+        }
+        if let Some(item) = self.known(&message) {
+            if self.take_in(&item, message) {
+                self.lay_out();
             }
-        });
+            return;
+        }
+        let at_end = self.at_end.get_untracked();
+        if has_newer || (inbound && !at_end) {
+            self.unseen.update(|unseen| *unseen += 1);
+        }
+        if has_newer {
+            return;
+        }
+        let hold = (!at_end).then(Hold::begin);
+        self.slices.update_value(|slices| insert(slices, Item::of(message)));
         self.lay_out();
         match hold {
             Some(hold) => hold.end(),
@@ -314,70 +421,73 @@ impl Thread {
         }
     }
 
-    /// Shows a message as queued at once and sends it.
+    /// Shows what the server knows of an item. Answers whether it was news that the server has it at all.
+    fn take_in(self, item: &Item, message: MessageView) -> bool {
+        let was_unsent = item.is_unsent();
+        if was_unsent {
+            self.outbox.forget(&item.key);
+        }
+        item.replace(message);
+        was_unsent
+    }
+
+    /// The item of a message, if it is loaded or was written here.
+    fn known(self, message: &MessageView) -> Option<Item> {
+        self.items.read_untracked().iter().find(|item| item.is(message)).cloned()
+    }
+
+    fn written(self, key: &str) -> Option<Item> {
+        self.written
+            .with_value(|written| written.iter().find(|item| item.key == key && item.is_unsent()).cloned())
+    }
+
+    fn write(self, item: Item, local: Local) {
+        item.local.set(Some(local));
+        self.written.update_value(|written| written.push(item));
+    }
+
+    /// Shows a message as queued at once and sends it, after those that wait already.
     pub fn send(self, message: MessageView, chosen: Vec<Chosen>) {
-        self.at_end.set(true);
-        let item = Item { chosen, ..Item::of(message) };
-        item.local.set(Some(Local::Sending));
-        self.outbox.keep(&item.message.read_untracked());
-        if self.has_newer.get_untracked() {
-            self.jump(ThreadFrom::Newest);
-        }
-        self.append(item.clone());
-        self.deliver(item);
+        self.outbox.keep(&message);
+        self.write(Item { chosen, ..Item::of(message) }, Local::Sending);
+        self.lay_out();
+        self.to_end();
+        self.outbox.deliver(self.id);
     }
 
-    fn deliver_waiting(self) {
-        for item in self.items.get_untracked() {
-            if item.local.get_untracked() == Some(Local::Waiting) {
-                self.deliver(item);
-            }
-        }
-    }
-
-    /// Sends a message of this page again, under the same client id: it is sent once at most.
+    /// Sends a message again that was refused, under the same client id: it is sent once at most.
     pub fn deliver(self, item: Item) {
-        let message = item.message.get_untracked();
+        self.outbox.keep(&item.message.get_untracked());
         item.local.set(Some(Local::Sending));
-        spawn_local(async move {
-            match messages::send_message(Recipient::Conversation(self.id), draft(&message)).await {
-                Ok(sent) => {
-                    self.outbox.forget(&item.key);
-                    if !self.items.is_disposed() {
-                        self.put(sent);
-                    }
-                }
-                Err(failure) if failure.may_pass() => item.local.set(Some(Local::Waiting)),
-                Err(failure) => {
-                    if !Live::signed_out(&failure) {
-                        self.outbox.refused(&message, failure.error.message.clone());
-                        item.local.set(Some(Local::Refused(failure.error.message)));
-                    }
-                }
-            }
-        });
+        self.outbox.deliver(self.id);
     }
 
     /// Takes a message that was never sent out of the thread.
     pub fn forget(self, key: &str) {
         self.outbox.forget(key);
-        self.slices.update_value(|slices| {
-            for slice in slices {
-                slice.items.retain(|item| item.key != key);
-            }
-        });
+        self.written.update_value(|written| written.retain(|item| item.key != key));
         self.lay_out();
     }
 
     /// Says what the neighbours make of each message, and shows the result.
     fn lay_out(self) {
-        let (items, older, newer): (Vec<Item>, bool, bool) = self.slices.with_value(|slices| {
+        let (older, newer) = self.slices.with_value(|slices| {
             (
-                slices.iter().flat_map(|slice| slice.items.iter().cloned()).collect(),
                 slices.first().is_some_and(|slice| slice.older.is_some()),
                 slices.last().is_some_and(|slice| slice.newer.is_some()),
             )
         });
+        // At the end of the thread, what was sent has its place among the others.
+        if !newer {
+            let (unsent, sent) = self.written.get_value().into_iter().partition(Item::is_unsent);
+            self.written.set_value(unsent);
+            let sent: Vec<Item> = sent;
+            self.slices.update_value(|slices| sent.into_iter().for_each(|item| insert(slices, item)));
+        }
+        let mut items: Vec<Item> = self
+            .slices
+            .with_value(|slices| slices.iter().flat_map(|slice| slice.items.iter().cloned()).collect());
+        self.written.with_value(|written| items.extend(written.iter().cloned()));
         let first_unread = self.view.read_untracked().first_unread;
         let facts: Vec<Facts> = items.iter().map(Facts::of).collect();
         let places = untrack(|| places(&facts, first_unread, |at| self.times.day(at)));
@@ -393,8 +503,87 @@ impl Thread {
 }
 
 impl Slice {
-    fn of(slice: ThreadSlice) -> Self {
-        let items = slice.messages.into_iter().map(Item::of).collect();
-        Self { items, older: slice.older, newer: slice.newer }
+    fn find(&self, message: &MessageView) -> Option<&Item> {
+        self.items.iter().find(|item| item.is(message))
+    }
+}
+
+/// Puts a message where it belongs by the server's time: an answer may come late, and so may a carrier. What is older than
+/// everything loaded comes with the slice that it is part of.
+fn insert(slices: &mut [Slice], item: Item) {
+    for slice in slices.iter_mut().rev() {
+        if let Some(before) = slice.items.iter().rposition(|other| other.is_before(&item)) {
+            slice.items.insert(before + 1, item);
+            return;
+        }
+    }
+    if let Some(first) = slices.first_mut().filter(|first| first.older.is_none()) {
+        first.items.insert(0, item);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Slice, insert};
+    use crate::parts::thread_item::Item;
+    use leptos::prelude::{ReadUntracked, WithUntracked};
+    use model::ConversationId;
+    use model::message::{Channel, DeliveryState, Direction, MessageView};
+
+    fn message(id: u8, at: i64) -> Item {
+        let json = format!("00000000-0000-7000-8000-0000000000{id:02x}");
+        Item::of(MessageView {
+            id: json.parse().expect("an id"),
+            conversation_id: ConversationId(Default::default()),
+            direction: Direction::Inbound,
+            channel: Channel::Sms,
+            text: String::new(),
+            at,
+            state: DeliveryState::Delivered,
+            state_at: at,
+            failure: None,
+            author: None,
+            attachments: Vec::new(),
+            parts: 1,
+            client_id: None,
+            mock: false,
+        })
+    }
+
+    fn slice(items: &[(u8, i64)], older: Option<&str>) -> Slice {
+        let items = items.iter().map(|(id, at)| message(*id, *at)).collect();
+        Slice { items, older: older.map(str::to_owned), newer: None }
+    }
+
+    fn instants(slices: &[Slice]) -> Vec<Vec<i64>> {
+        let at = |item: &Item| item.message.with_untracked(|message| message.at);
+        slices.iter().map(|slice| slice.items.iter().map(at).collect()).collect()
+    }
+
+    #[test]
+    fn answers_may_come_in_any_order() {
+        let mut slices = vec![slice(&[(1, 10), (2, 20)], None), slice(&[(3, 30)], Some("3"))];
+        for (id, at) in [(6, 60), (5, 50), (4, 40), (7, 25), (8, 5)] {
+            insert(&mut slices, message(id, at));
+        }
+        assert_eq!(instants(&slices), [vec![5, 10, 20, 25], vec![30, 40, 50, 60]]);
+    }
+
+    #[test]
+    fn within_an_instant_the_ids_decide() {
+        let mut slices = vec![slice(&[(1, 10), (3, 10)], None)];
+        insert(&mut slices, message(2, 10));
+        let ids: Vec<_> = slices[0].items.iter().map(|item| item.message.read_untracked().id).collect();
+        assert!(ids.is_sorted());
+    }
+
+    #[test]
+    fn what_is_older_than_everything_loaded_waits_for_its_slice() {
+        let mut slices = vec![slice(&[(1, 10)], Some("1"))];
+        insert(&mut slices, message(2, 5));
+        assert_eq!(instants(&slices), [vec![10]]);
+        let mut empty = vec![slice(&[], None)];
+        insert(&mut empty, message(2, 5));
+        assert_eq!(instants(&empty), [vec![5]]);
     }
 }

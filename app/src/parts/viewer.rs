@@ -16,13 +16,19 @@ use model::{AttachmentId, MessageId};
 pub struct Viewer {
     open: RwSignal<bool>,
     at: RwSignal<Option<(MessageId, AttachmentId)>>,
-    /// What is chosen to file the picture under; it outlives what is drawn anew when the thread changes.
+    /// Whom the picture is filed for and under what; the choice outlives what is drawn anew when the thread changes.
+    pub(super) patient: RwSignal<String>,
     pub(super) category: RwSignal<String>,
 }
 
 impl Default for Viewer {
     fn default() -> Self {
-        Self { open: RwSignal::new(false), at: RwSignal::new(None), category: RwSignal::default() }
+        Self {
+            open: RwSignal::new(false),
+            at: RwSignal::new(None),
+            patient: RwSignal::default(),
+            category: RwSignal::default(),
+        }
     }
 }
 
@@ -34,9 +40,14 @@ impl Viewer {
 
     /// Opens a picture of the thread.
     pub fn show(self, message: MessageId, attachment: AttachmentId) {
-        self.at.set(Some((message, attachment)));
-        self.category.set(String::new());
+        self.turn_to(message, attachment);
         self.open.set(true);
+    }
+
+    fn turn_to(self, message: MessageId, attachment: AttachmentId) {
+        self.patient.set(String::new());
+        self.category.set(String::new());
+        self.at.set(Some((message, attachment)));
     }
 }
 
@@ -83,10 +94,9 @@ pub fn ViewerDialog() -> impl IntoView {
         }
     });
     let go = move |to: Option<(MessageId, AttachmentId)>| {
-        if to.is_some() {
+        if let Some((message, picture)) = to {
             zoomed.set(false);
-            viewer.category.set(String::new());
-            viewer.at.set(to);
+            viewer.turn_to(message, picture);
         }
     };
     Effect::new(move |_| {

@@ -17,10 +17,14 @@ pub fn Dialog(
     /// Uses the whole window, for pictures.
     #[prop(optional)]
     large: bool,
+    /// A press beside it closes it: for what loses nothing by that, unlike a form or something that is shown once.
+    #[prop(optional)]
+    light: bool,
     /// What stands in it.
     children: ChildrenFn,
 ) -> impl IntoView {
     let node = NodeRef::<html::Dialog>::new();
+    let pressed_beside = StoredValue::new(false);
     Effect::new(move |_| {
         let Some(dialog) = node.get() else { return };
         if !open.get() {
@@ -41,9 +45,10 @@ pub fn Dialog(
             class=if large { "dialog dialog-large" } else { "dialog" }
             aria-label=title
             on:close=move |_| open.set(false)
+            on:pointerdown=move |event| pressed_beside.set_value(light && is_beside(&event))
             on:click=move |event| {
-                let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
-                if target.is_some_and(|target| target.tag_name() == "DIALOG") {
+                // Marking a text may end beside the window; only a press that began there is meant to close it.
+                if pressed_beside.get_value() && is_beside(&event) {
                     open.set(false);
                 }
             }
@@ -59,4 +64,10 @@ pub fn Dialog(
             </Show>
         </dialog>
     }
+}
+
+/// On the backdrop, which belongs to the dialog itself; everything inside is a child of it.
+fn is_beside(event: &web_sys::Event) -> bool {
+    let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+    target.is_some_and(|target| target.tag_name() == "DIALOG")
 }

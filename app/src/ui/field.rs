@@ -123,6 +123,8 @@ pub fn SelectField(
                 disabled=disabled
                 aria-invalid=move || error.get().is_some().then_some("true")
                 aria-describedby=described_by
+                // An option that was picked by hand follows its attribute no more.
+                prop:value=value
                 on:change:target=move |event| value.set(event.target().value())
             >
                 {placeholder

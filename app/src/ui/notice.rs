@@ -41,6 +41,8 @@ struct Notice {
     id: u32,
     tone: Tone,
     text: String,
+    /// The place in this product where something can be done about it.
+    place: Option<String>,
 }
 
 /// The page's notices; a context, there once per page.
@@ -64,11 +66,20 @@ impl Notices {
 
     /// Shows a sentence.
     pub fn tell(self, tone: Tone, text: impl Into<String>) {
-        let (text, id) = (text.into(), self.next_id.get_value());
+        self.show(tone, text.into(), None);
+    }
+
+    /// Shows a sentence about something elsewhere, with a way there.
+    pub fn tell_of(self, tone: Tone, text: String, place: String) {
+        self.show(tone, text, Some(place));
+    }
+
+    fn show(self, tone: Tone, text: String, place: Option<String>) {
+        let id = self.next_id.get_value();
         self.next_id.set_value(id + 1);
         self.shown.update(|shown| {
-            shown.retain(|notice| notice.text != text);
-            shown.push(Notice { id, tone, text });
+            shown.retain(|notice| notice.text != text || notice.place != place);
+            shown.push(Notice { id, tone, text, place });
         });
         if tone != Tone::Bad {
             Timeout::new(STAYS_MS, move || self.close(id)).forget();
@@ -94,7 +105,10 @@ pub fn NoticeList() -> impl IntoView {
             <For each=move || notices.shown.get() key=|notice| notice.id let(notice)>
                 <div class=notice.tone.class()>
                     <Icon glyph=notice.tone.glyph() />
-                    <p>{notice.text}</p>
+                    <p>
+                        {notice.text} " "
+                        {notice.place.map(|place| view! { <a href=place on:click=move |_| notices.close(notice.id)>"Open"</a> })}
+                    </p>
                     <IconButton glyph=Glyph::Close label="Close" on_press=move |_| notices.close(notice.id) />
                 </div>
             </For>

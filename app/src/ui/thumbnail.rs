@@ -18,10 +18,12 @@ pub fn Thumbnail(
     /// Opens it.
     #[prop(into)]
     on_press: Callback<MouseEvent>,
+    /// It cannot be loaded.
+    on_broken: Callback<()>,
 ) -> impl IntoView {
     view! {
         <button type="button" class="thumbnail" on:click=move |event| on_press.run(event)>
-            <img src=src alt=alt width="100" height="100" loading="lazy" decoding="async" />
+            <img src=src alt=alt width="100" height="100" loading="lazy" decoding="async" on:error=move |_| on_broken.run(()) />
             {(more > 0).then(|| view! { <span class="thumbnail-more">{format!("+{more}")}</span> })}
         </button>
     }

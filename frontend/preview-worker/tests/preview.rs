@@ -1,4 +1,4 @@
-//! Previews of pictures made here, and of real and hostile files where the test data lies beside the project.
+//! Previews of pictures made here, of the project's own media, and of photographs of real phones where they are to be had.
 #![expect(clippy::unwrap_used, reason = "a test stops where its fixture is wrong")]
 
 use std::path::{Path, PathBuf};
@@ -217,20 +217,39 @@ fn the_exports_carry_a_file_in_and_pixels_out() {
     }
 }
 
-fn test_data() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+/// The project's own media: they are wherever the tests run.
+fn own_data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../end2end/media")
+}
+
+/// More media, among them photographs of real phones, which are not part of the project: where `HELIOGRAPH_TEST_DATA`
+/// says, or beside the project. `None` with a note where they are not to be had.
+fn further_data() -> Option<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "tests are configured by their runner")]
-    let folder = std::env::var_os("HELIOGRAPH_TEST_DATA").map_or_else(beside, PathBuf::from);
-    if !folder.is_dir() {
-        eprintln!("{} is absent: real photos are not tried", folder.display());
-        return None;
+    if let Some(named) = std::env::var_os("HELIOGRAPH_TEST_DATA") {
+        let named = PathBuf::from(named);
+        assert!(named.is_dir(), "HELIOGRAPH_TEST_DATA: {} is no folder", named.display());
+        return Some(named);
     }
-    Some(folder)
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    if beside.is_dir() {
+        return Some(beside);
+    }
+    eprintln!("{} is absent: real photos are not tried", beside.display());
+    None
+}
+
+#[test]
+fn the_projects_photo_fills_the_box() {
+    let file = std::fs::read(own_data().join("photo.heic")).unwrap();
+    let large = whole(&file, 150, Limits::default()).unwrap();
+    assert!(large.width.min(large.height) >= 128, "{}x{}", large.width, large.height);
+    assert_eq!(large.rgba.len(), (large.width * large.height * 4) as usize);
 }
 
 #[test]
 fn real_photos_are_upright_and_fill_the_box() {
-    let Some(folder) = test_data() else { return };
+    let Some(folder) = further_data() else { return };
     let expected = [
         ("arrow.heic", Some((240, 320)), true),
         ("xiaomi.heic", None, false),
@@ -278,12 +297,16 @@ fn mean(picture: &Pixels, (column, row): (u32, u32)) -> [u8; 3] {
 
 #[test]
 fn hostile_files_are_answered() {
-    let Some(folder) = test_data() else { return };
-    for entry in std::fs::read_dir(folder.join("hostile")).unwrap() {
-        let path = entry.unwrap().path();
-        let mut file = std::fs::read(&path).unwrap();
-        let small = thumbnail(&mut file, 150, Limits::default());
-        let large = whole(&file, 150, Limits::default());
-        eprintln!("{}: {:?}, {:?}", path.display(), small.map(|_| ()), large.map(|_| ()));
+    for media in [Some(own_data()), further_data()].into_iter().flatten() {
+        let mut answered = 0;
+        for entry in std::fs::read_dir(media.join("hostile")).unwrap() {
+            let path = entry.unwrap().path();
+            let mut file = std::fs::read(&path).unwrap();
+            let small = thumbnail(&mut file, 150, Limits::default());
+            let large = whole(&file, 150, Limits::default());
+            eprintln!("{}: {:?}, {:?}", path.display(), small.map(|_| ()), large.map(|_| ()));
+            answered += 1;
+        }
+        assert!(answered > 0, "{} holds no hostile file", media.display());
     }
 }

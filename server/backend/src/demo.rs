@@ -1,7 +1,7 @@
 //! A demo organisation: a clinic with a simulator line and a few fictitious patients.
 
 use crate::lines::{self, NewLine};
-use crate::sign_in::make_one_time_link;
+use crate::sign_in::{MadeBy, make_one_time_link};
 use crate::store::args;
 use crate::{Backend, Caller, Result, organisations, patients, staff};
 use model::line::ProviderKind;
@@ -28,7 +28,7 @@ const PATIENTS: [(&str, &str, &str, &str); 5] = [
 pub async fn seed(backend: &Backend) -> Result<Option<String>> {
     if !organisations::any(backend).await? {
         let org = organisations::create(backend, "Harbour Clinic", Country::AU).await?;
-        let link = staff::add(backend, org, ADMIN_EMAIL, "Alex Morgan", Role::Admin).await?;
+        let invitation = staff::add(backend, org, ADMIN_EMAIL, "Alex Morgan", Role::Admin).await?;
         let line = NewLine {
             name: "Front desk".to_owned(),
             number: "0491 570 006".to_owned(),
@@ -47,7 +47,7 @@ pub async fn seed(backend: &Backend) -> Result<Option<String>> {
             };
             patients::create(backend, &operator, &input).await?;
         }
-        return Ok(Some(link));
+        return Ok(invitation.link());
     }
     let mut tx = backend.store.write().await?;
     let row: Option<(Uuid, Uuid)> = tx
@@ -58,7 +58,7 @@ pub async fn seed(backend: &Backend) -> Result<Option<String>> {
         )
         .await?;
     let Some((org, admin)) = row else { return Ok(None) };
-    let link = make_one_time_link(backend, &mut tx, OrgId(org), StaffId(admin)).await?;
+    let link = make_one_time_link(backend, &mut tx, OrgId(org), StaffId(admin), MadeBy::Operator).await?;
     tx.commit().await?;
     Ok(Some(link))
 }

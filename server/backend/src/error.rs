@@ -39,6 +39,11 @@ impl Error {
         Failure::new(FailureCode::NotFound, format!("This {what} does not exist (any more).")).into()
     }
 
+    /// Whether the database or the blob store cannot be reached at the moment, so that the same may work later.
+    pub(crate) fn is_outage(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Unavailable(_)) | Self::Blobs(BlobError::Unavailable(_)))
+    }
+
     /// A failure of another kind.
     pub fn failure(code: FailureCode, message: impl Into<String>) -> Self {
         Failure::new(code, message).into()
@@ -50,7 +55,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::Failure(failure) => failure,
-            Error::Store(StoreError::Unavailable(_)) | Error::Blobs(BlobError::Unavailable(_)) => {
+            error if error.is_outage() => {
                 tracing::error!(%error, "storage is unavailable");
                 Self::new(
                     FailureCode::Unavailable,

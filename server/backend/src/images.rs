@@ -32,7 +32,7 @@ pub struct Filter {
     pub category: Option<Category>,
 }
 
-/// The columns of [`Row`], for images that fulfil a condition.
+/// The columns of [`Row`], for images that fulfil a condition. Those of a hidden record are hidden with it.
 macro_rules! select {
     ($condition:literal) => {
         concat!(
@@ -41,7 +41,7 @@ macro_rules! select {
                     m.conversation_id, m.at AS message_at
              FROM patient_image i JOIN patient p ON p.id = i.patient_id
              LEFT JOIN staff s ON s.id = i.filed_by LEFT JOIN message m ON m.id = i.message_id
-             WHERE i.org_id = $1 AND i.deleted_at IS NULL AND ",
+             WHERE i.org_id = $1 AND i.deleted_at IS NULL AND p.deleted_at IS NULL AND ",
             $condition
         )
     };
@@ -417,7 +417,8 @@ struct Origin {
 async fn origin(tx: &mut Tx, caller: &Caller, id: PatientImageId) -> Result<Origin> {
     let row: Option<(Uuid, Option<Uuid>)> = tx
         .one(
-            "SELECT patient_id, message_id FROM patient_image WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL",
+            "SELECT i.patient_id, i.message_id FROM patient_image i JOIN patient p ON p.id = i.patient_id
+             WHERE i.org_id = $1 AND i.id = $2 AND i.deleted_at IS NULL AND p.deleted_at IS NULL",
             args![caller.org_id, id],
         )
         .await?;

@@ -145,13 +145,14 @@ async fn journal(
     }
     tx.commit().await?;
     backend.live.wake(route.org_id);
-    metrics::counter!("webhooks_total", "provider" => route.provider.as_str(), "state" => entry.state)
+    let (accepted, outcome) = match (quarantined, inserted) {
+        (true, _) => (Accepted::Quarantined, "quarantined"),
+        (false, 0) => (Accepted::Repeated, "repeated"),
+        (false, _) => (Accepted::Journalled, "journalled"),
+    };
+    metrics::counter!("webhooks_total", "provider" => route.provider.as_str(), "outcome" => outcome)
         .increment(1);
-    Ok(match (quarantined, inserted) {
-        (true, _) => Accepted::Quarantined,
-        (false, 0) => Accepted::Repeated,
-        (false, _) => Accepted::Journalled,
-    })
+    Ok(accepted)
 }
 
 /// Makes an entry that stood in quarantine one like any other. If the same event has come again since, and was taken,

@@ -35,6 +35,8 @@ pub enum Purpose {
     MediaLink,
     /// What a carrier that signs nothing must name.
     WebhookSecret,
+    /// A constant by which a key is known again.
+    Canary,
 }
 
 impl Purpose {
@@ -50,6 +52,25 @@ impl Purpose {
             Self::SignInAttempt => b"sign-in-attempt",
             Self::MediaLink => b"media-link",
             Self::WebhookSecret => b"webhook-secret",
+            Self::Canary => b"canary",
+        }
+    }
+}
+
+/// One of the server's keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhichKey {
+    /// Seals and signs.
+    Master,
+    /// Numbers are found under it.
+    Phone,
+}
+
+impl WhichKey {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Master => "master",
+            Self::Phone => "phone",
         }
     }
 }
@@ -119,6 +140,12 @@ impl Keys {
     /// A keyed hash of a secret or an address, to store in its place.
     pub fn hash(&self, purpose: Purpose, text: &str) -> Vec<u8> {
         hmac(&self.master, purpose, text.as_bytes())
+    }
+
+    /// What tells each key from another one, and nothing of the key.
+    pub(crate) fn canaries(&self) -> [(WhichKey, Vec<u8>); 2] {
+        [(WhichKey::Master, &self.master), (WhichKey::Phone, &self.phone)]
+            .map(|(which, key)| (which, hmac(key, Purpose::Canary, which.as_str().as_bytes())))
     }
 
     /// Whether `mac` is [`hash`](Self::hash) of `text`, compared in constant time.

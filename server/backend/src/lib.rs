@@ -7,6 +7,7 @@
 
 pub mod audit;
 pub mod caller;
+pub mod canary;
 pub mod clock;
 pub mod consent;
 pub mod conversations;

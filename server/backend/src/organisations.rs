@@ -94,6 +94,12 @@ pub async fn update(
     Ok(())
 }
 
+/// Holds an organisation until the end of the transaction, for decisions that depend on several of its rows.
+pub(crate) async fn hold(tx: &mut Tx, org: OrgId) -> Result<()> {
+    tx.execute("UPDATE organisation SET name = name WHERE id = $1", args![org]).await?;
+    Ok(())
+}
+
 /// The country in which an organisation's national numbers are read.
 pub(crate) async fn country(tx: &mut Tx, org: OrgId) -> Result<Country> {
     let row: Option<(String,)> = tx.one("SELECT country FROM organisation WHERE id = $1", args![org]).await?;

@@ -46,7 +46,7 @@ pub async fn list(
         let numbers = numbers::search(backend, &mut tx, caller.org_id, text).await?;
         values.push(like_pattern(text).into());
         condition =
-            "AND (p.name_folded LIKE $4 ESCAPE '\\' OR LOWER(p.reference) LIKE $4 ESCAPE '\\'".to_owned();
+            "AND (p.name_folded LIKE $4 ESCAPE '\\' OR p.reference_folded LIKE $4 ESCAPE '\\'".to_owned();
         if !numbers.is_empty() {
             condition.push_str(" OR EXISTS (SELECT 1 FROM patient_number pn WHERE pn.patient_id = p.id AND pn.number_id IN (");
             condition.push_str(&placeholders(5, numbers.len()));
@@ -99,8 +99,8 @@ pub async fn create(backend: &Backend, caller: &Caller, input: &PatientInput) ->
     let valid = validate(&mut tx, caller.org_id, input).await?;
     let id: PatientId = backend.clock.new_id();
     tx.execute(
-        "INSERT INTO patient (id, org_id, name, name_folded, born, reference, notes, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO patient (id, org_id, name, name_folded, born, reference, reference_folded, notes, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         args![
             id,
             caller.org_id,
@@ -108,6 +108,7 @@ pub async fn create(backend: &Backend, caller: &Caller, input: &PatientInput) ->
             fold(valid.name),
             valid.born,
             valid.reference,
+            valid.reference.map(fold),
             input.notes.trim(),
             backend.clock.now()
         ],
@@ -165,7 +166,7 @@ pub async fn change(
     };
     let valid = validate(&mut tx, caller.org_id, &input).await?;
     tx.execute(
-        "UPDATE patient SET name = $3, name_folded = $4, born = $5, reference = $6, notes = $7
+        "UPDATE patient SET name = $3, name_folded = $4, born = $5, reference = $6, reference_folded = $7, notes = $8
          WHERE org_id = $1 AND id = $2",
         args![
             caller.org_id,
@@ -174,6 +175,7 @@ pub async fn change(
             fold(valid.name),
             valid.born,
             valid.reference,
+            valid.reference.map(fold),
             input.notes.trim()
         ],
     )
@@ -297,7 +299,32 @@ pub(crate) async fn require(tx: &mut Tx, org: OrgId, id: PatientId) -> Result<()
     if found == 0 { Err(Error::not_found("patient")) } else { Ok(()) }
 }
 
-/// The form of a name that is searched and sorted by.
+/// Folds the references that an older version stored without their folded form; call it when the product opens.
+/// Neither engine can do so in a migration: SQLite folds ASCII only, and PostgreSQL as its locale says.
+pub async fn fold_references(backend: &Backend) -> Result<()> {
+    loop {
+        let mut tx = backend.store.write().await?;
+        let unfolded: Vec<(Uuid, String)> = tx
+            .all(
+                "SELECT id, reference FROM patient WHERE reference IS NOT NULL AND reference_folded IS NULL LIMIT 500",
+                args![],
+            )
+            .await?;
+        if unfolded.is_empty() {
+            return Ok(());
+        }
+        for (id, reference) in unfolded {
+            tx.execute(
+                "UPDATE patient SET reference_folded = $3 WHERE id = $1 AND reference = $2",
+                args![id, &reference, fold(&reference)],
+            )
+            .await?;
+        }
+        tx.commit().await?;
+    }
+}
+
+/// The form of a name or a reference that is searched and sorted by.
 pub(crate) fn fold(name: &str) -> String {
     name.trim().to_lowercase()
 }

@@ -6,9 +6,10 @@ use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result, organisations};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
-use model::staff::{MIN_PASSWORD_CHARS, Me, Role};
+use model::staff::{MIN_PASSWORD_CHARS, Me, Organisation, Role};
 use model::{FailureCode, Millis, OrgId, StaffId};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 /// A session ends this long after it began.
@@ -29,6 +30,9 @@ const ATTEMPTS_PER_SOURCE: i64 = 30;
 /// Characters a password has at most: hashing must not become a way to keep the server busy.
 const MAX_PASSWORD_CHARS: usize = 1000;
 
+/// Passwords that are hashed side by side: each takes 19 MiB, and guessing must not use the server up.
+static HASHING: Semaphore = Semaphore::const_new(3);
+
 /// `last_seen_at` is written at most this often.
 const SEEN_EVERY: Duration = Duration::from_secs(60);
 
@@ -40,73 +44,165 @@ pub struct NewSession {
     pub expires_at: Millis,
 }
 
-/// Signs in with e-mail and password. `from` is the caller's network address, for limiting attempts.
+/// Signs in with e-mail and password, into the organisation that the person was last seen in. `from` is the caller's
+/// network address, for limiting attempts.
 ///
 /// # Errors
 /// `Invalid` without telling whether the address is known; `TooManyRequests` after ten failures in fifteen
 /// minutes for an address or thirty from a network address.
 pub async fn sign_in(backend: &Backend, email: &str, password: &str, from: &str) -> Result<NewSession> {
     let email = fold_email(email);
-    let subjects = [
-        (backend.keys.hash(Purpose::SignInAttempt, &format!("email {email}")), ATTEMPTS_PER_EMAIL),
-        (backend.keys.hash(Purpose::SignInAttempt, &format!("from {from}")), ATTEMPTS_PER_SOURCE),
-    ];
-    let since = backend.clock.now() - millis(ATTEMPT_WINDOW);
-    let mut tx = backend.store.read().await?;
-    for (subject, allowed) in &subjects {
-        let failures = tx
-            .number(
-                "SELECT COUNT(*) FROM sign_in_attempt WHERE subject_hash = $1 AND at > $2",
-                args![subject.as_slice(), since],
-            )
-            .await?;
-        if failures >= *allowed {
-            return Err(Error::failure(
-                FailureCode::TooManyRequests,
-                "Too many attempts. Wait fifteen minutes, or ask an admin for a new sign-in link.",
-            ));
-        }
-    }
+    let attempt = Attempt::begin(backend, &email, from).await?;
     #[derive(sqlx::FromRow)]
     struct Row {
         id: Uuid,
         password_hash: Option<String>,
         org_id: Uuid,
     }
+    let mut tx = backend.store.read().await?;
     let row: Option<Row> = tx
         .one(
             "SELECT s.id, s.password_hash, m.org_id FROM staff s JOIN membership m ON m.staff_id = s.id
-             WHERE s.email = $1 AND m.disabled_at IS NULL ORDER BY m.created_at LIMIT 1",
+             WHERE s.email = $1 AND m.disabled_at IS NULL
+             ORDER BY COALESCE(m.last_seen_at, 0) DESC, m.created_at, m.org_id LIMIT 1",
             args![&email],
         )
         .await?;
     drop(tx);
     let known = row.as_ref().and_then(|row| row.password_hash.clone());
     let fits = verify_password(password.to_owned(), known).await?;
-    let mut tx = backend.store.write().await?;
     let (Some(row), true) = (row, fits) else {
-        for (subject, _) in subjects {
-            tx.execute(
-                "INSERT INTO sign_in_attempt (subject_hash, at) VALUES ($1, $2)",
-                args![subject, backend.clock.now()],
-            )
-            .await?;
-        }
-        tx.commit().await?;
         return Err(Error::invalid(
             "password",
             "The e-mail address and the password do not belong together.",
         ));
     };
-    let [(email_subject, _), _] = subjects;
-    tx.execute(
-        "DELETE FROM sign_in_attempt WHERE subject_hash = $1 OR at <= $2",
-        args![email_subject, since],
-    )
-    .await?;
+    let mut tx = backend.store.write().await?;
+    attempt.forget(&mut tx).await?;
     let session = start_session(backend, &mut tx, row.id.into(), row.org_id.into()).await?;
     tx.commit().await?;
     Ok(session)
+}
+
+/// One try at a password. It counts as failed from its beginning, so that tries that run side by side count each other.
+struct Attempt {
+    id: Uuid,
+    email: Vec<u8>,
+    /// What happened before is not counted any more.
+    since: Millis,
+}
+
+impl Attempt {
+    /// # Errors
+    /// `TooManyRequests`; what is refused is neither verified nor counted.
+    async fn begin(backend: &Backend, email: &str, from: &str) -> Result<Self> {
+        let now = backend.clock.now();
+        let attempt = Self {
+            id: backend.clock.new_id(),
+            email: backend.keys.hash(Purpose::SignInAttempt, &format!("email {email}")),
+            since: now - millis(ATTEMPT_WINDOW),
+        };
+        let subjects = [
+            (attempt.email.clone(), ATTEMPTS_PER_EMAIL),
+            (backend.keys.hash(Purpose::SignInAttempt, &format!("from {from}")), ATTEMPTS_PER_SOURCE),
+        ];
+        let mut tx = backend.store.write().await?;
+        Self::one_at_a_time(&mut tx).await?;
+        for (subject, allowed) in subjects {
+            let before = tx
+                .number(
+                    "SELECT COUNT(*) FROM sign_in_attempt WHERE subject_hash = $1 AND at > $2",
+                    args![subject.as_slice(), attempt.since],
+                )
+                .await?;
+            if before >= allowed {
+                return Err(Error::failure(
+                    FailureCode::TooManyRequests,
+                    "Too many attempts. Wait fifteen minutes, or ask an admin for a new sign-in link.",
+                ));
+            }
+            tx.execute(
+                "INSERT INTO sign_in_attempt (subject_hash, at, attempt_id) VALUES ($1, $2, $3)",
+                args![subject, now, attempt.id],
+            )
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(attempt)
+    }
+
+    /// The password was right: neither this attempt nor earlier ones at the address count any more.
+    async fn forget(self, tx: &mut Tx) -> Result<()> {
+        Self::one_at_a_time(tx).await?;
+        tx.execute(
+            "DELETE FROM sign_in_attempt WHERE subject_hash = $1 OR attempt_id = $2 OR at <= $3",
+            args![self.email, self.id, self.since],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// SQLite has one writer; PostgreSQL must be told that counting and adding are one step.
+    async fn one_at_a_time(tx: &mut Tx) -> Result<()> {
+        if tx.is_postgres() {
+            tx.execute("LOCK TABLE sign_in_attempt IN SHARE ROW EXCLUSIVE MODE", args![]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The other organisations that the caller may work in, by name.
+///
+/// # Errors
+/// `SignedOut` for a caller with an API token: it belongs to one organisation.
+pub async fn elsewhere(backend: &Backend, caller: &Caller) -> Result<Vec<Organisation>> {
+    let staff = person(caller)?;
+    let mut tx = backend.store.read().await?;
+    let rows: Vec<(Uuid, String, String, String)> = tx
+        .all(
+            "SELECT o.id, o.name, o.country, o.person_word
+             FROM membership m JOIN organisation o ON o.id = m.org_id
+             WHERE m.staff_id = $1 AND m.org_id <> $2 AND m.disabled_at IS NULL ORDER BY o.name, o.id",
+            args![staff, caller.org_id],
+        )
+        .await?;
+    let organisation = |(id, name, country, person_word): (Uuid, _, _, _)| Organisation {
+        id: id.into(),
+        name,
+        country,
+        person_word,
+    };
+    Ok(rows.into_iter().map(organisation).collect())
+}
+
+/// Moves a session to another organisation that its person may work in.
+///
+/// # Errors
+/// `NotFound` for an organisation where they may not; `SignedOut` where the session does not hold.
+pub async fn switch(backend: &Backend, token: &str, to: OrgId) -> Result<()> {
+    let caller = caller_by_session(backend, token).await?.ok_or_else(|| {
+        Error::failure(FailureCode::SignedOut, "You are signed out. Sign in and try again.")
+    })?;
+    let staff = person(&caller)?;
+    let now = backend.clock.now();
+    let mut tx = backend.store.write().await?;
+    // Seen there from now on, so that the next sign-in leads there as well.
+    let works_there = tx
+        .execute(
+            "UPDATE membership SET last_seen_at = $3 WHERE org_id = $1 AND staff_id = $2 AND disabled_at IS NULL",
+            args![to, staff, now],
+        )
+        .await?;
+    if works_there == 0 {
+        return Err(Error::not_found("organisation"));
+    }
+    tx.execute(
+        "UPDATE session SET org_id = $2 WHERE token_hash = $1",
+        args![backend.keys.hash(Purpose::Token, token), to],
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Ends a session; a token nobody knows ends nothing.
@@ -193,15 +289,22 @@ pub async fn caller_by_api_token(backend: &Backend, token: &str) -> Result<Optio
 /// # Errors
 /// `SignedOut` for a caller with an API token: it is no person.
 pub async fn me(backend: &Backend, caller: &Caller) -> Result<Me> {
-    let staff_id = caller.staff_id.ok_or_else(|| {
-        Error::failure(FailureCode::SignedOut, "Sign in as a person; an API token has no page of its own.")
-    })?;
+    let staff_id = person(caller)?;
     let organisation = organisations::get(backend, caller).await?;
     let mut tx = backend.store.read().await?;
     let row: Option<(String, String)> =
         tx.one("SELECT name, email FROM staff WHERE id = $1", args![staff_id]).await?;
     let (name, email) = row.ok_or(Error::Inconsistent("a session without a person"))?;
     Ok(Me { staff_id, name, email, role: caller.role, organisation })
+}
+
+/// Who makes a one-time link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MadeBy {
+    /// An admin of the one organisation that the person works in.
+    Admin,
+    /// The operator, on the server itself.
+    Operator,
 }
 
 /// Makes a one-time link for a member of staff and answers its full URL (`{APP_URL}/welcome/{token}`). It holds for
@@ -211,15 +314,33 @@ pub(crate) async fn make_one_time_link(
     tx: &mut Tx,
     org: OrgId,
     staff: StaffId,
+    by: MadeBy,
 ) -> Result<String> {
     let token = random_token();
     let now = backend.clock.now();
     tx.execute(
-        "INSERT INTO one_time_link (token_hash, org_id, staff_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
-        args![backend.keys.hash(Purpose::Token, &token), org, staff, now, now + millis(ONE_TIME_LINK)],
+        "INSERT INTO one_time_link (token_hash, org_id, staff_id, created_at, expires_at, by_operator)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        args![
+            backend.keys.hash(Purpose::Token, &token),
+            org,
+            staff,
+            now,
+            now + millis(ONE_TIME_LINK),
+            by == MadeBy::Operator
+        ],
     )
     .await?;
     Ok(format!("{}/welcome/{token}", backend.settings.app_url.as_str().trim_end_matches('/')))
+}
+
+/// Whether a person also belongs to another organisation, whose admins have a say in their password then. Also where
+/// they are disabled: enabling them again must not hand that organisation over.
+pub(crate) async fn belongs_elsewhere(tx: &mut Tx, org: OrgId, staff: StaffId) -> Result<bool> {
+    let others = tx
+        .number("SELECT COUNT(*) FROM membership WHERE staff_id = $2 AND org_id <> $1", args![org, staff])
+        .await?;
+    Ok(others > 0)
 }
 
 /// Whom a one-time link invites.
@@ -236,50 +357,85 @@ pub struct Welcome {
 /// Reads a one-time link without using it up.
 ///
 /// # Errors
-/// `NotFound` when it was used or has expired.
+/// `NotFound` when it was used or has expired, `Conflict` when it may not set the person's password (any more).
 pub async fn read_one_time_link(backend: &Backend, token: &str) -> Result<Welcome> {
     let mut tx = backend.store.read().await?;
-    let row: Option<(String, String, String)> = tx
-        .one(
-            "SELECT s.name, s.email, o.name FROM one_time_link l
-             JOIN staff s ON s.id = l.staff_id JOIN organisation o ON o.id = l.org_id
-             JOIN membership m ON m.org_id = l.org_id AND m.staff_id = l.staff_id
-             WHERE l.token_hash = $1 AND l.used_at IS NULL AND l.expires_at > $2 AND m.disabled_at IS NULL",
-            args![backend.keys.hash(Purpose::Token, token), backend.clock.now()],
-        )
-        .await?;
-    let (name, email, organisation) = row.ok_or_else(used_up)?;
-    Ok(Welcome { name, email, organisation })
+    Ok(OneTimeLink::open(backend, &mut tx, token).await?.welcome)
 }
 
 /// Uses a one-time link: sets the password, ends every other session of the person, and signs in.
 ///
 /// # Errors
-/// `NotFound` when the link was used or has expired, `Invalid` for a password that is too short.
+/// As [`read_one_time_link`], and `Invalid` for a password that is too short.
 pub async fn use_one_time_link(backend: &Backend, token: &str, password: &str) -> Result<NewSession> {
     read_one_time_link(backend, token).await?;
     let hash = hash_password(password).await?;
     let now = backend.clock.now();
     let mut tx = backend.store.write().await?;
-    let row: Option<(Uuid, Uuid)> = tx
-        .one(
-            "UPDATE one_time_link SET used_at = $2
-             WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2 RETURNING org_id, staff_id",
+    let OneTimeLink { org, staff, .. } = OneTimeLink::open(backend, &mut tx, token).await?;
+    // Of two that use it at the same moment, one finds nothing left.
+    let used = tx
+        .execute(
+            "UPDATE one_time_link SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL",
             args![backend.keys.hash(Purpose::Token, token), now],
         )
         .await?;
-    let (org, staff) = row.ok_or_else(used_up)?;
-    tx.execute("UPDATE staff SET password_hash = $2 WHERE id = $1", args![staff, hash]).await?;
-    tx.execute("DELETE FROM session WHERE staff_id = $1", args![staff]).await?;
+    if used == 0 {
+        return Err(used_up());
+    }
     // Older links to the same person lose their power with the first one used.
     tx.execute(
         "UPDATE one_time_link SET used_at = $2 WHERE staff_id = $1 AND used_at IS NULL",
         args![staff, now],
     )
     .await?;
-    let session = start_session(backend, &mut tx, staff.into(), org.into()).await?;
+    tx.execute("UPDATE staff SET password_hash = $2 WHERE id = $1", args![staff, hash]).await?;
+    tx.execute("DELETE FROM session WHERE staff_id = $1", args![staff]).await?;
+    let session = start_session(backend, &mut tx, staff, org).await?;
     tx.commit().await?;
     Ok(session)
+}
+
+/// A one-time link that holds.
+struct OneTimeLink {
+    org: OrgId,
+    staff: StaffId,
+    welcome: Welcome,
+}
+
+impl OneTimeLink {
+    async fn open(backend: &Backend, tx: &mut Tx, token: &str) -> Result<Self> {
+        #[derive(sqlx::FromRow)]
+        struct Row {
+            org_id: Uuid,
+            staff_id: Uuid,
+            by_operator: bool,
+            name: String,
+            email: String,
+            organisation: String,
+        }
+        let row: Option<Row> = tx
+            .one(
+                "SELECT l.org_id, l.staff_id, l.by_operator, s.name, s.email, o.name AS organisation
+                 FROM one_time_link l
+                 JOIN staff s ON s.id = l.staff_id JOIN organisation o ON o.id = l.org_id
+                 JOIN membership m ON m.org_id = l.org_id AND m.staff_id = l.staff_id
+                 WHERE l.token_hash = $1 AND l.used_at IS NULL AND l.expires_at > $2 AND m.disabled_at IS NULL",
+                args![backend.keys.hash(Purpose::Token, token), backend.clock.now()],
+            )
+            .await?;
+        let row = row.ok_or_else(used_up)?;
+        let (org, staff) = (row.org_id.into(), row.staff_id.into());
+        if !row.by_operator && belongs_elsewhere(tx, org, staff).await? {
+            return Err(Error::failure(
+                FailureCode::Conflict,
+                "You also work in another organisation on this server, so this link cannot set your password. Sign \
+                 in with the password you have, or ask the operator of the server for a link.",
+            ));
+        }
+        let welcome = Welcome { name: row.name, email: row.email, organisation: row.organisation };
+        Ok(Self { org, staff, welcome })
+    }
 }
 
 /// The stored form of an e-mail address.
@@ -290,6 +446,12 @@ pub(crate) fn fold_email(email: &str) -> String {
 /// The role under its stored word.
 pub(crate) fn role(word: &str) -> Result<Role> {
     Role::from_word(word).ok_or(Error::Inconsistent("a role that is no role"))
+}
+
+fn person(caller: &Caller) -> Result<StaffId> {
+    caller.staff_id.ok_or_else(|| {
+        Error::failure(FailureCode::SignedOut, "Sign in as a person; an API token has no page of its own.")
+    })
 }
 
 async fn start_session(backend: &Backend, tx: &mut Tx, staff: StaffId, org: OrgId) -> Result<NewSession> {
@@ -348,6 +510,7 @@ async fn verify_password(password: String, hash: Option<String>) -> Result<bool>
 }
 
 async fn off_the_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let _turn = HASHING.acquire().await.map_err(|_| Error::Inconsistent("nobody closes the semaphore"))?;
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|_| Error::Inconsistent("hashing a password was interrupted"))

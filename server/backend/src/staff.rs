@@ -1,10 +1,10 @@
 //! Who works here.
 
-use crate::sign_in::{fold_email, make_one_time_link, role as stored_role};
+use crate::sign_in::{MadeBy, belongs_elsewhere, fold_email, make_one_time_link, role as stored_role};
 use crate::store::{Tx, args};
-use crate::{Backend, Caller, Error, Result, audit, live};
+use crate::{Backend, Caller, Error, Result, audit, live, organisations};
 use model::live::Change;
-use model::staff::{Permission, Role, StaffView};
+use model::staff::{Invitation, Permission, Role, StaffView};
 use model::{FailureCode, OrgId, StaffId};
 use uuid::Uuid;
 
@@ -44,7 +44,8 @@ pub async fn list(backend: &Backend, caller: &Caller) -> Result<Vec<StaffView>> 
         .collect()
 }
 
-/// Adds a person and answers their one-time link.
+/// Adds a person. There is no link for someone whom the server knows from another organisation: it would hand that
+/// organisation over to whoever invites them here.
 ///
 /// # Errors
 /// `Invalid` names the field; `Conflict` for someone who works here already.
@@ -54,29 +55,70 @@ pub async fn invite(
     email: &str,
     name: &str,
     role: Role,
-) -> Result<String> {
+) -> Result<Invitation> {
     caller.require(Permission::ManageStaff)?;
     let mut tx = backend.store.write().await?;
-    let (staff, link) = join(backend, &mut tx, caller.org_id, email, name, role).await?;
-    settle(backend, tx, caller, "staff.invite", staff).await?;
-    Ok(link)
+    let person = join(backend, &mut tx, caller.org_id, email, name, role).await?;
+    let known = person.has_password || belongs_elsewhere(&mut tx, caller.org_id, person.id).await?;
+    let invitation = if known {
+        Invitation::Known
+    } else {
+        Invitation::Link(make_one_time_link(backend, &mut tx, caller.org_id, person.id, MadeBy::Admin).await?)
+    };
+    settle(backend, tx, caller, "staff.invite", person.id).await?;
+    Ok(invitation)
 }
 
-/// As [`invite`], by the operator of the server: the first admin's way in.
-pub async fn add(backend: &Backend, org: OrgId, email: &str, name: &str, role: Role) -> Result<String> {
+/// As [`invite`], by the operator of the server: the first admin's way in. Whoever has no password yet gets a link.
+pub async fn add(backend: &Backend, org: OrgId, email: &str, name: &str, role: Role) -> Result<Invitation> {
     let mut tx = backend.store.write().await?;
-    let (_, link) = join(backend, &mut tx, org, email, name, role).await?;
+    let person = join(backend, &mut tx, org, email, name, role).await?;
+    let invitation = if person.has_password {
+        Invitation::Known
+    } else {
+        Invitation::Link(make_one_time_link(backend, &mut tx, org, person.id, MadeBy::Operator).await?)
+    };
     tx.commit().await?;
-    Ok(link)
+    Ok(invitation)
 }
 
 /// A new one-time link for a person who lost their password.
+///
+/// # Errors
+/// `Conflict` for a person who also belongs to another organisation: their password opens that one as well.
 pub async fn reset(backend: &Backend, caller: &Caller, staff: StaffId) -> Result<String> {
     caller.require(Permission::ManageStaff)?;
     let mut tx = backend.store.write().await?;
     membership(&mut tx, caller.org_id, staff).await?;
-    let link = make_one_time_link(backend, &mut tx, caller.org_id, staff).await?;
+    if belongs_elsewhere(&mut tx, caller.org_id, staff).await? {
+        return Err(Error::failure(
+            FailureCode::Conflict,
+            "This person also belongs to another organisation on this server, so an admin of one cannot make them a \
+             new password. Ask the operator of the server for a link.",
+        ));
+    }
+    let link = make_one_time_link(backend, &mut tx, caller.org_id, staff, MadeBy::Admin).await?;
     settle(backend, tx, caller, "staff.reset", staff).await?;
+    Ok(link)
+}
+
+/// As [`reset`], by the operator of the server, for anyone: the link leads into the organisation that the person
+/// joined first.
+///
+/// # Errors
+/// `NotFound` for an address with which nobody may sign in.
+pub async fn reset_by_operator(backend: &Backend, email: &str) -> Result<String> {
+    let mut tx = backend.store.write().await?;
+    let row: Option<(Uuid, Uuid)> = tx
+        .one(
+            "SELECT m.org_id, m.staff_id FROM staff s JOIN membership m ON m.staff_id = s.id
+             WHERE s.email = $1 AND m.disabled_at IS NULL ORDER BY m.created_at, m.org_id LIMIT 1",
+            args![fold_email(email)],
+        )
+        .await?;
+    let (org, staff) = row.ok_or_else(|| Error::not_found("person"))?;
+    let link = make_one_time_link(backend, &mut tx, org.into(), staff.into(), MadeBy::Operator).await?;
+    tx.commit().await?;
     Ok(link)
 }
 
@@ -84,6 +126,7 @@ pub async fn reset(backend: &Backend, caller: &Caller, staff: StaffId) -> Result
 pub async fn change_role(backend: &Backend, caller: &Caller, staff: StaffId, role: Role) -> Result<()> {
     caller.require(Permission::ManageStaff)?;
     let mut tx = backend.store.write().await?;
+    organisations::hold(&mut tx, caller.org_id).await?;
     membership(&mut tx, caller.org_id, staff).await?;
     tx.execute(
         "UPDATE membership SET role = $3 WHERE org_id = $1 AND staff_id = $2",
@@ -98,6 +141,7 @@ pub async fn change_role(backend: &Backend, caller: &Caller, staff: StaffId, rol
 pub async fn set_disabled(backend: &Backend, caller: &Caller, staff: StaffId, disabled: bool) -> Result<()> {
     caller.require(Permission::ManageStaff)?;
     let mut tx = backend.store.write().await?;
+    organisations::hold(&mut tx, caller.org_id).await?;
     membership(&mut tx, caller.org_id, staff).await?;
     tx.execute(
         "UPDATE membership SET disabled_at = $3 WHERE org_id = $1 AND staff_id = $2",
@@ -126,7 +170,13 @@ pub async fn colleagues(backend: &Backend, caller: &Caller) -> Result<Vec<(Staff
     Ok(rows.into_iter().map(|(id, name)| (id.into(), name)).collect())
 }
 
-/// A person may be known from another organisation: then they keep their password and gain a membership.
+/// Someone who joined an organisation.
+struct Joined {
+    id: StaffId,
+    has_password: bool,
+}
+
+/// A person may be known from another organisation: then they keep their name and password and gain a membership.
 async fn join(
     backend: &Backend,
     tx: &mut Tx,
@@ -134,7 +184,7 @@ async fn join(
     email: &str,
     name: &str,
     role: Role,
-) -> Result<(StaffId, String)> {
+) -> Result<Joined> {
     let (email, name) = (fold_email(email), name.trim());
     let (before_at, after_at) = email.split_once('@').unwrap_or_default();
     if before_at.is_empty() || after_at.is_empty() || email.contains(char::is_whitespace) || email.len() > 254
@@ -150,8 +200,10 @@ async fn join(
         args![backend.clock.new_id::<StaffId>(), &email, name, now],
     )
     .await?;
-    let row: Option<(Uuid,)> = tx.one("SELECT id FROM staff WHERE email = $1", args![&email]).await?;
-    let staff: StaffId = row.ok_or(Error::Inconsistent("a person vanished"))?.0.into();
+    let row: Option<(Uuid, Option<String>)> =
+        tx.one("SELECT id, password_hash FROM staff WHERE email = $1", args![&email]).await?;
+    let (id, password_hash) = row.ok_or(Error::Inconsistent("a person vanished"))?;
+    let staff: StaffId = id.into();
     let joined = tx
         .execute(
             "INSERT INTO membership (org_id, staff_id, role, created_at) VALUES ($1, $2, $3, $4)
@@ -165,8 +217,7 @@ async fn join(
             "Someone with this e-mail address works here already.",
         ));
     }
-    let link = make_one_time_link(backend, tx, org, staff).await?;
-    Ok((staff, link))
+    Ok(Joined { id: staff, has_password: password_hash.is_some() })
 }
 
 async fn membership(tx: &mut Tx, org: OrgId, staff: StaffId) -> Result<()> {
@@ -176,6 +227,7 @@ async fn membership(tx: &mut Tx, org: OrgId, staff: StaffId) -> Result<()> {
     if found == 0 { Err(Error::not_found("person")) } else { Ok(()) }
 }
 
+/// Call [`organisations::hold`] first: two admins who take away each other's role must not both be counted.
 async fn require_an_admin(tx: &mut Tx, org: OrgId) -> Result<()> {
     let admins = tx
         .number(

@@ -149,6 +149,13 @@ impl TestBackend {
         tx.number(sql, store::args![]).await.expect("a count")
     }
 
+    /// Changes the database behind the backend's back, for damage that no call does.
+    pub async fn alter(&self, sql: &'static str) {
+        let mut tx = self.backend.store.write().await.expect("a transaction");
+        tx.execute(sql, store::args![]).await.expect("a statement that both engines know");
+        tx.commit().await.expect("a commit");
+    }
+
     async fn end(self) {
         let failed = self.count("SELECT COUNT(*) FROM job WHERE state = 'failed'").await;
         assert_eq!(failed, self.expected_failed_jobs, "jobs that ended aside");

@@ -139,9 +139,9 @@ impl PictureWorker {
         let first = self.attempt(original, kind, wanted, HeicDecoder::Libheif);
         self.keep_one_started();
         match first {
-            Err(PictureError::Broken { .. } | PictureError::Unsupported { .. } | PictureError::Died { .. })
-                if kind == PictureKind::Heic =>
-            {
+            Err(
+                PictureError::Broken { .. } | PictureError::Unsupported { .. } | PictureError::Died { .. },
+            ) if kind == PictureKind::Heic => {
                 // The first error is the more telling one if both fail.
                 self.attempt(original, kind, wanted, HeicDecoder::Heifer).or(first)
             }

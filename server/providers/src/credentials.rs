@@ -32,11 +32,7 @@ pub(crate) fn text(json: &Value, field: &'static str) -> Result<Option<String>, 
 }
 
 /// As [`text`], and must be there: otherwise `message` says what it is and where to find it.
-pub(crate) fn required(
-    json: &Value,
-    field: &'static str,
-    message: &str,
-) -> Result<String, CredentialError> {
+pub(crate) fn required(json: &Value, field: &'static str, message: &str) -> Result<String, CredentialError> {
     text(json, field)?.ok_or_else(|| CredentialError::new(field, message))
 }
 

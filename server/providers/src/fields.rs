@@ -35,7 +35,17 @@ impl Fields {
         let Ok(Value::Object(object)) = serde_json::from_slice(&request.body) else {
             return Err(Rejected::Malformed("not a JSON object"));
         };
-        Ok(Self(object.into_iter().filter_map(|(name, value)| Some((name, plain(&value)?))).collect()))
+        Ok(Self::of_object(object))
+    }
+
+    /// Of a JSON object: numbers as text, nothing nested.
+    pub(crate) fn of_object(object: serde_json::Map<String, Value>) -> Self {
+        Self(object.into_iter().filter_map(|(name, value)| Some((name, plain(&value)?))).collect())
+    }
+
+    /// Every value as `change` makes it.
+    pub(crate) fn changed(self, change: impl Fn(String) -> String) -> Self {
+        Self(self.0.into_iter().map(|(name, value)| (name, change(value))).collect())
     }
 
     /// The value, also where it is empty.

@@ -63,11 +63,15 @@ pub(crate) fn let_in(carrier: &str, asked: Result<Answer, HttpError>) -> Result<
         Ok(answer) if (200..300).contains(&answer.status) => Ok(answer),
         Ok(answer) if matches!(answer.status, 401 | 403) => finding(
             Verdict::Bad,
-            format!("{carrier} does not accept the credentials. Copy them again from its console into Settings > Lines."),
+            format!(
+                "{carrier} does not accept the credentials. Copy them again from its console into Settings > Lines."
+            ),
         ),
         Ok(answer) if answer.status == 404 => finding(
             Verdict::Bad,
-            format!("{carrier} does not know this account. Check the account's name or number in Settings > Lines."),
+            format!(
+                "{carrier} does not know this account. Check the account's name or number in Settings > Lines."
+            ),
         ),
         Ok(answer) => finding(
             Verdict::Unknown,
@@ -79,7 +83,9 @@ pub(crate) fn let_in(carrier: &str, asked: Result<Answer, HttpError>) -> Result<
         ),
         Err(_) => finding(
             Verdict::Unknown,
-            format!("{carrier} could not be reached. Check this server's connection, or try again in some minutes."),
+            format!(
+                "{carrier} could not be reached. Check this server's connection, or try again in some minutes."
+            ),
         ),
     }
 }

@@ -188,11 +188,27 @@ impl Http {
     /// # Errors
     /// As [`Http::post`]; asking twice does no harm.
     pub async fn get(&self, url: &Url, login: Option<&Login>) -> Result<Answer, HttpError> {
-        let request = self
-            .client(url, login.is_some())?
+        self.get_with(url, login, &[]).await
+    }
+
+    /// [`Http::get`] with further headers, by name in lower case.
+    ///
+    /// # Errors
+    /// As [`Http::get`].
+    pub async fn get_with(
+        &self,
+        url: &Url,
+        login: Option<&Login>,
+        headers: &[(&'static str, String)],
+    ) -> Result<Answer, HttpError> {
+        let mut request = self
+            .client(url, login.is_some() || !headers.is_empty())?
             .get(url.clone())
             .timeout(CALL_TIME)
             .header(ACCEPT, "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
         answer(logged_in(request, login)).await
     }
 

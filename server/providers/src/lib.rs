@@ -3,16 +3,19 @@
 //! A carrier only translates. It knows no database, no configuration file, no clock, and no other carrier;
 //! what outlives a request (journal, jobs, states, retries) is the backend's. Every carrier is one file in the
 //! same internal order: limits, credentials, the trait, send, receive, health; a folder beside it holds its
-//! signature and its tables where they are long.
+//! signature and its tables where they are long. What two carriers with one engine say alike stands in `engage`.
 
 mod clicksend;
 mod credentials;
+mod engage;
 mod fields;
 mod health;
 pub mod http;
+mod messagemedia;
 mod outbound;
 mod secret;
 pub mod simulator;
+mod smsbroadcast;
 mod telnyx;
 mod twilio;
 mod webhook;
@@ -20,9 +23,7 @@ mod webhook;
 pub use credentials::CredentialError;
 pub use health::{Finding, Health, Subject, Verdict};
 pub use http::{Http, HttpError, Netguard, NoTrust};
-pub use outbound::{
-    Account, Limits, Outbound, OutboundMedia, Receipt, SendError, Template, Verification,
-};
+pub use outbound::{Account, Limits, Outbound, OutboundMedia, Receipt, SendError, Template, Verification};
 pub use secret::{SECRET_HEADER, SECRET_PARAMETER};
 pub use webhook::{
     Event, Inbound, InboundMedia, MediaPlace, OptOut, Received, Rejected, Status, WebhookKind, WebhookRequest,
@@ -39,6 +40,8 @@ pub fn for_kind(kind: ProviderKind) -> &'static dyn Provider {
         ProviderKind::Simulator => &simulator::Simulator,
         ProviderKind::Twilio => &twilio::Twilio,
         ProviderKind::Telnyx => &telnyx::Telnyx,
+        ProviderKind::MessageMedia => &messagemedia::MessageMedia,
+        ProviderKind::SmsBroadcast => &smsbroadcast::SmsBroadcast,
         ProviderKind::ClickSend => &clicksend::ClickSend,
     }
 }
@@ -79,6 +82,12 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// [`Rejected::Malformed`] when the carrier would never offer its media there.
     fn media_request(&self, account: &Account, remote: &Url) -> Result<MediaRequest, Rejected>;
+
+    /// What stands after the `#` of the addresses that are entered at the carrier: how often it is to call again when
+    /// we cannot answer. It is for the carrier alone, which neither sends nor signs it.
+    fn address_ending(&self) -> Option<&'static str> {
+        None
+    }
 
     /// What the webhook's sender expects as a good answer: content type and body, with status 200.
     fn acknowledgement(&self) -> (&'static str, &'static str) {

@@ -1,9 +1,9 @@
 //! What a carrier is asked, and what it answers.
 
 use bytes::Bytes;
+use model::PhoneNumber;
 use model::line::Price;
 use model::message::{Channel, DeliveryState};
-use model::PhoneNumber;
 use std::time::Duration;
 use url::Url;
 

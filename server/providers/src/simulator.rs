@@ -151,7 +151,13 @@ fn read_answer(answer: &Answer) -> Result<Receipt, SendError> {
         200..=299 => {
             let taken: AcceptAnswer = serde_json::from_slice(&answer.body).map_err(|_| SendError::Unknown)?;
             let state = state(&taken.status).unwrap_or(DeliveryState::Accepted);
-            Ok(Receipt { carrier_id: taken.id, state, carrier_state: Some(taken.status), parts: None, price: None })
+            Ok(Receipt {
+                carrier_id: taken.id,
+                state,
+                carrier_state: Some(taken.status),
+                parts: None,
+                price: None,
+            })
         }
         429 => Err(SendError::Retry { after: answer.retry_after }),
         400..=499 if answer.status != 408 => {
@@ -177,7 +183,15 @@ fn read_webhook(webhook: Webhook) -> (String, Event) {
             let external_id = format!("inbound:{id}");
             (
                 external_id,
-                Event::Inbound(Inbound { carrier_id: id, channel, from, to: None, text, media, opt_out: None }),
+                Event::Inbound(Inbound {
+                    carrier_id: id,
+                    channel,
+                    from,
+                    to: None,
+                    text,
+                    media,
+                    opt_out: None,
+                }),
             )
         }
         Webhook::Status { id, status, error_code, error } => {

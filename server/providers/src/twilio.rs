@@ -27,6 +27,10 @@ const LIMITS: Limits = Limits {
 
 const API: &str = "https://api.twilio.com";
 
+/// Five more calls, after a server error (such as that of a proxy while we restart), a connection that fails, or an
+/// answer that takes too long. By itself Twilio calls once more, and only after a connection that failed.
+const ADDRESS_ENDING: &str = "rc=5&rp=5xx,ct,rt";
+
 /// Media of one inbound message that are read at most; Twilio's own limit is 10.
 const MOST_MEDIA: usize = 32;
 
@@ -74,6 +78,10 @@ impl Provider for Twilio {
             return Err(Rejected::Signature);
         }
         read_webhook(request, verified)
+    }
+
+    fn address_ending(&self) -> Option<&'static str> {
+        Some(ADDRESS_ENDING)
     }
 
     fn media_request(&self, account: &Account, remote: &Url) -> Result<MediaRequest, Rejected> {
@@ -184,7 +192,9 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
         fields.push(("Body", &outbound.text));
     }
     fields.extend(outbound.media.iter().map(|media| ("MediaUrl", media.url.as_str())));
-    fields.push(("StatusCallback", account.status_url.as_str()));
+    let mut status_url = account.status_url.clone();
+    status_url.set_fragment(Some(ADDRESS_ENDING));
+    fields.push(("StatusCallback", status_url.as_str()));
     match http.post_form(&url, Some(&credentials.login()), &fields).await {
         Ok(answer) => read_answer(&answer),
         Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
@@ -390,7 +400,8 @@ async fn health(http: &Http, account: &Account) -> Health {
     };
     let mut findings =
         vec![Finding::new(Subject::Credentials, Verdict::Good, "Twilio accepts the credentials.")];
-    let numbers = serde_json::from_slice(&answer.body).map(|numbers: OwnNumbers| numbers.incoming_phone_numbers);
+    let numbers =
+        serde_json::from_slice(&answer.body).map(|numbers: OwnNumbers| numbers.incoming_phone_numbers);
     findings.extend(match numbers.as_deref() {
         Ok([number, ..]) => about_number(&credentials, account, number),
         Ok([]) => vec![Finding::new(

@@ -1,14 +1,14 @@
 //! What each command does.
 
-use super::{Command, Line, Org, Staff, Token};
+use super::{Command, Jobs, Line, Org, Staff, Token};
 use crate::config::{Config, ConfigError, Settings, env_example};
 use crate::setup::{self, SetupError};
 use crate::{App, serve};
 use backend::lines::NewLine;
-use backend::{Backend, demo, lines, organisations, staff, tokens};
+use backend::{Backend, demo, jobs, lines, organisations, staff, tokens};
 use model::line::ProviderKind;
 use model::phone::Country;
-use model::staff::Role;
+use model::staff::{Invitation, Role};
 use std::io::{self, Read, Write};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -69,9 +69,15 @@ async fn once(command: Command, backend: &Backend) -> Result<(), CommandError> {
         Command::Staff(Staff::Add { email, name, role, org }) => {
             let org = organisations::by_name(backend, org.as_deref()).await?;
             let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
-            let link = staff::add(backend, org, &email, &name, self::role(&role)?).await?;
-            say(&link)
+            match staff::add(backend, org, &email, &name, self::role(&role)?).await? {
+                Invitation::Link(link) => say(&link),
+                Invitation::Known => say(
+                    "Added. This server knows the address from another organisation: they sign in with the password \
+                     they have.",
+                ),
+            }
         }
+        Command::Staff(Staff::Reset { email }) => say(&staff::reset_by_operator(backend, &email).await?),
         Command::Token(Token::Create { name, role, org }) => {
             let org = organisations::by_name(backend, org.as_deref()).await?;
             let token = tokens::add(backend, org, &name, self::role(&role)?).await?;
@@ -88,6 +94,16 @@ async fn once(command: Command, backend: &Backend) -> Result<(), CommandError> {
             let credentials = credentials.as_deref().map_or(Ok(serde_json::Value::Null), read_json)?;
             let line = lines::add(backend, org, NewLine { name, number, provider, credentials }).await?;
             say(&format!("Inbound webhook: {}\nStatus webhook:  {}", line.inbound_url, line.status_url))
+        }
+        Command::Jobs(Jobs::Requeue) => {
+            let jobs::Requeued { jobs, webhooks, left } = jobs::requeue(backend).await?;
+            say(&format!("Put back: {jobs} jobs and {webhooks} webhooks that could not be read."))?;
+            if left > 0 {
+                return Err(CommandError::Refused(format!(
+                    "{left} jobs stay aside: this version, or its master key, cannot open them"
+                )));
+            }
+            Ok(())
         }
         Command::Serve { .. } | Command::Settings => Ok(()),
     }

@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::header;
 use backend::{conversations, media, messages};
 use model::conversation::{ConversationRow, ConversationView, InboxQuery, Show, ThreadFrom, ThreadSlice};
-use model::message::{Draft, MessageView, Recipient};
+use model::message::{Draft, MAX_ATTACHMENTS, MessageView, Recipient};
 use model::{AttachmentId, ConversationId, FailureCode, MessageId, Page};
 use serde::{Deserialize, Serialize};
 
@@ -203,8 +203,17 @@ pub(crate) async fn reply_with_media(
     said
 }
 
-async fn turn_of_form(asker: &Asker, mut form: Form) -> Result<Turn, Problem> {
+/// Takes in a form. Nothing stays of one that is refused half-way.
+async fn turn_of_form(asker: &Asker, form: Form) -> Result<Turn, Problem> {
     let mut turn = Turn::default();
+    let read = read_form(asker, form, &mut turn).await;
+    if read.is_err() {
+        media::discard_unsent(asker.backend(), &asker.caller, &turn.media.media_ids).await;
+    }
+    read.map(|()| turn)
+}
+
+async fn read_form(asker: &Asker, mut form: Form, turn: &mut Turn) -> Result<(), Problem> {
     while let Some(part) = form.next().await? {
         match part {
             Part::Text(name, value) => match name.as_str() {
@@ -213,6 +222,13 @@ async fn turn_of_form(asker: &Asker, mut form: Form) -> Result<Turn, Problem> {
                 "media_url" => turn.media.media_url = Some(value),
                 _ => {}
             },
+            Part::File(file) if turn.media.media_ids.len() == MAX_ATTACHMENTS => {
+                uploads::read_on(file).await;
+                return Err(Problem::field(
+                    "file",
+                    format!("A message carries at most {MAX_ATTACHMENTS} pictures."),
+                ));
+            }
             Part::File(file) => {
                 let store = async |incoming| {
                     Ok(media::upload::upload(asker.backend(), &asker.caller, incoming).await?)
@@ -221,7 +237,7 @@ async fn turn_of_form(asker: &Asker, mut form: Form) -> Result<Turn, Problem> {
             }
         }
     }
-    Ok(turn)
+    Ok(())
 }
 
 async fn say(asker: Asker, id: ConversationId, turn: Turn) -> Result<Reply<MessageView>, Problem> {
@@ -235,13 +251,17 @@ pub(crate) struct ReadInput {
     /// `false` makes the newest inbound message unread again.
     #[serde(default = "yes")]
     read: bool,
+    /// The newest message that was seen: what arrived after it stays unread. Without it everything up to now is read.
+    #[serde(default)]
+    up_to: Option<MessageId>,
 }
 
 fn yes() -> bool {
     true
 }
 
-/// Marks a conversation read, or unread with `{"read": false}`. The body may be left out.
+/// Marks a conversation read, with `{"up_to": …}` as far as it was seen, or unread with `{"read": false}`. The body may
+/// be left out.
 #[utoipa::path(
     patch, path = "/api/conversations/{id}/read", tag = "conversations", request_body = Option<ReadInput>,
     params(("id" = ConversationId, Path)),
@@ -254,9 +274,13 @@ pub(crate) async fn read(
 ) -> Result<Reply<ConversationView>, Problem> {
     let (backend, caller) = (asker.backend(), &asker.caller);
     let has_body = request.headers().contains_key(header::CONTENT_TYPE);
-    let read = !has_body || Body::<ReadInput>::from_request(request, &asker.app).await?.0.read;
-    if read {
-        conversations::mark_read(backend, caller, id).await?;
+    let input = if has_body {
+        Body::<ReadInput>::from_request(request, &asker.app).await?.0
+    } else {
+        ReadInput { read: true, up_to: None }
+    };
+    if input.read {
+        conversations::mark_read(backend, caller, id, input.up_to).await?;
     } else {
         conversations::mark_unread(backend, caller, id).await?;
     }

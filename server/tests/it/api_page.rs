@@ -53,7 +53,7 @@ async fn the_lines_of_the_api_page_run() {
     for block in page.split("```sh\n").skip(1) {
         script.push_str(block.split("```").next().unwrap());
     }
-    assert!(script.contains("upload-media") && script.contains("/send/") && script.contains("$INBOUND_URL"));
+    assert!(script.contains("upload-media") && script.contains("/send/") && script.contains("${INBOUND_URL"));
     let running = Running::start().await;
     let patient = running.patient().await;
     fs::write(running.folder.path().join("photo.png"), PHOTO).unwrap();

@@ -15,6 +15,7 @@ async fn health_readiness_and_metrics() {
     let metrics = get("/metrics").await.text().await.unwrap();
     assert!(metrics.contains("http_requests_total"), "{metrics}");
     assert!(metrics.contains(r#"route="/healthz""#));
+    assert!(metrics.contains("\njobs_failed 0") && metrics.contains("\nwebhooks_poisoned 0"), "{metrics}");
     let proxied = nobody.request(Method::GET, "/metrics").header("x-forwarded-for", "203.0.113.9");
     assert_eq!(proxied.send().await.unwrap().status(), 404);
     running.backend.store.close().await;

@@ -119,7 +119,14 @@ async fn conversations_are_answered_read_and_replied_to_with_pictures() {
     let without = staff.post(&format!("{path}/reply-with-media"), json!({"message": "no picture"})).await;
     assert_eq!(without.failure(), (422, "invalid"));
 
-    let read = Answer::of(staff.request(Method::PATCH, &format!("{path}/read")).send().await.unwrap()).await;
+    let mark = format!("{path}/read");
+    let up_to = |message: &Value| staff.call(Method::PATCH, &mark, json!({"up_to": message}));
+    let nowhere = up_to(&conversation["id"]).await;
+    assert_eq!(nowhere.failure(), (404, "not_found"));
+    let question = staff.get(&path).await.json["thread"]["messages"][0]["id"].clone();
+    let seen = up_to(&question).await;
+    assert_eq!((seen.status, &seen.json["row"]["unread"]), (200, &json!(0)), "{}", seen.json);
+    let read = Answer::of(staff.request(Method::PATCH, &mark).send().await.unwrap()).await;
     assert_eq!((read.status, &read.json["row"]["unread"]), (200, &json!(0)), "{}", read.json);
     let thread = staff.get(&path).await.json;
     let texts: Vec<&Value> =

@@ -6,6 +6,7 @@ mod answers;
 mod api_page;
 mod doors;
 mod journey;
+mod keys;
 mod repeating;
 mod roles;
 mod running;

@@ -1,12 +1,16 @@
 //! A caller that lost the answer asks again, and nothing happens twice.
 
-use crate::running::{PHOTO, Running};
+use crate::running::{Answer, PATIENCE, PHOTO, Running};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
+use model::message::MAX_ATTACHMENTS;
+use reqwest::Method;
 use serde_json::json;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// Another organisation's server with a photo at `/rash.png`, which counts how often it is asked for it.
@@ -108,4 +112,53 @@ async fn a_form_that_comes_again_with_its_files_is_the_same_message() {
     let other_photo = [PHOTO, b" with something behind it"].concat();
     assert_eq!(say("Here we are", &other_photo).await.failure(), (409, "conflict"));
     running.stop().await;
+}
+
+/// A form with several files.
+fn files(files: &[&[u8]]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for file in files {
+        body.extend_from_slice(
+            b"--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"rash.png\"\r\n\r\n",
+        );
+        body.extend_from_slice(file);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--edge--\r\n");
+    body
+}
+
+#[tokio::test]
+async fn nothing_stays_of_a_form_that_is_refused_half_way() {
+    let running = Running::start().await;
+    let patient = running.patient().await;
+    let send = format!("/api/sms/patient/{patient}/send/");
+    let first = running.staff.post(&send, json!({"message": "Hello"})).await;
+    let reply =
+        format!("/api/conversations/{}/reply-with-media", first.json["conversation_id"].as_str().unwrap());
+    let refused = async |body: Vec<u8>| {
+        let request = running.staff.request(Method::POST, &reply);
+        let request = request.header("content-type", "multipart/form-data; boundary=edge").body(body);
+        Answer::of(request.send().await.unwrap()).await
+    };
+    let broken = refused(files(&[PHOTO, PHOTO, b"%PDF-1.7 not a picture"])).await;
+    assert_eq!(broken.failure(), (415, "unsupported_media"));
+    let many = refused(files(&[PHOTO; MAX_ATTACHMENTS + 1])).await;
+    assert_eq!((many.failure(), &many.json["error"]["field"]), ((422, "invalid"), &json!("file")));
+    // What prepares a picture may still be at work on one that is gone already.
+    let media = running.folder.path().join("data/media");
+    let nothing_stays = async {
+        while has_files(&media) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, nothing_stays).await.expect("no upload stays");
+    running.stop().await;
+}
+
+fn has_files(folder: &Path) -> bool {
+    std::fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() { has_files(&path) } else { true }
+    })
 }

@@ -1,6 +1,9 @@
 //! Who may do what, and who is who.
 
-use crate::running::{Answer, PHOTO, Running};
+use crate::running::{Answer, NUMBER, PATIENCE, PHOTO, Running, form, read_events};
+use backend::{organisations, staff};
+use futures::StreamExt;
+use model::phone::Country;
 use model::staff::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -54,7 +57,7 @@ async fn each_role_may_what_the_table_says() {
 async fn another_organisations_id_is_like_one_that_does_not_exist() {
     let running = Running::start().await;
     let patient = running.patient().await;
-    let other = backend::organisations::create(&running.backend, "Hill Dental", model::phone::Country::AU);
+    let other = organisations::create(&running.backend, "Hill Dental", Country::AU);
     let other = other.await.unwrap();
     let token = backend::tokens::add(&running.backend, other, "theirs", Role::Admin).await.unwrap();
     let mut stranger = running.nobody();
@@ -86,5 +89,63 @@ async fn a_session_asks_from_our_own_pages_only() {
     assert_eq!(ask(&[("origin", "https://evil.example")]).await.failure(), (403, "not_allowed"));
     backend::sign_in::sign_out(&running.backend, cookie.split_once('=').unwrap().1).await.unwrap();
     assert_eq!(ask(&[]).await.failure(), (401, "signed_out"));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_hears_that_its_session_went_to_another_organisation() {
+    let running = Running::start().await;
+    let session = running.session(Role::Staff).await;
+    let other = organisations::create(&running.backend, "Hill Dental", Country::AU).await.unwrap();
+    staff::add(&running.backend, other, "staff@clinic.example", "Staff", Role::Viewer).await.unwrap();
+    let ask = async |function: &str, body: Value| {
+        let request = running.nobody().request(Method::POST, &format!("/api/ui/session/{function}"));
+        let request = request.header("cookie", &session).header("sec-fetch-site", "same-origin");
+        Answer::of(request.json(&body).send().await.unwrap()).await
+    };
+    let others = ask("elsewhere", json!({})).await;
+    assert_eq!((others.status, &others.json[0]["name"]), (200, &json!("Hill Dental")), "{}", others.json);
+    assert_eq!(
+        ask("switch", json!({"to": "00000000-0000-7000-8000-000000000000"})).await.failure(),
+        (404, "not_found")
+    );
+    assert_eq!(ask("switch", json!({"to": other})).await.status, 200);
+    let now = ask("get", json!({})).await.json;
+    assert_eq!((&now["me"]["organisation"]["id"], &now["me"]["role"]), (&json!(other), &json!("viewer")));
+    let address = format!("/api/live?after=0&organisation={}", running.org);
+    let stream = running.nobody().request(Method::GET, &address).header("cookie", &session);
+    let stream = stream.send().await.unwrap();
+    let told = tokio::time::timeout(PATIENCE, stream.text()).await.expect("the stream ends").unwrap();
+    assert!(told.contains("event: moved"), "{told}");
+    let address = format!("/api/live?after=0&organisation={other}");
+    let stream = running.nobody().request(Method::GET, &address).header("cookie", &session);
+    let told = read_events(stream.send().await.unwrap(), |text| text.contains("open")).await;
+    assert!(!told.contains("moved"), "{told}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_taken_in_for_a_phone_without_a_line() {
+    let running = Running::start().await;
+    let other = organisations::create(&running.backend, "Hill Dental", Country::AU).await.unwrap();
+    let mut stranger = running.nobody();
+    stranger.bearer =
+        Some(backend::tokens::add(&running.backend, other, "theirs", Role::Admin).await.unwrap());
+    let replies = format!("/simulator/phones/{NUMBER}/replies");
+    let unfinished = |field: &str| {
+        let (content_type, mut body) = form(&[("line", field)], Some(PHOTO));
+        // The rest of the file never comes.
+        body.truncate(body.len() - PHOTO.len() / 2);
+        let begun = futures::stream::iter([Ok::<_, std::io::Error>(body)]);
+        let body = reqwest::Body::wrap_stream(begun.chain(futures::stream::pending()));
+        (content_type, body)
+    };
+    for (asker, line) in [(&stranger, ""), (&running.staff, "+61491570313")] {
+        let (content_type, body) = unfinished(line);
+        let request = asker.request(Method::POST, &replies).header("content-type", content_type);
+        let answer = tokio::time::timeout(PATIENCE, request.body(body).send()).await;
+        let answer = Answer::of(answer.expect("an answer before the file").unwrap()).await;
+        assert_eq!(answer.failure(), (404, "not_found"));
+    }
     running.stop().await;
 }

@@ -10,8 +10,9 @@ use model::{OrgId, PatientId};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use server::config::{Config, Settings};
+use server::setup::SetupError;
 use server::{App, serve, setup};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -51,11 +52,7 @@ impl Running {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut args = vec!["--data", data.to_str().unwrap()];
-        args.extend(settings);
-        let command = Settings::augment_args(Command::new("heliograph").no_binary_name(true));
-        let settings = Settings::from_arg_matches(&command.get_matches_from(args)).unwrap();
-        let mut config = Config::from_settings(&settings).unwrap();
+        let mut config = config(&data, settings);
         config.program = PathBuf::from(env!("CARGO_BIN_EXE_heliograph"));
         let base = config.public_base(listener.local_addr().unwrap());
         let backend = setup::open(&config, base.clone()).await.unwrap();
@@ -93,6 +90,7 @@ impl Running {
     pub(crate) async fn session(&self, role: Role) -> String {
         let email = format!("{}@clinic.example", role.as_str());
         let link = staff::add(&self.backend, self.org, &email, role.label(), role).await.unwrap();
+        let link = link.link().unwrap();
         let token = link.rsplit('/').next().unwrap();
         let session =
             backend::sign_in::use_one_time_link(&self.backend, token, "a long enough password").await;
@@ -127,6 +125,21 @@ impl Running {
         let _ = self.stop.take().unwrap().send(());
         tokio::time::timeout(PATIENCE, &mut self.served).await.expect("the server stops").unwrap().unwrap();
     }
+}
+
+fn config(data: &Path, settings: &[&str]) -> Config {
+    let mut args = vec!["--data", data.to_str().unwrap()];
+    args.extend(settings);
+    let command = Settings::augment_args(Command::new("heliograph").no_binary_name(true));
+    let settings = Settings::from_arg_matches(&command.get_matches_from(args)).unwrap();
+    Config::from_settings(&settings).unwrap()
+}
+
+/// Opens the product without serving it.
+pub(crate) async fn open(data: &Path, settings: &[&str]) -> Result<Backend, SetupError> {
+    let config = config(data, settings);
+    let base = config.public_base(config.addr);
+    setup::open(&config, base).await
 }
 
 fn client() -> Client {

@@ -32,7 +32,7 @@ const ROUNDS: usize = 11;
 const LIMITS: (u32, u64) = (1024, 600_000);
 
 pub(super) fn run(workspace: &Workspace, files: &[PathBuf]) -> Result<()> {
-    machine::ensure(machine::TO_BUILD)?;
+    machine::ensure(&[machine::TO_BUILD, machine::FOR_PYTHON])?;
     let programs = Programs::install(workspace)?;
     let files = if files.is_empty() { programs.usual_files(workspace)? } else { files.to_vec() };
 

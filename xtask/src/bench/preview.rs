@@ -4,15 +4,14 @@
 use crate::process::execute;
 use crate::tools::Node;
 use crate::workspace::Workspace;
-use crate::{machine, server, site};
+use crate::{machine, server, site, wasm};
 use anyhow::Result;
 use std::path::PathBuf;
 
 const COMPARED_WITH: &[&str] = &["heic2any@0.0.4", "heic-to@1.5.2"];
 
 pub(super) fn run(workspace: &Workspace, files: &[PathBuf]) -> Result<()> {
-    machine::ensure(machine::TO_BUILD)?;
-    machine::ensure(machine::FOR_BROWSER)?;
+    machine::ensure(&[machine::TO_BUILD, machine::FOR_BROWSER, machine::FOR_PYTHON, wasm::needs()])?;
     let program = server::build_release(workspace)?;
     let site = site::build(workspace)?;
     let node = Node::find(workspace)?;

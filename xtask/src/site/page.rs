@@ -58,7 +58,8 @@ pub(super) fn bundle(wasm: &Path, pkg: &Path, manifest: &mut Manifest) -> Result
         if path.extension().is_none_or(|extension| extension != "wasm") || name.starts_with("frontend") {
             continue;
         }
-        let part = write_hashed(pkg, &short(&name), "wasm", &fs::read(&path)?)?;
+        let part = without_names(&fs::read(&path)?).with_context(|| format!("{name} is no wasm"))?;
+        let part = write_hashed(pkg, &short(&name), "wasm", &part)?;
         loader = replaced(&loader, &format!("./{name}.wasm"), &format!("./{}", file_name(&part)))?;
         hashed.insert(name, file_name(&part).trim_end_matches(".wasm").to_owned());
     }
@@ -101,6 +102,31 @@ fn split(wasm: &Path, folder: &Path) -> Result<HashMap<String, Vec<String>>> {
     Ok(split.prefetch_map)
 }
 
+/// A part without its custom sections. They hold names for people who look for faults, more than half of its bytes;
+/// those of the page itself are removed by `wasm-bindgen`.
+fn without_names(wasm: &[u8]) -> Option<Vec<u8>> {
+    const HEADER: usize = 8;
+    const CUSTOM: u8 = 0;
+    let (header, mut rest) = wasm.split_at_checked(HEADER)?;
+    let mut bare = header.to_vec();
+    while let Some((id, behind)) = rest.split_first() {
+        let (length, content) = unsigned(behind)?;
+        let (section, next) = rest.split_at_checked(rest.len() - content.len() + length)?;
+        if *id != CUSTOM {
+            bare.extend_from_slice(section);
+        }
+        rest = next;
+    }
+    Some(bare)
+}
+
+/// A number as wasm writes it, seven bits a byte from the lowest on, and what stands behind it.
+fn unsigned(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let last = bytes.iter().take(5).position(|byte| byte & 0x80 == 0)?;
+    let (digits, behind) = bytes.split_at(last + 1);
+    Some((digits.iter().rev().fold(0, |value, digit| value << 7 | usize::from(digit & 0x7f)), behind))
+}
+
 /// `text` with the generated name exchanged for ours. That it is not there means that the tool writes it otherwise now.
 fn replaced(text: &str, from: &str, to: &str) -> Result<String> {
     if !text.contains(from) {
@@ -118,4 +144,20 @@ fn short(name: &str) -> String {
     let name = name.trim_matches('_');
     let short = name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('_');
     if short.len() < 3 { name.to_owned() } else { short.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_keeps_everything_but_its_names() {
+        let header = b"\0asm\x01\0\0\0";
+        let long = [&[10, 0x80, 0x01][..], &[7; 128]].concat();
+        let names = [0, 5, 4, b'n', b'a', b'm', b'e'];
+        let part = [&header[..], &[1, 1, 0], &names, &long, &names].concat();
+        assert_eq!(without_names(&part), Some([&header[..], &[1, 1, 0], &long].concat()));
+        assert_eq!(without_names(&part[..part.len() - 1]), None, "it ends too early");
+        assert_eq!(without_names(b"<html"), None);
+    }
 }

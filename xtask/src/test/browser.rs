@@ -1,7 +1,6 @@
 //! The journeys of `end2end`, in Chromium against the debug server and the bundled site.
 
 use super::Tally;
-use crate::machine;
 use crate::process::line;
 use crate::tools::Node;
 use crate::workspace::Workspace;
@@ -12,7 +11,6 @@ use std::path::Path;
 use std::time::Instant;
 
 pub(super) fn run(workspace: &Workspace, server: &Path, site: &Path) -> Result<Tally> {
-    machine::ensure(machine::FOR_BROWSER)?;
     let folder = workspace.root.join("end2end");
     let node = Node::find(workspace)?;
     node.install_locked(&folder)?;

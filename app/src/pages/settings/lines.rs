@@ -1,5 +1,6 @@
 //! The numbers that people write to, and the carriers behind them.
 
+use super::account_fields::AccountFields;
 use super::{Listed, OnlyWith};
 use crate::api::settings;
 use crate::parts::live::Live;
@@ -15,18 +16,6 @@ use leptos_meta::Title;
 use model::LineId;
 use model::line::{LineView, ProviderKind};
 use model::staff::Permission;
-
-/// The inputs that the server may find wrong.
-const FIELDS: &[&str] = &[
-    "name",
-    "number",
-    "account_sid",
-    "auth_token",
-    "previous_auth_token",
-    "api_key_sid",
-    "api_key_secret",
-    "messaging_service_sid",
-];
 
 /// The list and adding one.
 #[component]
@@ -60,7 +49,7 @@ fn show(pager: Pager<LineView>) -> impl IntoView {
             }
         >
             <ul class="stack" aria-label="Lines">
-                <For each=move || items.get() key=|line| (line.id, line.is_default, line.quarantined) let(line)>
+                <For each=move || items.get() key=|line| (line.id, line.name.clone(), line.is_default, line.quarantined) let(line)>
                     <Line line=line pager=pager />
                 </For>
             </ul>
@@ -85,13 +74,17 @@ fn Line(line: LineView, pager: Pager<LineView>) -> impl IntoView {
         });
     };
     let changing = RwSignal::new(false);
-    let quarantined = (line.quarantined > 0).then(|| view! { <Quarantine id=id count=line.quarantined pager=pager /> });
+    let quarantined =
+        (line.quarantined > 0).then(|| view! { <Quarantine id=id count=line.quarantined pager=pager /> });
     let (name, provider) = (line.name.clone(), line.provider);
     let urls = match line.provider {
         ProviderKind::Simulator => view! { <PhoneLink number=line.number.as_e164().to_owned() /> }.into_any(),
-        ProviderKind::Twilio => view! {
+        provider => view! {
             <p class="muted">
-                "In Twilio's console, at the number or its messaging service: “A message comes in” and the status callback, both as HTTP POST."
+                {match provider {
+                    ProviderKind::Twilio => "In Twilio's console, at the number or its messaging service: “A message comes in” and the status callback, both as HTTP POST.",
+                    _ => "Enter both in the carrier's console, as its page in the documentation says. They contain a secret: show them to nobody else.",
+                }}
             </p>
             <CopyField label="When a message comes in" id=format!("inbound-{id}") text=line.inbound_url />
             <CopyField label="Status callback" id=format!("status-{id}") text=line.status_url />
@@ -175,40 +168,6 @@ fn Quarantine(id: LineId, count: u32, pager: Pager<LineView>) -> impl IntoView {
     }
 }
 
-/// The inputs of a Twilio account, by their names in the credentials.
-#[derive(Clone, Copy)]
-struct TwilioFields([(&'static str, RwSignal<String>); 6]);
-
-impl TwilioFields {
-    fn new() -> Self {
-        let names = FIELDS[2..].iter().copied();
-        let mut fields = names.map(|name| (name, RwSignal::new(String::new())));
-        Self(std::array::from_fn(|_| fields.next().unwrap_or_default()))
-    }
-
-    /// Those that are filled, as the server takes them.
-    fn filled(self) -> serde_json::Value {
-        let filled = self.0.into_iter().map(|(field, value)| (field, value.get_untracked()));
-        let filled = filled.filter(|(_, value)| !value.trim().is_empty());
-        serde_json::Value::Object(filled.map(|(field, value)| (field.to_owned(), value.into())).collect())
-    }
-
-    fn inputs(self, form: Submission, required: bool) -> impl IntoView {
-        let [account_sid, auth_token, previous, key_sid, key_secret, service] = self.0.map(|(_, value)| value);
-        view! {
-            <TextField label="Account SID" name="account_sid" value=account_sid hint="Begins with AC; on the first page of Twilio's console." error=form.error_of("account_sid") required=required />
-            <TextField label="Auth token" name="auth_token" kind="password" autocomplete="new-password" value=auth_token hint="Beside the account SID. It also proves that webhooks come from Twilio." error=form.error_of("auth_token") required=required />
-            <details class="stack">
-                <summary>"Second token, API key, messaging service (optional)"</summary>
-                <TextField label="Auth token before" name="previous_auth_token" kind="password" autocomplete="new-password" value=previous hint="Accepted on webhooks as well while you exchange the token." error=form.error_of("previous_auth_token") />
-                <TextField label="API key SID" name="api_key_sid" value=key_sid hint="Begins with SK. With it, sending does not use the auth token." error=form.error_of("api_key_sid") />
-                <TextField label="API key secret" name="api_key_secret" kind="password" autocomplete="new-password" value=key_secret error=form.error_of("api_key_secret") />
-                <TextField label="Messaging service SID" name="messaging_service_sid" value=service hint="Begins with MG. The number must be among its senders." error=form.error_of("messaging_service_sid") />
-            </details>
-        }
-    }
-}
-
 #[component]
 fn Change(
     id: LineId,
@@ -218,8 +177,8 @@ fn Change(
     open: RwSignal<bool>,
 ) -> impl IntoView {
     let name = RwSignal::new(name);
-    let fields = TwilioFields::new();
-    let form = Submission::new();
+    let fields = AccountFields::new(provider);
+    let form = Submission::default();
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
         form.send(settings::update_line(id, name.get_untracked(), fields.filled()), move |_| {
@@ -227,16 +186,16 @@ fn Change(
             open.try_set(false);
         });
     };
-    let beside = form.error_beside(FIELDS);
+    let beside = form.error_where(move |field| field != "name" && !fields.has(field));
     view! {
         <form class="stack" on:submit=on_submit novalidate autocomplete="off">
             {move || beside.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
             <TextField label="Name" name="name" value=name error=form.error_of("name") required=true />
-            {(provider == ProviderKind::Twilio)
+            {(!fields.is_empty())
                 .then(|| {
                     view! {
                         <p class="muted">"What you leave empty stays as it is. With new credentials, webhooks in quarantine are checked again."</p>
-                        {fields.inputs(form, false)}
+                        {fields.view(form, false)}
                     }
                 })}
             <div class="actions">
@@ -251,24 +210,31 @@ fn Add(pager: Pager<LineView>, open: RwSignal<bool>) -> impl IntoView {
     let text = || RwSignal::new(String::new());
     let provider = RwSignal::new(ProviderKind::Twilio.as_str().to_owned());
     let (name, number) = (text(), text());
-    let fields = TwilioFields::new();
-    let form = Submission::new();
-    let is_twilio = move || provider.with(|provider| provider == ProviderKind::Twilio.as_str());
+    // Each choice of a carrier begins with empty inputs.
+    let fields = Memo::new_with_compare(
+        move |_| {
+            let kind = provider.with(|provider| ProviderKind::from_word(provider))?;
+            Some((kind, AccountFields::new(kind)))
+        },
+        |_, _| true,
+    );
+    let form = Submission::default();
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
-        let Some(kind) = ProviderKind::from_word(&provider.get_untracked()) else { return };
-        let given = if kind == ProviderKind::Twilio { fields.filled() } else { serde_json::Value::Null };
+        let Some((kind, fields)) = fields.get_untracked() else { return };
         let (name, number) = (name.get_untracked(), number.get_untracked());
-        form.send(settings::create_line(name, number, kind, given), move |_| {
+        form.send(settings::create_line(name, number, kind, fields.filled()), move |_| {
             pager.refresh();
             open.try_set(false);
         });
     };
-    let beside = form.error_beside(FIELDS);
-    let carriers: Vec<_> = [ProviderKind::Twilio, ProviderKind::Simulator]
-        .into_iter()
-        .map(|kind| (kind.as_str().to_owned(), kind.label().to_owned()))
-        .collect();
+    let beside = form.error_where(move |field| {
+        let of_account = fields.with_untracked(|fields| fields.is_some_and(|(_, fields)| fields.has(field)));
+        !of_account && !matches!(field, "name" | "number")
+    });
+    let simulator_last = ProviderKind::ALL.into_iter().skip(1).chain([ProviderKind::Simulator]);
+    let carriers: Vec<_> =
+        simulator_last.map(|kind| (kind.as_str().to_owned(), kind.label().to_owned())).collect();
     view! {
         <form class="stack" on:submit=on_submit novalidate autocomplete="off">
             {move || beside.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
@@ -290,10 +256,17 @@ fn Add(pager: Pager<LineView>, open: RwSignal<bool>) -> impl IntoView {
                 error=form.error_of("number")
                 required=true
             />
-            <Show when=is_twilio>
-                {fields.inputs(form, true)}
-                <p class="muted">"What you enter here is sealed on the server and never shown again. The addresses for Twilio's console appear when the line is added."</p>
-            </Show>
+            {move || {
+                fields
+                    .get()
+                    .filter(|(_, fields)| !fields.is_empty())
+                    .map(|(_, fields)| {
+                        view! {
+                            {fields.view(form, true)}
+                            <p class="muted">"What you enter here is sealed on the server and never shown again. The addresses for the carrier's console appear when the line is added."</p>
+                        }
+                    })
+            }}
             <div class="actions">
                 <Button kind=ButtonKind::Primary submit=true disabled=form.busy()>"Add line"</Button>
             </div>

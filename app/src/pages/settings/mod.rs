@@ -1,5 +1,6 @@
 //! Settings: one file per tab.
 
+mod account_fields;
 pub mod lines;
 pub mod organisation;
 pub mod profile;

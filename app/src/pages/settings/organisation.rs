@@ -45,7 +45,7 @@ fn Form(organisation: Organisation) -> impl IntoView {
     let name = RwSignal::new(organisation.name);
     let country = RwSignal::new(organisation.country);
     let person_word = RwSignal::new(organisation.person_word);
-    let form = Submission::new();
+    let form = Submission::default();
     let notices = Notices::of_page();
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();

@@ -2,29 +2,25 @@
 
 use crate::api::session::{self, Session};
 use crate::browser;
+use crate::parts::live::Live;
+use crate::parts::sign_out::SignOut;
 use crate::ui::{Button, Glyph, Notices};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
+use model::OrgId;
+use model::staff::Organisation;
 
 /// The cookie in which the choice is kept, so that the server renders with it; empty follows the system.
 const THEME_COOKIE: &str = "heliograph_theme";
 
 const THEMES: [(&str, &str); 3] = [("", "As the system"), ("light", "Light"), ("dark", "Dark")];
 
-/// Name, e-mail, role, light or dark, signing out.
+/// Name, e-mail, role, the other organisations, light or dark, signing out.
 #[component]
 pub fn ProfilePage() -> impl IntoView {
     let me = expect_context::<Session>().me;
-    let notices = Notices::of_page();
-    let sign_out = move |_| {
-        spawn_local(async move {
-            match session::sign_out().await {
-                Ok(()) => browser::load("/sign-in"),
-                Err(failure) => notices.failed(&failure),
-            }
-        });
-    };
+    let sign_out = SignOut::of_page();
     view! {
         <Title text="Profile" />
         <section class="card stack settings-form">
@@ -34,12 +30,61 @@ pub fn ProfilePage() -> impl IntoView {
                 <div><dt>"Role"</dt><dd>{me.role.label()}</dd></div>
                 <div><dt>"Organisation"</dt><dd>{me.organisation.name}</dd></div>
             </dl>
+            <Elsewhere />
             <p class="muted">"A new password? An admin can make you a new link in Settings, Staff."</p>
             <Themes />
             <div class="actions">
-                <Button glyph=Glyph::SignOut on_press=sign_out>"Sign out"</Button>
+                <Button glyph=Glyph::SignOut on_press=move |_| sign_out.begin()>"Sign out"</Button>
             </div>
         </section>
+    }
+}
+
+/// The other organisations that the person works in, each with a button that leads there; nothing for most people.
+#[component]
+fn Elsewhere() -> impl IntoView {
+    let others = Resource::new(|| (), |()| session::elsewhere());
+    view! {
+        <Suspense>
+            {move || Suspend::new(async move {
+                match others.await {
+                    Ok(others) if others.is_empty() => ().into_any(),
+                    Ok(others) => view! { <Others others=others /> }.into_any(),
+                    Err(failure) => view! { <p class="muted">{failure.error.message}</p> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn Others(others: Vec<Organisation>) -> impl IntoView {
+    let notices = Notices::of_page();
+    let switch = move |to: OrgId| {
+        spawn_local(async move {
+            match session::switch(to).await {
+                // A full load: nothing of the organisation that is left may stay in memory.
+                Ok(()) => browser::load("/"),
+                Err(failure) if Live::signed_out(&failure) => {}
+                Err(failure) => notices.failed(&failure),
+            }
+        });
+    };
+    view! {
+        <h2 class="settings-elsewhere">"You also work in"</h2>
+        <ul class="settings-list">
+            {others
+                .into_iter()
+                .map(|Organisation { id, name, .. }| {
+                    view! {
+                        <li class="settings-row">
+                            <span class="settings-name">{name}</span>
+                            <Button on_press=move |_| switch(id)>"Switch"</Button>
+                        </li>
+                    }
+                })
+                .collect_view()}
+        </ul>
     }
 }
 

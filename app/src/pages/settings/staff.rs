@@ -14,7 +14,7 @@ use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
-use model::staff::{Permission, Role, StaffView};
+use model::staff::{Invitation, Permission, Role, StaffView};
 
 /// The list, inviting, and what can be done with each.
 #[component]
@@ -27,18 +27,21 @@ pub fn StaffPage() -> impl IntoView {
     }
 }
 
-/// A one-time link, and for whom.
+/// How a person signs in from now on, to be told to them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct OneTimeLink {
+struct WayIn {
     name: String,
-    link: String,
+    invitation: Invitation,
 }
 
 fn show(pager: Pager<StaffView>) -> impl IntoView {
     let inviting = RwSignal::new(false);
-    let link = RwSignal::new(None::<OneTimeLink>);
-    // Closed is gone: it must not stay in the page.
-    let link_shown = open_while(link);
+    let way_in = RwSignal::new(None::<WayIn>);
+    // Closed is gone: a link must not stay in the page.
+    let way_in_shown = open_while(way_in);
+    let is_known =
+        move || way_in.with(|way_in| matches!(way_in, Some(WayIn { invitation: Invitation::Known, .. })));
+    let title = Signal::derive(move || if is_known() { "Invited" } else { "One-time link" }.to_owned());
     let items = pager.items();
     view! {
         <div class="settings-head">
@@ -47,23 +50,37 @@ fn show(pager: Pager<StaffView>) -> impl IntoView {
         </div>
         <ul class="settings-list card" aria-label="Staff">
             <For each=move || items.get() key=|person| person.id let(person)>
-                <Person person=person pager=pager link=link />
+                <Person person=person pager=pager way_in=way_in />
             </For>
         </ul>
         <Dialog open=inviting title="Invite">
-            <Invite pager=pager open=inviting link=link />
+            <Invite pager=pager open=inviting way_in=way_in />
         </Dialog>
-        <Dialog open=link_shown title="One-time link">
+        <Dialog open=way_in_shown title=title>
             {move || {
-                link.get()
-                    .map(|OneTimeLink { name, link }| {
-                        view! {
-                            <p>
-                                {format!(
-                                    "Give this link to {name}, and to nobody else: whoever opens it chooses the password. It works once, and is shown only now.",
-                                )}
-                            </p>
-                            <CopyField label="Link" id="one-time-link" text=link />
+                way_in
+                    .get()
+                    .map(|WayIn { name, invitation }| match invitation {
+                        Invitation::Link(link) => {
+                            view! {
+                                <p>
+                                    {format!(
+                                        "Give this link to {name}, and to nobody else: whoever opens it chooses the password. It works once, and is shown only now.",
+                                    )}
+                                </p>
+                                <CopyField label="Link" id="one-time-link" text=link />
+                            }
+                                .into_any()
+                        }
+                        Invitation::Known => {
+                            view! {
+                                <p>
+                                    {format!(
+                                        "{name} belongs to another organisation on this server already and signs in with the password they have. If they have none, the operator of the server can make them a link.",
+                                    )}
+                                </p>
+                            }
+                                .into_any()
                         }
                     })
             }}
@@ -72,7 +89,7 @@ fn show(pager: Pager<StaffView>) -> impl IntoView {
 }
 
 #[component]
-fn Person(person: StaffView, pager: Pager<StaffView>, link: RwSignal<Option<OneTimeLink>>) -> impl IntoView {
+fn Person(person: StaffView, pager: Pager<StaffView>, way_in: RwSignal<Option<WayIn>>) -> impl IntoView {
     let is_me = expect_context::<Session>().me.staff_id == person.id;
     let notices = Notices::of_page();
     let id = person.id;
@@ -98,8 +115,9 @@ fn Person(person: StaffView, pager: Pager<StaffView>, link: RwSignal<Option<OneT
     let reset = move || {
         spawn_local(async move {
             match settings::reset_staff(id).await {
-                Ok(made) => {
-                    link.try_set(Some(OneTimeLink { name: name.get_untracked(), link: made }));
+                Ok(link) => {
+                    let invitation = Invitation::Link(link);
+                    way_in.try_set(Some(WayIn { name: name.get_untracked(), invitation }));
                 }
                 Err(failure) if Live::signed_out(&failure) => {}
                 Err(failure) => notices.failed(&failure),
@@ -161,22 +179,18 @@ fn Person(person: StaffView, pager: Pager<StaffView>, link: RwSignal<Option<OneT
 }
 
 #[component]
-fn Invite(
-    pager: Pager<StaffView>,
-    open: RwSignal<bool>,
-    link: RwSignal<Option<OneTimeLink>>,
-) -> impl IntoView {
+fn Invite(pager: Pager<StaffView>, open: RwSignal<bool>, way_in: RwSignal<Option<WayIn>>) -> impl IntoView {
     let (name, email) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let role = RwSignal::new(Role::Staff.as_str().to_owned());
-    let form = Submission::new();
+    let form = Submission::default();
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
         let Some(chosen) = Role::from_word(&role.get_untracked()) else { return };
         let (name, email) = (name.get_untracked(), email.get_untracked());
-        form.send(settings::invite(email, name.clone(), chosen), move |made| {
+        form.send(settings::invite(email, name.clone(), chosen), move |invitation| {
             pager.refresh();
             open.try_set(false);
-            link.try_set(Some(OneTimeLink { name, link: made }));
+            way_in.try_set(Some(WayIn { name, invitation }));
         });
     };
     let beside = form.error_beside(&["name", "email"]);

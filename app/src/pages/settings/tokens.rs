@@ -118,7 +118,7 @@ fn Create(
 ) -> impl IntoView {
     let name = RwSignal::new(String::new());
     let role = RwSignal::new(Role::Staff.as_str().to_owned());
-    let form = Submission::new();
+    let form = Submission::default();
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
         let Some(chosen) = Role::from_word(&role.get_untracked()) else { return };

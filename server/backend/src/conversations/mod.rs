@@ -13,7 +13,7 @@ use cursor::Cursor;
 use model::conversation::{ConversationRow, ConversationView, InboxQuery, Show};
 use model::live::Change;
 use model::staff::Permission;
-use model::{ConversationId, Millis, NumberId, OrgId, Page, PhoneNumber, StaffId};
+use model::{ConversationId, MessageId, Millis, NumberId, OrgId, Page, PhoneNumber, StaffId};
 use rows::Filter;
 use uuid::Uuid;
 
@@ -88,20 +88,37 @@ pub async fn open(backend: &Backend, caller: &Caller, number: &str) -> Result<Co
     Ok(id)
 }
 
-/// Everything up to now is read; who read it is kept.
-pub async fn mark_read(backend: &Backend, caller: &Caller, id: ConversationId) -> Result<()> {
+/// Everything up to a message is read, or without one everything up to now; who read it is kept.
+///
+/// Screens name the newest message they show: what arrives while they ask has been seen by nobody. Ids rise with the
+/// order in which messages came in, also where the carrier was late with one.
+pub async fn mark_read(
+    backend: &Backend,
+    caller: &Caller,
+    id: ConversationId,
+    up_to: Option<MessageId>,
+) -> Result<()> {
     caller.require(Permission::MarkRead)?;
     let mut tx = backend.store.write().await?;
     let now = backend.clock.now();
-    // Count first: it holds back a message that arrives right now, which then counts from 0 again.
-    touch(&mut tx, caller.org_id, id, "unread = 0").await?;
+    // The row first: it holds back a message that arrives right now, which is then counted on top.
+    touch(&mut tx, caller.org_id, id, "unread = unread").await?;
+    if let Some(message) = up_to {
+        let here = tx
+            .number("SELECT COUNT(*) FROM message WHERE id = $1 AND conversation_id = $2", args![message, id])
+            .await?;
+        if here == 0 {
+            return Err(Error::not_found("message"));
+        }
+    }
     let read = tx
         .execute(
             "UPDATE message SET read_at = $2
-             WHERE conversation_id = $1 AND direction = 'inbound' AND read_at IS NULL",
-            args![id, now],
+             WHERE conversation_id = $1 AND direction = 'inbound' AND read_at IS NULL AND id <= $3",
+            args![id, now, up_to.unwrap_or(MessageId(Uuid::max()))],
         )
         .await?;
+    count_unread(&mut tx, id).await?;
     if let Some(staff) = caller.staff_id {
         tx.execute(
             "INSERT INTO conversation_read (conversation_id, staff_id, org_id, read_at)
@@ -132,14 +149,7 @@ pub async fn mark_unread(backend: &Backend, caller: &Caller, id: ConversationId)
         args![id],
     )
     .await?;
-    tx.execute(
-        "UPDATE conversation SET unread =
-             (SELECT COUNT(*) FROM message
-              WHERE conversation_id = $1 AND direction = 'inbound' AND read_at IS NULL)
-         WHERE id = $1",
-        args![id],
-    )
-    .await?;
+    count_unread(&mut tx, id).await?;
     live::record(backend, &mut tx, caller.org_id, Change::ConversationChanged { conversation_id: id })
         .await?;
     tx.commit().await?;
@@ -213,6 +223,19 @@ async fn touch(tx: &mut Tx, org: OrgId, id: ConversationId, set: &'static str) -
         0 => Err(Error::not_found("conversation")),
         _ => Ok(()),
     }
+}
+
+/// Counts anew what nobody has read; the conversation's row is held.
+async fn count_unread(tx: &mut Tx, id: ConversationId) -> Result<()> {
+    tx.execute(
+        "UPDATE conversation SET unread =
+             (SELECT COUNT(*) FROM message
+              WHERE conversation_id = $1 AND direction = 'inbound' AND read_at IS NULL)
+         WHERE id = $1",
+        args![id],
+    )
+    .await?;
+    Ok(())
 }
 
 /// Narrows a list to a part of a patient's name, a whole number, or its last digits.

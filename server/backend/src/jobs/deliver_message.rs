@@ -13,10 +13,10 @@ use crate::messages::deliveries::{self, News, Whole};
 use crate::messages::{NO_WAY_BACK, unreadable_words};
 use crate::store::{Tx, args};
 use crate::{Backend, Result, numbers};
+use bytes::Bytes;
 use model::media::AttachmentState;
 use model::message::{Channel, DeliveryState};
 use model::{Address, AttachmentId, DeliveryId, LineAccountId, Millis, NumberId, PhoneNumber};
-use bytes::Bytes;
 use providers::{Outbound, OutboundMedia, Receipt, SendError};
 use std::time::Duration;
 use uuid::Uuid;
@@ -29,9 +29,6 @@ const PREPARED_WITHIN: Duration = Duration::from_secs(30 * 60);
 
 /// How long the carrier may fetch the pictures: carriers queue for up to four hours.
 const LINKS_HOLD: Duration = Duration::from_secs(5 * 60 * 60);
-
-/// Attempts of this job after which errors of ours end the delivery too.
-const LAST_ATTEMPT: u32 = 15;
 
 /// The parameter of a status address that names the delivery it was made for. If the carrier's answer gets lost, its
 /// reports still say which message they are about.
@@ -91,18 +88,6 @@ struct Row {
 }
 
 pub(super) async fn run(backend: &Backend, id: DeliveryId, attempt: u32) -> Result<Outcome> {
-    match deliver(backend, id, attempt).await {
-        Err(error) if attempt >= LAST_ATTEMPT => {
-            // Staff must see that it did not leave, rather than a message that waits forever.
-            give_up(backend, id).await?;
-            tracing::error!(%error, "a delivery was given up");
-            Ok(Outcome::GiveUp { why: "errors of our own, see the log" })
-        }
-        outcome => outcome,
-    }
-}
-
-async fn deliver(backend: &Backend, id: DeliveryId, attempt: u32) -> Result<Outcome> {
     let mut tx = backend.store.read().await?;
     let Some((request, row)) = load(&mut tx, id).await? else { return Ok(Outcome::Done) };
     let step = next_step(backend, &mut tx, request, row).await?;
@@ -117,7 +102,15 @@ async fn deliver(backend: &Backend, id: DeliveryId, attempt: u32) -> Result<Outc
             Ok(Outcome::Done)
         }
         Step::Send(ready) => {
-            let outbound = outbound(backend, &ready).await?;
+            let outbound = match outbound(backend, &ready).await {
+                // The database still answers, so that staff can be told.
+                Err(error) if error.is_outage() && is_late(backend, request) => {
+                    tracing::error!(%error, "a delivery waited for its pictures too long");
+                    settle(backend, request, &unprepared()).await?;
+                    return Ok(Outcome::Done);
+                }
+                outbound => outbound?,
+            };
             if !mark(backend, request).await? {
                 return Ok(Outcome::Done);
             }
@@ -277,7 +270,7 @@ async fn record(
     let news = match answer {
         Ok(receipt) => return accepted(backend, request, receipt).await,
         Err(SendError::Retry { after }) => {
-            if backend.clock.now() - request.created_at < millis(TRIED_FOR) {
+            if !is_late(backend, request) {
                 unmark(backend, request).await?;
                 let pause = backoff(attempt, Duration::from_secs(2), Duration::from_secs(5 * 60));
                 return Ok(Outcome::Again { after: after.map_or(pause, |asked| asked.max(pause)) });
@@ -349,17 +342,26 @@ async fn commit(backend: &Backend, tx: Tx, request: Request) -> Result<()> {
     Ok(())
 }
 
-async fn give_up(backend: &Backend, id: DeliveryId) -> Result<()> {
-    let mut tx = backend.store.read().await?;
-    let found = load(&mut tx, id).await?;
-    drop(tx);
-    let Some((request, row)) = found else { return Ok(()) };
-    let news = if row.marked_at.is_some() {
-        uncertain()
-    } else {
-        News::of(DeliveryState::Failed, "The server could not prepare this message. Try again later.")
-    };
-    settle(backend, request, &news).await
+/// Staff see that it did not leave, or may have left, rather than a message that waits for ever.
+pub(super) async fn end(backend: &Backend, tx: &mut Tx, id: DeliveryId) -> Result<()> {
+    let Some((request, _)) = load(tx, id).await? else { return Ok(()) };
+    deliveries::hold(tx, request.whole.message).await?;
+    // Only now does nobody else move it.
+    let Some((request, row)) = load(tx, id).await? else { return Ok(()) };
+    let state = known(DeliveryState::from_word(&row.state))?;
+    if !matches!(state, DeliveryState::Queued | DeliveryState::Sending) {
+        return Ok(());
+    }
+    let news = if row.marked_at.is_some() { uncertain() } else { unprepared() };
+    deliveries::hear(backend, tx, request.whole, id, &news).await
+}
+
+fn is_late(backend: &Backend, request: Request) -> bool {
+    backend.clock.now() - request.created_at >= millis(TRIED_FOR)
+}
+
+fn unprepared() -> News {
+    News::of(DeliveryState::Failed, "The server could not prepare this message. Try again later.")
 }
 
 fn uncertain() -> News {

@@ -3,10 +3,10 @@
 use super::read_webhook::{IN_JOURNAL, inline_file};
 use super::{Job, Outcome, Owner, backoff, queue};
 use crate::keys::Purpose;
-use crate::media::attachment::Attachment;
+use crate::media::attachment::{self, Attachment};
 use crate::media::blobs::{BlobError, Stored, Variant};
 use crate::media::{kind, upload};
-use crate::store::args;
+use crate::store::{Tx, args};
 use crate::{Backend, Error, Result, lines, live};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
@@ -264,6 +264,18 @@ async fn record(backend: &Backend, attachment: Attachment, kept: Kept) -> Result
     tx.commit().await?;
     backend.live.wake(attachment.org_id);
     Ok(())
+}
+
+/// Staff see that it is not here, and may retry, rather than a photo that arrives for ever.
+pub(super) async fn end(backend: &Backend, tx: &mut Tx, id: AttachmentId) -> Result<()> {
+    const WORDS: &str = "The photo could not be fetched because of an error on the server. Tell your administrator; Retry tries now.";
+    let (from, to) = (AttachmentState::Arriving, AttachmentState::Unfetchable);
+    attachment::shift(backend, tx, id, from, to, Some(WORDS)).await.map(drop)
+}
+
+pub(super) async fn reopen(backend: &Backend, tx: &mut Tx, id: AttachmentId) -> Result<()> {
+    let (from, to) = (AttachmentState::Unfetchable, AttachmentState::Arriving);
+    attachment::shift(backend, tx, id, from, to, None).await.map(drop)
 }
 
 async fn give_up(backend: &Backend, attachment: &Attachment, why: Why) -> Result<Outcome> {

@@ -1,7 +1,7 @@
 //! Renditions are made from an original.
 
 use super::{Outcome, Owner, backoff};
-use crate::media::attachment::{Attachment, Rendition, replace_renditions};
+use crate::media::attachment::{self, Attachment, Rendition, replace_renditions};
 use crate::media::blobs::{BlobError, BlobKey, Variant};
 use crate::media::kind;
 use crate::store::{Tx, args};
@@ -13,11 +13,7 @@ use picture::Budget;
 use picture_worker::{Developed, PictureError, Role, Wanted};
 use std::fs::File;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use uuid::Uuid;
-
-/// Each decodes on several threads and may take hundreds of megabytes.
-static SIDE_BY_SIDE: Semaphore = Semaphore::const_new(2);
 
 /// Attempts after which a picture that the server could not work on is shown as such.
 const MAX_ATTEMPTS: u32 = 6;
@@ -57,6 +53,42 @@ pub(super) async fn run(backend: &Backend, owner: Owner, attempt: u32) -> Result
             Ok(Outcome::Done)
         }
     }
+}
+
+/// Staff see that it cannot be shown, and may retry, rather than a picture that is worked on for ever.
+pub(super) async fn end(backend: &Backend, tx: &mut Tx, owner: Owner) -> Result<()> {
+    const WORDS: &str = "The picture could not be worked on because of an error on the server. The original is kept. \
+                         Tell your administrator; Retry tries now.";
+    let (from, to) = (AttachmentState::Processing, AttachmentState::Unreadable);
+    shift(backend, tx, owner, from, to, Some(WORDS)).await
+}
+
+pub(super) async fn reopen(backend: &Backend, tx: &mut Tx, owner: Owner) -> Result<()> {
+    let (from, to) = (AttachmentState::Unreadable, AttachmentState::Processing);
+    shift(backend, tx, owner, from, to, None).await
+}
+
+async fn shift(
+    backend: &Backend,
+    tx: &mut Tx,
+    owner: Owner,
+    from: AttachmentState,
+    to: AttachmentState,
+    failure: Option<&str>,
+) -> Result<()> {
+    let image = match owner {
+        Owner::Attachment(id) => {
+            return attachment::shift(backend, tx, id, from, to, failure).await.map(drop);
+        }
+        Owner::PatientImage(id) => id,
+    };
+    // Nothing that open screens show changes with it.
+    tx.execute(
+        "UPDATE patient_image SET state = $3, failure = $4 WHERE id = $1 AND state = $2",
+        args![image, from.as_str(), to.as_str(), failure],
+    )
+    .await?;
+    Ok(())
 }
 
 /// What renditions are made for.
@@ -173,8 +205,6 @@ async fn patient_of(tx: &mut Tx, image: PatientImageId) -> Result<PatientId> {
 }
 
 async fn work_on(backend: &Backend, original: File) -> Result<std::result::Result<Developed, PictureError>> {
-    let _turn =
-        SIDE_BY_SIDE.acquire().await.map_err(|_| Error::Inconsistent("nobody closes the semaphore"))?;
     let pictures = backend.pictures.clone();
     tokio::task::spawn_blocking(move || pictures.develop(&original, &Wanted::usual(Budget::CARRIER)))
         .await

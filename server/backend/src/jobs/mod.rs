@@ -1,5 +1,6 @@
 //! Work that outlives a request: one file per job, run from a queue in the database.
 
+mod aside;
 mod deliver_message;
 mod fetch_media;
 mod make_renditions;
@@ -7,8 +8,11 @@ pub mod queue;
 mod read_webhook;
 mod worker;
 
+pub use aside::{Requeued, measure, requeue};
 pub use worker::{run_due, work};
 
+use crate::store::Tx;
+use crate::{Backend, Result};
 use model::{AttachmentId, DeliveryId, JournalEntryId, PatientImageId};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -41,13 +45,59 @@ impl Job {
         match self {
             Self::DeliverMessage { .. } => "deliver_message.v1",
             Self::ReadWebhook { .. } => "read_webhook.v1",
-            Self::FetchMedia { .. } => "fetch_media.v1",
-            Self::MakeRenditions { .. } => "make_renditions.v1",
+            Self::FetchMedia { .. } => FETCH_MEDIA,
+            Self::MakeRenditions { .. } => MAKE_RENDITIONS,
+        }
+    }
+
+    /// How long one run may take before it counts as an error of ours. Far beyond what an honest run needs: what it
+    /// calls has limits of its own, and this one ends a run that waits for something that never comes.
+    fn time_limit(&self) -> Duration {
+        let minutes = match self {
+            Self::DeliverMessage { .. } | Self::ReadWebhook { .. } => 10,
+            // The largest files, over slow lines.
+            Self::FetchMedia { .. } | Self::MakeRenditions { .. } => 60,
+        };
+        Duration::from_secs(minutes * 60)
+    }
+
+    /// `attempt` counts from 1; runs that ended in errors of ours are not counted.
+    async fn run(&self, backend: &Backend, attempt: u32) -> Result<Outcome> {
+        match *self {
+            Self::DeliverMessage { delivery_id } => deliver_message::run(backend, delivery_id, attempt).await,
+            Self::ReadWebhook { journal_entry_id } => read_webhook::run(backend, journal_entry_id).await,
+            Self::FetchMedia { attachment_id } => fetch_media::run(backend, attachment_id, attempt).await,
+            Self::MakeRenditions { owner } => make_renditions::run(backend, owner, attempt).await,
+        }
+    }
+
+    /// The job is set aside: what it was for gets an end that people see and can do something about.
+    async fn tell_of_its_end(&self, backend: &Backend, tx: &mut Tx, why: &str) -> Result<()> {
+        match *self {
+            Self::DeliverMessage { delivery_id } => deliver_message::end(backend, tx, delivery_id).await,
+            Self::ReadWebhook { journal_entry_id } => {
+                read_webhook::end(backend, tx, journal_entry_id, why).await
+            }
+            Self::FetchMedia { attachment_id } => fetch_media::end(backend, tx, attachment_id).await,
+            Self::MakeRenditions { owner } => make_renditions::end(backend, tx, owner).await,
+        }
+    }
+
+    /// The job is put back: what it was for is open again.
+    async fn reopen(&self, backend: &Backend, tx: &mut Tx) -> Result<()> {
+        match *self {
+            // It stays failed: staff may have sent it again by now, and nobody is texted twice.
+            Self::DeliverMessage { .. } => Ok(()),
+            Self::ReadWebhook { journal_entry_id } => {
+                read_webhook::reopen(tx, journal_entry_id).await.map(drop)
+            }
+            Self::FetchMedia { attachment_id } => fetch_media::reopen(backend, tx, attachment_id).await,
+            Self::MakeRenditions { owner } => make_renditions::reopen(backend, tx, owner).await,
         }
     }
 }
 
-/// What came of running a job once. `attempt` counts from 1.
+/// What came of running a job once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Nothing is left to do.
@@ -57,6 +107,9 @@ pub(crate) enum Outcome {
     /// It will never work. What depends on it has been told by the job itself; this is for the operator.
     GiveUp { why: &'static str },
 }
+
+const FETCH_MEDIA: &str = "fetch_media.v1";
+const MAKE_RENDITIONS: &str = "make_renditions.v1";
 
 /// A wait before attempt number `attempt + 1`: doubling from `first`, at most `longest`, spread by a fifth so that
 /// jobs that failed together do not come back together.
@@ -69,10 +122,11 @@ pub(crate) fn backoff(attempt: u32, first: Duration, longest: Duration) -> Durat
 #[cfg(test)]
 mod tests {
     use super::*;
+    use uuid::Uuid;
 
     #[test]
     fn payloads_keep_their_form() {
-        let id = uuid::Uuid::from_u128(1);
+        let id = Uuid::from_u128(1);
         let jobs = [
             Job::DeliverMessage { delivery_id: id.into() },
             Job::ReadWebhook { journal_entry_id: id.into() },

@@ -7,9 +7,11 @@
 use super::Job;
 use crate::clock::millis;
 use crate::keys::Purpose;
-use crate::store::{Tx, args};
+use crate::store::{Tx, Value, args, placeholders};
 use crate::{Backend, Error, Result};
 use model::{JobId, Millis, OrgId};
+use sqlx::AssertSqlSafe;
+use std::convert::Infallible;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -19,31 +21,48 @@ const LEASE: Duration = Duration::from_secs(120);
 /// How often the heartbeat prolongs the lease.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
-macro_rules! claim_sql {
-    ($lock:literal) => {
-        concat!(
-            "UPDATE job SET state = 'running', lease_until = $1, attempts = attempts + 1
-             WHERE id = (
-                 SELECT j.id FROM job j
-                 WHERE j.state <> 'failed' AND j.run_at <= $2 AND (j.state = 'ready' OR j.lease_until < $2)
-                   AND NOT EXISTS (
-                       SELECT 1 FROM job earlier
-                       WHERE earlier.order_key = j.order_key AND earlier.id < j.id AND earlier.state <> 'failed')
-                 ORDER BY j.run_at, j.id LIMIT 1 ",
-            $lock,
-            ") RETURNING id, kind, payload_sealed, attempts"
-        )
-    };
-}
-
 /// A job that this process runs now.
+#[derive(sqlx::FromRow)]
 pub(crate) struct Claimed {
     id: Uuid,
-    payload: Vec<u8>,
+    org_id: Option<Uuid>,
     /// Name and version.
     pub(super) kind: String,
-    /// Counts from 1.
-    pub(super) attempt: u32,
+    payload_sealed: Vec<u8>,
+    /// Claims so far, this one included: it names the holder, whatever came of the others.
+    attempts: i64,
+    waits: i64,
+    outages: i64,
+    errors: i64,
+}
+
+impl Claimed {
+    /// Runs that put the job off, as it asked for.
+    pub(super) fn waits(&self) -> u32 {
+        count(self.waits)
+    }
+
+    /// Runs in a row that failed because the database or the blob store could not be reached.
+    pub(super) fn outages(&self) -> u32 {
+        count(self.outages)
+    }
+
+    /// Runs that ended in another error of ours.
+    pub(super) fn errors(&self) -> u32 {
+        count(self.errors)
+    }
+}
+
+fn count(stored: i64) -> u32 {
+    u32::try_from(stored).unwrap_or(u32::MAX)
+}
+
+/// Why a job runs again; each is counted apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Because {
+    Waiting,
+    Outage,
+    Error,
 }
 
 /// Records a job in the transaction that makes it necessary; call [`Hub::wake`](crate::live::Hub::wake) after the commit.
@@ -75,104 +94,196 @@ pub(crate) async fn push(
     Ok(())
 }
 
-/// Takes the next job that is due, or one whose holder stopped beating.
-pub(super) async fn claim(backend: &Backend) -> Result<Option<Claimed>> {
-    #[derive(sqlx::FromRow)]
-    struct Row {
-        id: Uuid,
-        kind: String,
-        payload_sealed: Vec<u8>,
-        attempts: i64,
-    }
-    const SQLITE: &str = claim_sql!("");
-    // PostgreSQL has several writers: each takes a row that no other holds.
-    const POSTGRES: &str = claim_sql!("FOR UPDATE OF j SKIP LOCKED");
-
+/// Takes the next job that is due, or one whose holder stopped beating, of any kind but those in `left_out`.
+pub(super) async fn claim(backend: &Backend, left_out: &[&str]) -> Result<Option<Claimed>> {
     let now = backend.clock.now();
     // A look first, without the writer's lock: mostly there is nothing to do.
     let mut look = backend.store.read().await?;
-    let due = look
-        .number("SELECT COUNT(*) FROM job WHERE state <> 'failed' AND run_at <= $1 AND (state = 'ready' OR lease_until < $1)", args![now])
-        .await?;
+    let due = format!(
+        "SELECT COUNT(*) FROM job WHERE state <> 'failed' AND run_at <= $1 AND (state = 'ready' OR lease_until < $1){}",
+        but(left_out, "kind", 2)
+    );
+    let due = look.number(AssertSqlSafe(due), with_kinds(args![now], left_out)).await?;
     drop(look);
     if due == 0 {
         return Ok(None);
     }
     let mut tx = backend.store.write().await?;
-    let sql = if tx.is_postgres() { POSTGRES } else { SQLITE };
-    let row: Option<Row> = tx.one(sql, args![now + millis(LEASE), now]).await?;
+    // PostgreSQL has several writers: each takes a row that no other holds.
+    let lock = if tx.is_postgres() { "FOR UPDATE OF j SKIP LOCKED" } else { "" };
+    let take = format!(
+        "UPDATE job SET state = 'running', lease_until = $1, attempts = attempts + 1
+         WHERE id = (
+             SELECT j.id FROM job j
+             WHERE j.state <> 'failed' AND j.run_at <= $2 AND (j.state = 'ready' OR j.lease_until < $2){}
+               AND NOT EXISTS (
+                   SELECT 1 FROM job earlier
+                   WHERE earlier.order_key = j.order_key AND earlier.id < j.id AND earlier.state <> 'failed')
+             ORDER BY j.run_at, j.id LIMIT 1 {lock})
+         RETURNING id, org_id, kind, payload_sealed, attempts, waits, outages, errors",
+        but(left_out, "j.kind", 3)
+    );
+    let claimed = tx.one(AssertSqlSafe(take), with_kinds(args![now + millis(LEASE), now], left_out)).await?;
     tx.commit().await?;
-    Ok(row.map(|row| Claimed {
-        id: row.id,
-        payload: row.payload_sealed,
-        kind: row.kind,
-        attempt: u32::try_from(row.attempts).unwrap_or(u32::MAX),
-    }))
+    Ok(claimed)
+}
+
+/// The condition that leaves out kinds, its placeholders from `first` on.
+fn but(kinds: &[&str], column: &str, first: usize) -> String {
+    match kinds.len() {
+        0 => String::new(),
+        count => format!(" AND {column} NOT IN ({})", placeholders(first, count)),
+    }
+}
+
+fn with_kinds(mut args: Vec<Value>, kinds: &[&str]) -> Vec<Value> {
+    args.extend(kinds.iter().map(|kind| Value::from(*kind)));
+    args
 }
 
 /// Opens a claimed job's payload.
 pub(super) fn open(backend: &Backend, claimed: &Claimed) -> Result<Job> {
-    let payload = backend.keys.open(Purpose::Job, &claimed.payload)?;
+    open_payload(backend, &claimed.payload_sealed)
+}
+
+fn open_payload(backend: &Backend, sealed: &[u8]) -> Result<Job> {
+    let payload = backend.keys.open(Purpose::Job, sealed)?;
     serde_json::from_slice(&payload)
         .map_err(|_| Error::Inconsistent("a job of a form that this version does not know"))
 }
 
-/// Awaits `run` and prolongs the job's lease meanwhile.
+/// Awaits `run` and prolongs the job's lease meanwhile; past `limit`, which ends the prolonging too, it is dropped.
 pub(super) async fn with_heartbeat<T>(
     backend: &Backend,
     claimed: &Claimed,
+    limit: Duration,
     run: impl Future<Output = T>,
-) -> T {
-    let mut run = std::pin::pin!(run);
+) -> Result<T> {
+    tokio::select! {
+        done = run => Ok(done),
+        () = tokio::time::sleep(limit) => Err(Error::Inconsistent("a job came to no end in its time")),
+        never = beat(backend, claimed) => match never {},
+    }
+}
+
+async fn beat(backend: &Backend, claimed: &Claimed) -> Infallible {
     loop {
-        match tokio::time::timeout(HEARTBEAT, &mut run).await {
-            Ok(done) => return done,
-            Err(_) => {
-                if let Err(error) = prolong(backend, claimed).await {
-                    tracing::warn!(%error, "a job's lease could not be prolonged");
-                }
-            }
+        tokio::time::sleep(HEARTBEAT).await;
+        if let Err(error) = prolong(backend, claimed).await {
+            tracing::warn!(%error, "a job's lease could not be prolonged");
         }
     }
 }
 
 /// It succeeded: nothing of it is kept.
 pub(super) async fn finish(backend: &Backend, claimed: &Claimed) -> Result<()> {
-    settle(backend, "DELETE FROM job WHERE id = $1 AND attempts = $2", args![claimed.id, claimed.attempt])
+    settle(backend, "DELETE FROM job WHERE id = $1 AND attempts = $2", args![claimed.id, claimed.attempts])
         .await
 }
 
 /// It runs again after a while.
-pub(super) async fn postpone(backend: &Backend, claimed: &Claimed, after: Duration) -> Result<()> {
-    settle(
-        backend,
-        "UPDATE job SET state = 'ready', lease_until = NULL, run_at = $3 WHERE id = $1 AND attempts = $2",
-        args![claimed.id, claimed.attempt, backend.clock.now() + millis(after)],
-    )
-    .await
+pub(super) async fn postpone(
+    backend: &Backend,
+    claimed: &Claimed,
+    because: Because,
+    after: Duration,
+) -> Result<()> {
+    let sql = match because {
+        Because::Waiting => {
+            "UPDATE job SET state = 'ready', lease_until = NULL, run_at = $3, waits = waits + 1, outages = 0
+             WHERE id = $1 AND attempts = $2"
+        }
+        Because::Outage => {
+            "UPDATE job SET state = 'ready', lease_until = NULL, run_at = $3, outages = outages + 1
+             WHERE id = $1 AND attempts = $2"
+        }
+        Because::Error => {
+            "UPDATE job SET state = 'ready', lease_until = NULL, run_at = $3, errors = errors + 1, outages = 0
+             WHERE id = $1 AND attempts = $2"
+        }
+    };
+    settle(backend, sql, args![claimed.id, claimed.attempts, backend.clock.now() + millis(after)]).await
 }
 
-/// It stands aside with its reason and blocks nothing.
-pub(super) async fn set_aside(backend: &Backend, claimed: &Claimed, why: &str) -> Result<()> {
-    settle(
-        backend,
-        "UPDATE job SET state = 'failed', lease_until = NULL, failure = $3 WHERE id = $1 AND attempts = $2",
-        args![claimed.id, claimed.attempt, why],
-    )
-    .await
+/// It stands aside with its reason and blocks nothing; `job` tells what it was for of its end in the same transaction.
+pub(super) async fn set_aside(
+    backend: &Backend,
+    claimed: &Claimed,
+    job: Option<&Job>,
+    why: &str,
+) -> Result<()> {
+    let mut tx = backend.store.write().await?;
+    let still_ours = tx
+        .execute(
+            "UPDATE job SET state = 'failed', lease_until = NULL, failure = $3 WHERE id = $1 AND attempts = $2",
+            args![claimed.id, claimed.attempts, why],
+        )
+        .await?;
+    if still_ours == 0 {
+        return Ok(());
+    }
+    if let Some(job) = job {
+        job.tell_of_its_end(backend, &mut tx, why).await?;
+    }
+    tx.commit().await?;
+    if let Some(org) = claimed.org_id {
+        backend.live.wake(org.into());
+    }
+    Ok(())
+}
+
+/// A job that stands aside.
+#[derive(sqlx::FromRow)]
+pub(super) struct SetAside {
+    id: Uuid,
+    org_id: Option<Uuid>,
+    payload_sealed: Vec<u8>,
+}
+
+/// Every job that stands aside, in the order they were made.
+pub(super) async fn all_set_aside(backend: &Backend) -> Result<Vec<SetAside>> {
+    let mut tx = backend.store.read().await?;
+    Ok(tx
+        .all("SELECT id, org_id, payload_sealed FROM job WHERE state = 'failed' ORDER BY id", args![])
+        .await?)
+}
+
+/// Makes a job that stands aside due again, as if it had never run, and what it is for open again.
+///
+/// # Errors
+/// When this version cannot open its payload: it stays aside.
+pub(super) async fn put_back(backend: &Backend, aside: &SetAside) -> Result<()> {
+    let job = open_payload(backend, &aside.payload_sealed)?;
+    let mut tx = backend.store.write().await?;
+    let moved = tx
+        .execute(
+            "UPDATE job SET state = 'ready', run_at = $2, waits = 0, outages = 0, errors = 0, failure = NULL
+             WHERE id = $1 AND state = 'failed'",
+            args![aside.id, backend.clock.now()],
+        )
+        .await?;
+    if moved == 0 {
+        return Ok(());
+    }
+    job.reopen(backend, &mut tx).await?;
+    tx.commit().await?;
+    if let Some(org) = aside.org_id {
+        backend.live.wake(org.into());
+    }
+    Ok(())
 }
 
 async fn prolong(backend: &Backend, claimed: &Claimed) -> Result<()> {
     settle(
         backend,
         "UPDATE job SET lease_until = $3 WHERE id = $1 AND attempts = $2",
-        args![claimed.id, claimed.attempt, backend.clock.now() + millis(LEASE)],
+        args![claimed.id, claimed.attempts, backend.clock.now() + millis(LEASE)],
     )
     .await
 }
 
-/// A holder whose lease ran out has lost its say: the attempt number no longer matches.
-async fn settle(backend: &Backend, sql: &'static str, args: Vec<crate::store::Value>) -> Result<()> {
+/// A holder whose lease ran out has lost its say: the number of claims no longer matches.
+async fn settle(backend: &Backend, sql: &'static str, args: Vec<Value>) -> Result<()> {
     let mut tx = backend.store.write().await?;
     tx.execute(sql, args).await?;
     tx.commit().await?;

@@ -8,13 +8,13 @@ use crate::lines::{self, Route};
 use crate::messages::deliveries::{self, Heard};
 use crate::store::{Tx, args};
 use crate::{Backend, Error, Result, conversations, live, numbers, organisations};
+use bytes::Bytes;
 use model::line::ProviderKind;
 use model::live::Change;
 use model::{
-    Address, AttachmentId, ConversationId, DeliveryId, JournalEntryId, LineAccountId, MessageId, Millis, NumberId,
-    PhoneNumber, segments,
+    Address, AttachmentId, ConversationId, DeliveryId, JournalEntryId, LineAccountId, MessageId, Millis,
+    NumberId, PhoneNumber, segments,
 };
-use bytes::Bytes;
 use providers::{
     Event, Inbound, InboundMedia, MediaPlace, OptOut, Received, Rejected, Verification, WebhookRequest,
 };
@@ -47,22 +47,33 @@ struct Journalled {
 
 impl Journalled {
     async fn load(backend: &Backend, tx: &mut Tx, id: JournalEntryId) -> Result<Option<Self>> {
-        let row: Option<(Uuid, Vec<u8>, Millis, Option<String>, String)> = tx
+        #[derive(sqlx::FromRow)]
+        struct Row {
+            account_id: Uuid,
+            request_sealed: Vec<u8>,
+            received_at: Millis,
+            provider: Option<String>,
+            state: String,
+        }
+        let row: Option<Row> = tx
             .one(
                 "SELECT account_id, request_sealed, received_at, provider, state FROM journal_entry
                  WHERE id = $1",
                 args![id],
             )
             .await?;
-        let Some((account, sealed, received_at, provider, state)) = row else { return Ok(None) };
+        let Some(Row { account_id, request_sealed, received_at, provider, state }) = row else {
+            return Ok(None);
+        };
         let through = provider.as_deref().and_then(ProviderKind::from_word);
-        let route = lines::route_in(backend, tx, LineAccountId(account), through).await?;
+        let route = lines::route_in(backend, tx, LineAccountId(account_id), through).await?;
         let mut route = route.ok_or(Error::Inconsistent("a journalled webhook of no account"))?;
         // It was checked when it came; the secret may have changed since.
         route.account.verification = Verification::Off;
-        let raw = backend.keys.open(Purpose::Journal, &sealed)?;
-        let request = serde_json::from_slice(&raw)
-            .map_err(|_| Error::Inconsistent("a journalled webhook of a form that this version does not know"))?;
+        let raw = backend.keys.open(Purpose::Journal, &request_sealed)?;
+        let request = serde_json::from_slice(&raw).map_err(|_| {
+            Error::Inconsistent("a journalled webhook of a form that this version does not know")
+        })?;
         Ok(Some(Self { route, request, received_at, state }))
     }
 
@@ -71,9 +82,10 @@ impl Journalled {
     }
 }
 
-pub(super) async fn run(backend: &Backend, id: JournalEntryId, _attempt: u32) -> Result<Outcome> {
+pub(super) async fn run(backend: &Backend, id: JournalEntryId) -> Result<Outcome> {
     let mut tx = backend.store.write().await?;
-    let Some(journalled) = Journalled::load(backend, &mut tx, id).await?.filter(|entry| entry.state == "pending")
+    let Some(journalled) =
+        Journalled::load(backend, &mut tx, id).await?.filter(|entry| entry.state == "pending")
     else {
         return Ok(Outcome::Done);
     };
@@ -112,6 +124,28 @@ pub(super) async fn run(backend: &Backend, id: JournalEntryId, _attempt: u32) ->
         Read::Again => Outcome::Again { after: LOOK_AGAIN },
         Read::Done | Read::Poisoned(_) => Outcome::Done,
     })
+}
+
+/// It stays in the journal with its reason.
+pub(super) async fn end(backend: &Backend, tx: &mut Tx, id: JournalEntryId, why: &str) -> Result<()> {
+    tx.execute(
+        "UPDATE journal_entry SET state = 'poisoned', failure = $2, done_at = $3 WHERE id = $1 AND state = 'pending'",
+        args![id, why, backend.clock.now()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// It is to be read again. `false` when it was read, or is to be read anyway.
+pub(super) async fn reopen(tx: &mut Tx, id: JournalEntryId) -> Result<bool> {
+    let moved = tx
+        .execute(
+            "UPDATE journal_entry SET state = 'pending', failure = NULL, done_at = NULL
+             WHERE id = $1 AND state = 'poisoned'",
+            args![id],
+        )
+        .await?;
+    Ok(moved > 0)
 }
 
 async fn read_event(
@@ -202,7 +236,8 @@ async fn receive(
 
 /// The file that came within a journalled webhook, if it is there.
 pub(super) async fn inline_file(backend: &Backend, tx: &mut Tx, place: &str) -> Result<Option<Bytes>> {
-    let Some((entry, position)) = place.strip_prefix(IN_JOURNAL).and_then(|place| place.split_once('/')) else {
+    let Some((entry, position)) = place.strip_prefix(IN_JOURNAL).and_then(|place| place.split_once('/'))
+    else {
         return Ok(None);
     };
     let (Ok(entry), Ok(position)) = (entry.parse::<JournalEntryId>(), position.parse::<usize>()) else {

@@ -1,33 +1,43 @@
 //! Runs what the queue holds, several jobs side by side.
 
-use super::queue::{self, Claimed};
-use super::{Job, Outcome, backoff, deliver_message, fetch_media, make_renditions, read_webhook};
+use super::queue::{self, Because, Claimed};
+use super::{FETCH_MEDIA, Job, MAKE_RENDITIONS, Outcome, backoff};
 use crate::{Backend, Error, Result};
 use futures::FutureExt;
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
-/// Attempts after which a job that only ends in errors of ours is set aside for the operator.
-const MAX_ATTEMPTS: u32 = 20;
+/// Errors of ours after which a job is set aside for the operator. Those that pass by themselves are not counted:
+/// work waits for the database and the blob store however long they are away.
+const MAX_ERRORS: u32 = 20;
+
+/// The longest wait after an error of ours.
+const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// Jobs that run side by side in one process.
 const SIDE_BY_SIDE: usize = 8;
+
+/// How many of them may be of one kind. Pictures take long; the places that are left read webhooks and deliver, so
+/// that no text waits for a picture.
+const CAPS: [(&str, usize); 2] = [
+    (FETCH_MEDIA, 3),
+    // Each decodes on several threads and may take hundreds of megabytes.
+    (MAKE_RENDITIONS, 2),
+];
 
 /// How often due jobs are looked for when nobody calls.
 const POLL: Duration = Duration::from_millis(500);
 
 /// Runs jobs until `stop` resolves; what is running then is finished first.
 pub async fn work(backend: Backend, stop: impl Future<Output = ()> + Send) {
-    let mut running = JoinSet::new();
+    let mut running = Running::default();
     let mut stop = std::pin::pin!(stop);
     loop {
-        while running.len() < SIDE_BY_SIDE {
-            match queue::claim(&backend).await {
-                Ok(Some(claimed)) => {
-                    let backend = backend.clone();
-                    running.spawn(async move { run_claimed(&backend, claimed).await });
-                }
+        while running.has_room() {
+            match queue::claim(&backend, &running.full_kinds()).await {
+                Ok(Some(claimed)) => running.start(&backend, claimed),
                 Ok(None) => break,
                 Err(error) => {
                     tracing::error!(%error, "cannot look for jobs");
@@ -38,18 +48,53 @@ pub async fn work(backend: Backend, stop: impl Future<Output = ()> + Send) {
         tokio::select! {
             () = &mut stop => break,
             // A finished job may have made room, or made its successor due.
-            Some(_) = running.join_next() => {}
-            () = backend.live.jobs.notified(), if running.len() < SIDE_BY_SIDE => {}
+            Some(()) = running.ended() => {}
+            () = backend.live.jobs.notified(), if running.has_room() => {}
             () = tokio::time::sleep(POLL) => {}
         }
     }
-    while running.join_next().await.is_some() {}
+    while running.ended().await.is_some() {}
+}
+
+/// The jobs that this process runs now.
+#[derive(Default)]
+struct Running {
+    tasks: JoinSet<()>,
+    kinds: HashMap<Id, String>,
+}
+
+impl Running {
+    fn has_room(&self) -> bool {
+        self.tasks.len() < SIDE_BY_SIDE
+    }
+
+    /// Kinds of which no more may run.
+    fn full_kinds(&self) -> Vec<&'static str> {
+        let running = |kind| self.kinds.values().filter(|running| *running == kind).count();
+        CAPS.into_iter().filter(|(kind, most)| running(*kind) >= *most).map(|(kind, _)| kind).collect()
+    }
+
+    fn start(&mut self, backend: &Backend, claimed: Claimed) {
+        let (backend, kind) = (backend.clone(), claimed.kind.clone());
+        let task = self.tasks.spawn(async move { run_claimed(&backend, claimed).await });
+        self.kinds.insert(task.id(), kind);
+    }
+
+    /// Waits until one of them ends; `None` when none runs.
+    async fn ended(&mut self) -> Option<()> {
+        let id = match self.tasks.join_next_with_id().await? {
+            Ok((id, ())) => id,
+            Err(error) => error.id(),
+        };
+        self.kinds.remove(&id);
+        Some(())
+    }
 }
 
 /// Runs every job that is due, and those they lead to, until none is due. Answers how many ran. For stories.
 pub async fn run_due(backend: &Backend) -> Result<usize> {
     let mut ran = 0;
-    while let Some(claimed) = queue::claim(backend).await? {
+    while let Some(claimed) = queue::claim(backend, &[]).await? {
         run_claimed(backend, claimed).await;
         ran += 1;
     }
@@ -57,32 +102,53 @@ pub async fn run_due(backend: &Backend) -> Result<usize> {
 }
 
 async fn run_claimed(backend: &Backend, claimed: Claimed) {
-    let kind = claimed.kind.clone();
-    let outcome = match queue::open(backend, &claimed) {
+    match queue::open(backend, &claimed) {
         Ok(job) => {
-            let run = AssertUnwindSafe(run(backend, job, claimed.attempt)).catch_unwind();
-            match queue::with_heartbeat(backend, &claimed, run).await {
-                Ok(outcome) => outcome,
-                Err(_) => Err(Error::Inconsistent("a job panicked")),
-            }
+            // Boxed, or every caller would carry the largest job's future.
+            let run = Box::pin(job.run(backend, claimed.waits().saturating_add(1)));
+            run_to_an_outcome(backend, &claimed, &job, run).await;
         }
+        // What it was for stands in the payload alone; all that can be told is told to the operator.
+        Err(error) => settle(backend, &claimed, None, Err(error)).await,
+    }
+}
+
+async fn run_to_an_outcome(
+    backend: &Backend,
+    claimed: &Claimed,
+    job: &Job,
+    run: impl Future<Output = Result<Outcome>>,
+) {
+    let run = AssertUnwindSafe(run).catch_unwind();
+    let outcome = match queue::with_heartbeat(backend, claimed, job.time_limit(), run).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err(Error::Inconsistent("a job panicked")),
         Err(error) => Err(error),
     };
+    settle(backend, claimed, Some(job), outcome).await;
+}
+
+async fn settle(backend: &Backend, claimed: &Claimed, job: Option<&Job>, outcome: Result<Outcome>) {
+    let kind = claimed.kind.as_str();
+    let wait = |before: u32| backoff(before.saturating_add(1), Duration::from_secs(2), LONGEST_WAIT);
     let settled = match outcome {
-        Ok(Outcome::Done) => queue::finish(backend, &claimed).await,
-        Ok(Outcome::Again { after }) => queue::postpone(backend, &claimed, after).await,
+        Ok(Outcome::Done) => queue::finish(backend, claimed).await,
+        Ok(Outcome::Again { after }) => queue::postpone(backend, claimed, Because::Waiting, after).await,
         Ok(Outcome::GiveUp { why }) => {
             tracing::warn!(kind, why, "a job gave up");
-            queue::set_aside(backend, &claimed, why).await
+            queue::set_aside(backend, claimed, None, why).await
         }
-        Err(error) if claimed.attempt >= MAX_ATTEMPTS => {
+        Err(error) if error.is_outage() => {
+            tracing::warn!(kind, %error, outages = claimed.outages() + 1, "a job waits for storage");
+            queue::postpone(backend, claimed, Because::Outage, wait(claimed.outages())).await
+        }
+        Err(error) if claimed.errors().saturating_add(1) >= MAX_ERRORS => {
             tracing::error!(kind, %error, "a job was set aside");
-            queue::set_aside(backend, &claimed, &error.to_string()).await
+            set_aside(backend, claimed, job, &error.to_string()).await
         }
         Err(error) => {
-            tracing::warn!(kind, %error, attempt = claimed.attempt, "a job will run again");
-            let after = backoff(claimed.attempt, Duration::from_secs(2), Duration::from_secs(15 * 60));
-            queue::postpone(backend, &claimed, after).await
+            tracing::warn!(kind, %error, errors = claimed.errors() + 1, "a job will run again");
+            queue::postpone(backend, claimed, Because::Error, wait(claimed.errors())).await
         }
     };
     if let Err(error) = settled {
@@ -91,13 +157,150 @@ async fn run_claimed(backend: &Backend, claimed: Claimed) {
     }
 }
 
-async fn run(backend: &Backend, job: Job, attempt: u32) -> Result<Outcome> {
-    match job {
-        Job::DeliverMessage { delivery_id } => deliver_message::run(backend, delivery_id, attempt).await,
-        Job::ReadWebhook { journal_entry_id } => {
-            read_webhook::run(backend, journal_entry_id, attempt).await
+async fn set_aside(backend: &Backend, claimed: &Claimed, job: Option<&Job>, why: &str) -> Result<()> {
+    match queue::set_aside(backend, claimed, job, why).await {
+        // What broke the job may break the telling too; it must not run for ever because of that.
+        Err(error) if !error.is_outage() => {
+            tracing::error!(kind = claimed.kind, %error, "what a job was for could not be told of its end");
+            queue::set_aside(backend, claimed, None, why).await
         }
-        Job::FetchMedia { attachment_id } => fetch_media::run(backend, attachment_id, attempt).await,
-        Job::MakeRenditions { owner } => make_renditions::run(backend, owner, attempt).await,
+        told => told,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::upload::{Incoming, upload};
+    use crate::testing::{TestBackend, fictitious_number, on_each_engine};
+    use crate::{conversations, media, messages};
+    use futures::StreamExt;
+    use model::media::AttachmentState;
+    use model::message::{DeliveryState, Draft, MessageView, Recipient};
+
+    async fn claims_one(t: &TestBackend) -> Option<Claimed> {
+        queue::claim(&t.backend, &[]).await.expect("a claim")
+    }
+
+    /// After any wait and any lease.
+    async fn claims(t: &TestBackend) -> Claimed {
+        t.backend.clock.advance(LONGEST_WAIT * 2);
+        claims_one(t).await.expect("a job that is due")
+    }
+
+    /// The next job runs into a mistake of ours until it is set aside.
+    async fn panics_until_set_aside(t: &TestBackend) {
+        for _ in 0..MAX_ERRORS {
+            let claimed = claims(t).await;
+            let job = queue::open(&t.backend, &claimed).expect("a job");
+            run_to_an_outcome(&t.backend, &claimed, &job, async { panic!("for the story") }).await;
+        }
+    }
+
+    async fn sends(t: &TestBackend, text: &str) -> MessageView {
+        let draft = Draft { text: text.to_owned(), attachments: Vec::new(), client_id: text.to_owned() };
+        let to = Recipient::Number(fictitious_number(0));
+        messages::send(&t.backend, &t.admin, &to, &draft).await.expect("a message")
+    }
+
+    async fn state(t: &TestBackend, message: &MessageView) -> DeliveryState {
+        conversations::message(&t.backend, &t.admin, message.id).await.expect("a message").state
+    }
+
+    #[tokio::test]
+    async fn jobs_that_panic_end_visibly() {
+        on_each_engine(async |mut t: TestBackend| {
+            let unmarked = sends(&t, "never offered").await;
+            panics_until_set_aside(&t).await;
+            assert_eq!(state(&t, &unmarked).await, DeliveryState::Failed);
+
+            let marked = sends(&t, "perhaps offered").await;
+            t.alter("UPDATE delivery SET state = 'sending', marked_at = created_at WHERE state = 'queued'")
+                .await;
+            panics_until_set_aside(&t).await;
+            assert_eq!(state(&t, &marked).await, DeliveryState::Uncertain);
+
+            let mut png = std::io::Cursor::new(Vec::new());
+            image::RgbImage::new(8, 8).write_to(&mut png, image::ImageFormat::Png).expect("a picture");
+            let body = futures::stream::iter([Ok(png.into_inner().into())]).boxed();
+            let incoming = Incoming { file_name: "foot.png".to_owned(), body };
+            let id = upload(&t.backend, &t.admin, incoming).await.expect("an upload").media_id;
+            panics_until_set_aside(&t).await;
+            let picture = media::get(&t.backend, &t.admin, id).await.expect("a picture");
+            assert_eq!(picture.state, AttachmentState::Unreadable);
+            assert!(picture.failure.is_some_and(|words| words.contains("Retry")));
+            let again = media::retry(&t.backend, &t.admin, id).await.expect("a picture");
+            assert_eq!(again.state, AttachmentState::Processing);
+            t.expected_failed_jobs = 3;
+            t
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn waits_and_outages_do_not_count_as_errors() {
+        on_each_engine(async |t: TestBackend| {
+            sends(&t, "Hello").await;
+            for _ in 0..2 * MAX_ERRORS {
+                let claimed = claims(&t).await;
+                settle(&t.backend, &claimed, None, Ok(Outcome::Again { after: LONGEST_WAIT })).await;
+                let claimed = claims(&t).await;
+                let away = media::blobs::BlobError::Unavailable("for the story".to_owned());
+                settle(&t.backend, &claimed, None, Err(away.into())).await;
+            }
+            let claimed = claims(&t).await;
+            assert_eq!((claimed.waits(), claimed.outages(), claimed.errors()), (2 * MAX_ERRORS, 1, 0));
+            t
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_running_job_holds_its_successor_back_and_one_set_aside_does_not() {
+        on_each_engine(async |mut t: TestBackend| {
+            sends(&t, "first").await;
+            sends(&t, "second").await;
+            let first = claims_one(&t).await.expect("the first");
+            assert!(claims_one(&t).await.is_none(), "the first runs");
+            queue::postpone(&t.backend, &first, Because::Outage, LONGEST_WAIT).await.expect("a commit");
+            assert!(claims_one(&t).await.is_none(), "the first waits");
+            let first = claims(&t).await;
+            queue::set_aside(&t.backend, &first, None, "for the story").await.expect("a commit");
+            assert!(claims_one(&t).await.is_some());
+            t.expected_failed_jobs = 1;
+            t
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_holder_that_lost_its_lease_has_no_say() {
+        on_each_engine(async |t: TestBackend| {
+            let message = sends(&t, "Hello").await;
+            let slow = claims(&t).await;
+            let now = claims(&t).await;
+            let job = queue::open(&t.backend, &slow).expect("a job");
+            queue::set_aside(&t.backend, &slow, Some(&job), "too late").await.expect("a commit");
+            assert_eq!(state(&t, &message).await, DeliveryState::Queued);
+            queue::finish(&t.backend, &slow).await.expect("a commit");
+            assert_eq!(t.count("SELECT COUNT(*) FROM job WHERE state = 'running'").await, 1);
+            queue::finish(&t.backend, &now).await.expect("a commit");
+            assert_eq!(t.count("SELECT COUNT(*) FROM job").await, 0);
+            t
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_run_without_an_end_is_an_error_of_ours() {
+        on_each_engine(async |t: TestBackend| {
+            sends(&t, "Hello").await;
+            let claimed = claims(&t).await;
+            let run = std::future::pending::<()>();
+            let ended = queue::with_heartbeat(&t.backend, &claimed, Duration::from_millis(1), run).await;
+            assert!(ended.is_err_and(|error| !error.is_outage()));
+            t
+        })
+        .await;
     }
 }

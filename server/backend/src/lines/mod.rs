@@ -4,8 +4,8 @@ mod quarantine;
 mod route;
 
 pub use quarantine::check_again;
-pub(crate) use route::{default_route, line_of_inbound, route_by_key, route_in, route_out};
 pub use route::{Route, simulators};
+pub(crate) use route::{default_route, line_of_inbound, route_by_key, route_in, route_out};
 
 use crate::clock::random_token;
 use crate::keys::Purpose;
@@ -17,7 +17,6 @@ use model::staff::Permission;
 use model::{LineAccountId, LineId, OrgId, PhoneNumber};
 use route::Row;
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
 /// A line to make.
 pub struct NewLine {
@@ -28,7 +27,7 @@ pub struct NewLine {
     /// The carrier.
     pub provider: ProviderKind,
     /// In the carrier's own shape; a simulator needs none.
-    pub credentials: serde_json::Value,
+    pub credentials: Value,
 }
 
 /// Lines that are not disabled, the default one first.
@@ -111,7 +110,8 @@ pub async fn update(backend: &Backend, caller: &Caller, id: LineId, change: Line
     }
     audit::note(backend, &mut tx, caller, "line.update", "line", Some(id.0)).await?;
     live::record(backend, &mut tx, caller.org_id, Change::SettingsChanged).await?;
-    let row = Row::of_line(&mut tx, caller.org_id, id).await?.ok_or(Error::Inconsistent("a line vanished"))?;
+    let row =
+        Row::of_line(&mut tx, caller.org_id, id).await?.ok_or(Error::Inconsistent("a line vanished"))?;
     let view = view(backend, &mut tx, row).await?;
     tx.commit().await?;
     backend.live.wake(caller.org_id);
@@ -185,6 +185,13 @@ async fn insert(backend: &Backend, tx: &mut Tx, org: OrgId, new: NewLine) -> Res
     let number =
         PhoneNumber::parse(&new.number, country).map_err(|why| Error::invalid("number", why.to_string()))?;
     check_credentials(new.provider, &new.credentials)?;
+    let simulated = new.provider == ProviderKind::Simulator || backend.settings.mock_mode;
+    if simulated && route::is_simulated_elsewhere(backend, tx, org, &number).await? {
+        return Err(Error::invalid(
+            "number",
+            "This number is taken in this server's simulated network. Choose another one.",
+        ));
+    }
     let number_id = numbers::find_or_make(backend, tx, org, &number).await?;
     let lines =
         tx.number("SELECT COUNT(*) FROM line WHERE org_id = $1 AND disabled_at IS NULL", args![org]).await?;

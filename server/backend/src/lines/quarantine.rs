@@ -64,7 +64,9 @@ async fn read_all(
         route.account.verification = verification;
         let raw = backend.keys.open(Purpose::Journal, &sealed)?;
         let Ok(request) = serde_json::from_slice::<WebhookRequest>(&raw) else { continue };
-        let Ok(received) = providers::for_kind(route.provider).receive(&route.account, &request) else { continue };
+        let Ok(received) = providers::for_kind(route.provider).receive(&route.account, &request) else {
+            continue;
+        };
         inbox::leave_quarantine(backend, tx, &route, JournalEntryId(id), request.kind, received).await?;
         left += 1;
     }

@@ -8,6 +8,7 @@ use model::line::{LineView, ProviderKind};
 use model::{LineAccountId, LineId, Millis, OrgId, PhoneNumber};
 use providers::{MediaRequest, Rejected, SECRET_PARAMETER, Verification, WebhookKind};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use url::Url;
 use uuid::Uuid;
 
@@ -56,16 +57,46 @@ impl Route {
     }
 }
 
-/// Every line whose carrier is the simulator, for registering them with the simulated network at start.
+/// Every line whose carrier is the simulator, for registering them with the simulated network at start. The network
+/// knows lines by their numbers, so of several with the same number only the first that was made is among them.
 pub async fn simulators(backend: &Backend) -> Result<Vec<Route>> {
     let mut tx = backend.store.read().await?;
-    let rows: Vec<Row> =
-        tx.all(select_lines!("l.disabled_at IS NULL AND a.disabled_at IS NULL"), args![]).await?;
-    let routes = rows
+    let rows: Vec<Row> = tx
+        .all(select_lines!("l.disabled_at IS NULL AND a.disabled_at IS NULL ORDER BY l.id"), args![])
+        .await?;
+    let mut routes = rows
         .into_iter()
         .map(|row| row.route(backend, row.sending_provider(backend)?))
         .collect::<Result<Vec<_>>>()?;
-    Ok(routes.into_iter().filter(|route| route.provider == ProviderKind::Simulator).collect())
+    let mut numbers = HashSet::new();
+    routes.retain(|route| {
+        route.provider == ProviderKind::Simulator && numbers.insert(route.account.sender.clone())
+    });
+    Ok(routes)
+}
+
+/// Whether another organisation has the number in the simulated network, which is one for the whole server: as in a
+/// real one, a number belongs to one of them.
+pub(super) async fn is_simulated_elsewhere(
+    backend: &Backend,
+    tx: &mut Tx,
+    org: OrgId,
+    number: &PhoneNumber,
+) -> Result<bool> {
+    let rows: Vec<Row> = tx
+        .all(
+            select_lines!(
+                "n.hash = $1 AND l.org_id <> $2 AND l.disabled_at IS NULL AND a.disabled_at IS NULL"
+            ),
+            args![backend.keys.hash_address(number.as_e164()), org],
+        )
+        .await?;
+    for row in rows {
+        if row.sending_provider(backend)? == ProviderKind::Simulator {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The route that an organisation's outbound messages take: its default line. `None` without a line.
@@ -206,10 +237,17 @@ impl Row {
             number: self.number(backend)?,
             provider,
             is_default: self.is_default,
-            inbound_url: self.webhook(backend, provider, WebhookKind::Inbound)?.into(),
-            status_url: self.webhook(backend, provider, WebhookKind::Status)?.into(),
+            inbound_url: self.to_paste(backend, provider, WebhookKind::Inbound)?,
+            status_url: self.to_paste(backend, provider, WebhookKind::Status)?,
             quarantined: 0,
         })
+    }
+
+    /// A webhook's address as it is entered at the carrier, which is more than what the carrier then calls and signs.
+    fn to_paste(&self, backend: &Backend, provider: ProviderKind, kind: WebhookKind) -> Result<String> {
+        let mut url = self.webhook(backend, provider, kind)?;
+        url.set_fragment(providers::for_kind(provider).address_ending());
+        Ok(url.into())
     }
 
     fn route(&self, backend: &Backend, provider: ProviderKind) -> Result<Route> {
@@ -269,7 +307,8 @@ impl Row {
         let mut url: Url =
             format!("{base}/{path}").parse().map_err(|_| Error::Inconsistent("APP_URL takes no path"))?;
         if providers::for_kind(provider).proves_itself_by_secret() {
-            url.query_pairs_mut().append_pair(SECRET_PARAMETER, &self.secret(backend, self.secret_generation));
+            url.query_pairs_mut()
+                .append_pair(SECRET_PARAMETER, &self.secret(backend, self.secret_generation));
         }
         Ok(url)
     }

@@ -1,14 +1,14 @@
 //! Attachments and renditions as the store keeps them.
 
 use super::blobs::{BlobKey, Variant};
-use super::kind;
-use super::links::{self, Disposition, TO_VIEW, Target};
+use super::kind::{self, Disposition};
+use super::links::{self, TO_VIEW, Target};
 use crate::store::{Tx, args, placeholders};
-use crate::{Backend, Error, Result};
+use crate::{Backend, Error, Result, live};
 use model::live::Change;
 use model::media::{AttachmentState, AttachmentView, Category, FiledAs, RenditionFacts, RenditionRole};
 use model::message::Direction;
-use model::{AttachmentId, MessageId, OrgId};
+use model::{AttachmentId, MessageId, Millis, OrgId};
 use sqlx::AssertSqlSafe;
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -103,6 +103,20 @@ impl Attachment {
             }
         }
         Ok(all)
+    }
+
+    /// Uploads made until `before` that no message has taken up, the oldest first.
+    pub(crate) async fn unsent(tx: &mut Tx, before: Millis, at_most: usize) -> Result<Vec<Self>> {
+        let rows: Vec<Row> = tx
+            .all(
+                select!(
+                    "message_id IS NULL AND direction = 'outbound' AND created_at <= $1
+                     ORDER BY created_at, id LIMIT $2"
+                ),
+                args![before, at_most],
+            )
+            .await?;
+        rows.into_iter().map(Self::try_from).collect()
     }
 
     pub(crate) fn key(&self, variant: Variant) -> BlobKey {
@@ -251,6 +265,31 @@ pub(crate) async fn renditions(tx: &mut Tx, owners: &[Uuid]) -> Result<HashMap<U
     Ok(all)
 }
 
+/// Moves an attachment on from one state to another, with words for staff where it failed, and tells open screens.
+/// `false` when it is not in that state (any more).
+pub(crate) async fn shift(
+    backend: &Backend,
+    tx: &mut Tx,
+    id: AttachmentId,
+    from: AttachmentState,
+    to: AttachmentState,
+    failure: Option<&str>,
+) -> Result<bool> {
+    let moved = tx
+        .execute(
+            "UPDATE attachment SET state = $3, failure = $4 WHERE id = $1 AND state = $2",
+            args![id, from.as_str(), to.as_str(), failure],
+        )
+        .await?;
+    if moved == 0 {
+        return Ok(false);
+    }
+    let moved = Attachment::load(tx, id).await?.ok_or(Error::Inconsistent("an attachment vanished"))?;
+    let change = moved.change(tx).await?;
+    live::record(backend, tx, moved.org_id, change).await?;
+    Ok(true)
+}
+
 /// Notes renditions that lie in the blob store, in place of those noted before.
 pub(crate) async fn replace_renditions(
     backend: &Backend,
@@ -288,8 +327,10 @@ async fn filed(tx: &mut Tx, attachments: &[Uuid]) -> Result<HashMap<Uuid, Vec<Fi
     let mut all: HashMap<Uuid, Vec<FiledAs>> = HashMap::new();
     for some in attachments.chunks(AT_ONCE) {
         let sql = format!(
-            "SELECT attachment_id, id, patient_id, category, filed_at FROM patient_image
-             WHERE deleted_at IS NULL AND attachment_id IN ({}) ORDER BY filed_at, id",
+            "SELECT i.attachment_id, i.id, i.patient_id, i.category, i.filed_at
+             FROM patient_image i JOIN patient p ON p.id = i.patient_id
+             WHERE i.deleted_at IS NULL AND p.deleted_at IS NULL AND i.attachment_id IN ({})
+             ORDER BY i.filed_at, i.id",
             placeholders(1, some.len())
         );
         let args = some.iter().map(|id| (*id).into()).collect();

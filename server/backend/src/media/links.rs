@@ -204,8 +204,8 @@ async fn described(backend: &Backend, key: &BlobKey) -> Result<Option<(String, S
             (tx.one(attachment, args![id, Direction::Inbound.as_str()]).await?, variant)
         }
         BlobKey::Image(patient, id, variant) => {
-            let image = "SELECT file_name, media_type FROM patient_image
-                         WHERE id = $1 AND patient_id = $2 AND deleted_at IS NULL";
+            let image = "SELECT i.file_name, i.media_type FROM patient_image i JOIN patient p ON p.id = i.patient_id
+                         WHERE i.id = $1 AND i.patient_id = $2 AND i.deleted_at IS NULL AND p.deleted_at IS NULL";
             (tx.one(image, args![id, patient]).await?, variant)
         }
     };

@@ -9,15 +9,23 @@ mod whole;
 
 pub use kind::Disposition;
 
+use crate::clock::millis;
 use crate::jobs::{Job, Owner, queue};
 use crate::store::{Tx, args};
-use crate::{Backend, Caller, Error, Result, live};
+use crate::{Backend, Caller, Error, Result};
 use attachment::Attachment;
 use blobs::Variant;
 use model::media::{AttachmentState, AttachmentView};
 use model::staff::Permission;
 use model::{AttachmentId, FailureCode, MessageId, OrgId};
 use std::collections::HashMap;
+use std::time::Duration;
+
+/// An upload waits this long for its message.
+const UNSENT_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// Uploads that a sweep looks at in one go.
+const SWEPT_AT_ONCE: usize = 100;
 
 /// One attachment or upload.
 pub async fn get(backend: &Backend, caller: &Caller, id: AttachmentId) -> Result<AttachmentView> {
@@ -34,29 +42,13 @@ pub async fn get(backend: &Backend, caller: &Caller, id: AttachmentId) -> Result
 /// `Conflict` once it belongs to a message.
 pub async fn discard(backend: &Backend, caller: &Caller, id: AttachmentId) -> Result<()> {
     caller.require(Permission::SendMessages)?;
-    let mut tx = backend.store.write().await?;
+    let mut tx = backend.store.read().await?;
     let attachment = Attachment::of_org(&mut tx, caller.org_id, id).await?;
-    // Sending may claim it at the same moment; one of the two statements finds nothing.
-    let dropped = tx
-        .execute(
-            "DELETE FROM attachment WHERE id = $1 AND org_id = $2 AND message_id IS NULL",
-            args![id, caller.org_id],
-        )
-        .await?;
-    if dropped == 0 {
-        return Err(Error::failure(
-            FailureCode::Conflict,
-            "This picture belongs to a message already and stays with it.",
-        ));
+    drop(tx);
+    if remove_unsent(backend, &attachment).await? {
+        return Ok(());
     }
-    tx.execute("DELETE FROM rendition WHERE owner_id = $1", args![id]).await?;
-    tx.commit().await?;
-    for variant in Variant::ALL {
-        if let Err(error) = backend.blobs.delete(&attachment.key(variant)).await {
-            tracing::warn!(%error, "a discarded upload stays in the blob store");
-        }
-    }
-    Ok(())
+    Err(Error::failure(FailureCode::Conflict, "This picture belongs to a message already and stays with it."))
 }
 
 /// Drops those of these uploads that no message has taken up. Whoever made them got an answer without them already, so
@@ -68,6 +60,45 @@ pub async fn discard_unsent(backend: &Backend, caller: &Caller, uploads: &[Attac
             Err(error) => tracing::warn!(%error, "an upload that was not sent stays"),
         }
     }
+}
+
+/// Drops uploads that were not sent within a day, in every organisation: of a message that was never finished, or of a
+/// caller who went away. Answers how many.
+pub async fn sweep_unsent(backend: &Backend) -> Result<usize> {
+    let before = backend.clock.now() - millis(UNSENT_KEPT);
+    let mut swept = 0;
+    loop {
+        let mut tx = backend.store.read().await?;
+        let unsent = Attachment::unsent(&mut tx, before, SWEPT_AT_ONCE).await?;
+        drop(tx);
+        let found = unsent.len();
+        for attachment in &unsent {
+            swept += usize::from(remove_unsent(backend, attachment).await?);
+        }
+        if found < SWEPT_AT_ONCE {
+            return Ok(swept);
+        }
+    }
+}
+
+/// `false` when a message took it up meanwhile, or somebody else removed it.
+async fn remove_unsent(backend: &Backend, attachment: &Attachment) -> Result<bool> {
+    let mut tx = backend.store.write().await?;
+    // Sending may claim it at the same moment; one of the two statements finds nothing.
+    let dropped = tx
+        .execute("DELETE FROM attachment WHERE id = $1 AND message_id IS NULL", args![attachment.id])
+        .await?;
+    if dropped == 0 {
+        return Ok(false);
+    }
+    tx.execute("DELETE FROM rendition WHERE owner_id = $1", args![attachment.id]).await?;
+    tx.commit().await?;
+    for variant in Variant::ALL {
+        if let Err(error) = backend.blobs.delete(&attachment.key(variant)).await {
+            tracing::warn!(%error, "a discarded upload stays in the blob store");
+        }
+    }
+    Ok(true)
 }
 
 /// Tries again to fetch or to read an attachment that failed; one that did not fail stays as it is.
@@ -85,16 +116,8 @@ pub async fn retry(backend: &Backend, caller: &Caller, id: AttachmentId) -> Resu
             return get(backend, caller, id).await;
         }
     };
-    let moved = tx
-        .execute(
-            "UPDATE attachment SET state = $3, failure = NULL WHERE id = $1 AND state = $2",
-            args![id, attachment.state.as_str(), next.as_str()],
-        )
-        .await?;
-    if moved > 0 {
+    if attachment::shift(backend, &mut tx, id, attachment.state, next, None).await? {
         queue::push(backend, &mut tx, caller.org_id, &job, None, backend.clock.now()).await?;
-        let change = attachment.change(&mut tx).await?;
-        live::record(backend, &mut tx, caller.org_id, change).await?;
     }
     tx.commit().await?;
     backend.live.wake(caller.org_id);

@@ -226,6 +226,12 @@ impl Tx {
     }
 }
 
+/// PostgreSQL's TEXT holds no U+0000, which a text from outside may well contain: on both engines U+FFFD stands in
+/// its place, so that a message is kept rather than refused.
+fn storable(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text }
+}
+
 macro_rules! arguments {
     ($name:ident, $arguments:ty) => {
         fn $name(args: Vec<Value>) -> Result<$arguments, StoreError> {
@@ -236,7 +242,7 @@ macro_rules! arguments {
                     Value::Id(v) => all.add(v),
                     Value::Int(v) => all.add(v),
                     Value::Bool(v) => all.add(v),
-                    Value::Text(v) => all.add(v),
+                    Value::Text(v) => all.add(v.map(storable)),
                     Value::Bytes(v) => all.add(v),
                 }
                 .map_err(|cause| StoreError::Query(sqlx::Error::Encode(cause)))?;

@@ -267,3 +267,39 @@ async fn another_organisations_records_and_photos_look_like_missing_ones() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_photos_of_a_hidden_record_are_hidden_with_it() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        let message = photo_arrives(&t, 1, 0, &jpeg(1)).await;
+        let (amelia, ben) = (patient(&t, "Amelia Hart").await, patient(&t, "Ben Okafor").await);
+        let mut saved = Vec::new();
+        for record in [amelia, ben] {
+            let filed = images::file(b, &t.admin, message.id, None, record, Category::Other).await.unwrap();
+            saved.push(filed.image_id);
+        }
+        let hidden = images::get(b, &t.admin, saved[0]).await.unwrap();
+        patients::delete(b, &t.admin, amelia).await.unwrap();
+
+        let listed = images::list(b, &t.admin, Filter::default(), None).await.unwrap().items;
+        assert_eq!(listed.iter().map(|image| image.id).collect::<Vec<_>>(), [saved[1]]);
+        let of_hidden = Filter { patient: Some(amelia), category: None };
+        for refused in [
+            failure(images::get(b, &t.admin, saved[0]).await),
+            failure(images::update(b, &t.admin, saved[0], None, Some("x")).await),
+            failure(images::delete(b, &t.admin, saved[0]).await),
+            failure(images::list(b, &t.admin, of_hidden, None).await.map(|page| page.items)),
+            failure(images::filed(b, &t.admin, message.id, amelia).await),
+        ] {
+            assert_eq!(refused.code, FailureCode::NotFound);
+        }
+        for link in [hidden.original_url, hidden.tile_url.unwrap(), hidden.screen_url.unwrap()] {
+            assert_eq!(failure(opened(b, &link).await).code, FailureCode::NotFound);
+        }
+        let filed = &newest_message(&t).await.attachments[0].filed;
+        assert_eq!(filed.iter().map(|filed| filed.patient_id).collect::<Vec<_>>(), [ben]);
+        t
+    })
+    .await;
+}

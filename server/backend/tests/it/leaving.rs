@@ -7,6 +7,7 @@ use backend::{Backend, Parts, live, media, messages};
 use model::media::AttachmentState;
 use model::message::{DeliveryState, Draft};
 use picture_worker::PictureWorker;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use url::form_urlencoded;
@@ -69,7 +70,8 @@ async fn a_patient_gets_a_picture_without_its_position_or_name_and_the_original_
     .await;
 }
 
-fn with_worker(backend: &Backend, program: &str) -> Backend {
+/// The same backend with another program to work on pictures.
+pub(crate) fn with_worker(backend: &Backend, program: impl Into<PathBuf>) -> Backend {
     Backend::new(Parts {
         store: backend.store.clone(),
         blobs: backend.blobs.clone(),

@@ -1,15 +1,16 @@
-//! Lines: credentials that change, a server that only pretends to send, several numbers behind one address.
+//! Lines: whose their numbers are, credentials that change, a server that only pretends to send, several numbers
+//! behind one address.
 
 use crate::sending::with_settings;
 use crate::twilio::{
-    accepted, arrives, asked_to_send, carrier_accepts, carrier_answers, draft, failure, inbox_ids, is_read, shown,
-    sid, signed, signed_with, text, texts, to,
+    accepted, arrives, asked_to_send, carrier_accepts, carrier_answers, draft, failure, inbox_ids, is_read,
+    shown, sid, signed, signed_with, text, texts, to,
 };
 use backend::inbox::{self, Accepted};
 use backend::lines::{self, LineChange, NewLine};
-use backend::providers::WebhookKind;
-use backend::testing::{APP_URL, TestBackend, fictitious_number, on_each_engine};
 use backend::messages;
+use backend::providers::{WebhookKind, WebhookRequest};
+use backend::testing::{APP_URL, TestBackend, fictitious_number, on_each_engine};
 use model::FailureCode;
 use model::line::ProviderKind;
 use model::message::DeliveryState;
@@ -18,7 +19,7 @@ use wiremock::ResponseTemplate;
 
 const NEW_TOKEN: &str = "a_new_auth_token_0123456789abcdef";
 
-fn written_under_the_new_token(t: &TestBackend, n: u32, body: &str) -> backend::providers::WebhookRequest {
+fn written_under_the_new_token(t: &TestBackend, n: u32, body: &str) -> WebhookRequest {
     let from = fictitious_number(1);
     let id = sid(n);
     let fields = [
@@ -41,7 +42,10 @@ async fn what_came_while_the_token_was_wrong_is_read_once_it_is_right() {
         assert_eq!(lines::check_again(b, &t.admin, line, false).await.unwrap(), 0);
 
         let wrong = LineChange { credentials: Some(json!({"auth_token": 7})), ..LineChange::default() };
-        assert_eq!(failure(lines::update(b, &t.admin, line, wrong).await).field.as_deref(), Some("auth_token"));
+        assert_eq!(
+            failure(lines::update(b, &t.admin, line, wrong).await).field.as_deref(),
+            Some("auth_token")
+        );
         let right = LineChange {
             name: Some("Reception".to_owned()),
             credentials: Some(json!({"auth_token": NEW_TOKEN})),
@@ -68,13 +72,12 @@ async fn an_exchange_of_tokens_loses_nothing() {
     let both = json!({"auth_token": NEW_TOKEN, "previous_auth_token": backend::testing::TWILIO_TOKEN});
     let change = LineChange { credentials: Some(both), ..LineChange::default() };
     lines::update(&t.backend, &t.admin, line, change).await.unwrap();
-    let (old, new) = (text(&t, 1, 1, "Under the old one"), written_under_the_new_token(&t, 2, "Under the new one"));
+    let (old, new) =
+        (text(&t, 1, 1, "Under the old one"), written_under_the_new_token(&t, 2, "Under the new one"));
     assert_eq!(arrives(&t, &old).await.unwrap(), Accepted::Journalled);
     assert_eq!(arrives(&t, &new).await.unwrap(), Accepted::Journalled);
-    let finished = LineChange {
-        credentials: Some(json!({"previous_auth_token": ""})),
-        ..LineChange::default()
-    };
+    let finished =
+        LineChange { credentials: Some(json!({"previous_auth_token": ""})), ..LineChange::default() };
     lines::update(&t.backend, &t.admin, line, finished).await.unwrap();
     let late = text(&t, 3, 1, "Under the old one");
     assert_eq!(arrives(&t, &late).await.unwrap(), Accepted::Quarantined);
@@ -122,7 +125,8 @@ async fn what_was_meant_for_one_phone_never_rings_the_other() {
         let pretending = with_settings(&t.backend, |settings| settings.mock_mode = true);
         let meant = messages::send(&t.backend, &t.admin, &to(1), &draft("Come at 3", "real")).await.unwrap();
         backend::jobs::run_due(&pretending).await.unwrap();
-        let tried = messages::send(&pretending, &t.admin, &to(1), &draft("Only a test", "mock")).await.unwrap();
+        let tried =
+            messages::send(&pretending, &t.admin, &to(1), &draft("Only a test", "mock")).await.unwrap();
         t.run_jobs().await;
         for id in [meant.id, tried.id] {
             let message = shown(&t, id).await;
@@ -147,6 +151,8 @@ async fn a_report_settles_a_message_whose_answer_got_lost() {
             .into_owned()
             .find(|(name, _)| name == "StatusCallback")
             .unwrap();
+        // What is for the carrier alone is not called.
+        let callback = callback.split('#').next().unwrap().to_owned();
         let report = |n: u32, word: &str| {
             let id = sid(n);
             let fields = [("MessageSid", id.as_str()), ("MessageStatus", word)];
@@ -158,7 +164,8 @@ async fn a_report_settles_a_message_whose_answer_got_lost() {
         is_read(&t, &report(8, "failed")).await;
         assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Sent);
         let id = sid(7);
-        is_read(&t, &signed(&t, WebhookKind::Status, &[("MessageSid", &id), ("MessageStatus", "delivered")])).await;
+        is_read(&t, &signed(&t, WebhookKind::Status, &[("MessageSid", &id), ("MessageStatus", "delivered")]))
+            .await;
         assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Delivered);
         t
     })
@@ -203,6 +210,42 @@ async fn an_answer_leaves_from_the_number_that_was_written_to() {
         let asked = &t.carrier.received_requests().await.unwrap()[0];
         let from = url::form_urlencoded::parse(&asked.body).find(|(name, _)| name == "From").unwrap().1;
         assert_eq!(from, "+61491573770");
+        t
+    })
+    .await;
+}
+
+fn simulator(number: &str) -> NewLine {
+    NewLine {
+        name: "Front desk".to_owned(),
+        number: number.to_owned(),
+        provider: ProviderKind::Simulator,
+        credentials: serde_json::Value::Null,
+    }
+}
+
+#[tokio::test]
+async fn a_simulated_number_belongs_to_one_organisation_of_a_server() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        let stranger = t.stranger().await;
+        let ours = lines::create(b, &t.admin, simulator("0491 570 110")).await.unwrap();
+        let taken = failure(lines::create(b, &stranger, simulator("+61 491 570 110")).await);
+        assert_eq!((taken.code, taken.field.as_deref()), (FailureCode::Invalid, Some("number")));
+        lines::create(b, &stranger, simulator("0491 570 157")).await.unwrap();
+        // Ours is with a real carrier, and no number of the simulated network.
+        lines::create(b, &stranger, simulator("0491 570 006")).await.unwrap();
+
+        // Unless every line is a simulator.
+        let mock = with_settings(b, |settings| settings.mock_mode = true);
+        let taken = failure(lines::create(&mock, &stranger, simulator("0491 570 110")).await);
+        assert_eq!(taken.field.as_deref(), Some("number"));
+        let known = lines::simulators(&mock).await.unwrap();
+        let front_desk: Vec<_> =
+            known.iter().filter(|line| line.account.sender.as_e164() == "+61491570006").collect();
+        assert_eq!(front_desk.len(), 1, "the network knows a number once");
+        assert_eq!(front_desk[0].org_id, t.org, "and as whose it was first");
+        assert!(known.iter().any(|line| line.line_id == ours.id));
         t
     })
     .await;

@@ -5,6 +5,8 @@ mod blobs;
 mod fetching;
 mod images;
 mod inbox;
+mod jobs;
+mod keys;
 mod leaving;
 mod lines;
 mod media;

@@ -1,8 +1,8 @@
 //! Pictures that staff choose: taken in, prepared, shown.
 
 use crate::photos::{
-    files_below, heic, in_folder, incoming, jpeg, opened, photo_arrives, picture, scrambled_png, shared_data,
-    shown, uploads, viewer,
+    files_below, heic, hostile_files, in_folder, incoming, jpeg, opened, photo_arrives, picture,
+    scrambled_png, shown, uploads, viewer,
 };
 use crate::twilio::failure;
 use backend::media::upload::{self, Incoming};
@@ -15,6 +15,7 @@ use image::ImageFormat;
 use model::FailureCode;
 use model::live::Change;
 use model::media::AttachmentState;
+use model::message::{Draft, Recipient};
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -223,6 +224,35 @@ async fn a_discarded_upload_is_gone_and_its_job_notices() {
 }
 
 #[tokio::test]
+async fn an_upload_that_is_not_sent_within_a_day_is_swept_away() {
+    on_each_engine(async |t: TestBackend| {
+        let (backend, folder) = in_folder(&t).await;
+        let hour = Duration::from_secs(3600);
+        let old = upload::upload(&backend, &t.admin, incoming("a.jpg", &jpeg(1))).await.unwrap();
+        let sent = upload::upload(&backend, &t.admin, incoming("b.jpg", &jpeg(2))).await.unwrap();
+        backend::jobs::run_due(&backend).await.unwrap();
+        let draft =
+            Draft { text: String::new(), attachments: vec![sent.media_id], client_id: "sent".to_owned() };
+        let to = Recipient::Number(backend::testing::fictitious_number(0));
+        backend::messages::send(&backend, &t.admin, &to, &draft).await.unwrap();
+        t.backend.clock.advance(23 * hour);
+        let new = upload::upload(&backend, &t.admin, incoming("c.jpg", &jpeg(3))).await.unwrap();
+        assert_eq!(media::sweep_unsent(&backend).await.unwrap(), 0);
+        t.backend.clock.advance(hour);
+        assert_eq!(media::sweep_unsent(&backend).await.unwrap(), 1);
+        assert_eq!(failure(media::get(&backend, &t.admin, old.media_id).await).code, FailureCode::NotFound);
+        for kept in [sent.media_id, new.media_id] {
+            media::get(&backend, &t.admin, kept).await.unwrap();
+        }
+        // Four of what was sent, and the original of what came late.
+        assert_eq!(files_below(folder.path()).len(), 5);
+        assert_eq!(media::sweep_unsent(&backend).await.unwrap(), 0);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn another_organisations_files_look_like_missing_ones() {
     on_each_engine(async |t: TestBackend| {
         let id = uploads(&t, "photo.jpg", &jpeg(1)).await.unwrap().media_id;
@@ -267,9 +297,7 @@ async fn originals_survive_and_open_screens_hear_of_uploads() {
 
 #[tokio::test]
 async fn every_hostile_file_is_refused_or_handled_in_words() {
-    let Some(folder) = shared_data() else { return };
-    let files = files_below(&folder.join("hostile"));
-    assert!(files.len() > 10);
+    let files = hostile_files();
     on_each_engine(async |t: TestBackend| {
         for (n, path) in files.iter().enumerate() {
             let name = path.file_name().unwrap().to_string_lossy();

@@ -49,6 +49,35 @@ async fn a_patient_is_found_by_name_by_number_in_any_format_and_by_its_last_digi
     .await;
 }
 
+#[tokio::test]
+async fn a_reference_is_found_in_any_case_of_any_script() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        let referred =
+            |reference: &str| PatientInput { reference: Some(reference.to_owned()), ..patient("Sam", &[]) };
+        let id = patients::create(b, &t.admin, &referred("Ä-12")).await.unwrap().id;
+        patients::create(b, &t.admin, &referred("B-12")).await.unwrap();
+        let found = async |search: &str| {
+            let page = patients::list(b, &t.admin, Some(search), None).await.unwrap();
+            page.items.iter().map(|row| row.patient.id).collect::<Vec<_>>()
+        };
+        for search in ["Ä-12", "ä-12", "Ä-1", "ä"] {
+            assert_eq!(found(search).await, [id], "{search}");
+        }
+        let change = PatientChange { reference: Some(Some("Ö-7".to_owned())), ..PatientChange::default() };
+        patients::change(b, &t.admin, id, change).await.unwrap();
+        assert_eq!((found("ö-7").await, found("ä-12").await), (vec![id], vec![]));
+
+        // As a version before left them.
+        t.alter("UPDATE patient SET reference_folded = NULL").await;
+        assert_eq!(found("ö-7").await, []);
+        patients::fold_references(b).await.unwrap();
+        assert_eq!((found("ö-7").await, found("-12").await.len()), (vec![id], 1));
+        t
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_who_change_different_fields_at_once_overwrite_nothing() {
     on_each_engine(async |t: TestBackend| {

@@ -162,16 +162,20 @@ pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The shared test media, or `None` with a note where they are not to be had.
-pub(crate) fn shared_data() -> Option<PathBuf> {
+/// Files that were made or found to harm: the project's own, and more where `HELIOGRAPH_TEST_DATA` says or beside the
+/// project, for those that are not part of it.
+pub(crate) fn hostile_files() -> Vec<PathBuf> {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     #[expect(clippy::disallowed_methods, reason = "tests are configured by their runner")]
-    let folder = std::env::var_os("HELIOGRAPH_TEST_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
-    if folder.is_dir() {
-        return Some(folder);
+    let named = std::env::var_os("HELIOGRAPH_TEST_DATA").map(PathBuf::from);
+    let beside = || Some(project.join("../shared/data")).filter(|folder| folder.is_dir());
+    let mut all = Vec::new();
+    for media in [Some(project.join("end2end/media")), named.or_else(beside)].into_iter().flatten() {
+        let files = files_below(&media.join("hostile"));
+        assert!(!files.is_empty(), "{} holds no hostile file", media.display());
+        all.extend(files);
     }
-    println!("skipped: no test media in {}", folder.display());
-    None
+    all
 }
 
 /// Someone of the organisation who only reads.

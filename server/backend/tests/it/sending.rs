@@ -1,7 +1,7 @@
 //! What may be sent, by whom, through which line, and who hears of it.
 
 use crate::twilio::*;
-use backend::testing::{TestBackend, on_each_engine};
+use backend::testing::{APP_URL, TestBackend, on_each_engine};
 use backend::{Backend, Parts, Settings, conversations, lines, live, messages};
 use futures::future::join_all;
 use model::FailureCode;
@@ -131,6 +131,27 @@ async fn a_patient_goes_on_seeing_the_number_that_they_know() {
 }
 
 #[tokio::test]
+async fn the_addresses_to_paste_have_the_carrier_call_again() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        let shown = lines::list(b, &t.admin).await.unwrap().remove(0);
+        let base = format!("{APP_URL}/webhooks/twilio/{}", t.line_key);
+        assert_eq!(shown.inbound_url, format!("{base}/inbound#rc=5&rp=5xx,ct,rt"));
+        assert_eq!(shown.status_url, format!("{base}/status#rc=5&rp=5xx,ct,rt"));
+        let simulator = lines::NewLine {
+            name: "To try it".to_owned(),
+            number: "0491 570 313".to_owned(),
+            provider: ProviderKind::Simulator,
+            credentials: serde_json::Value::Null,
+        };
+        let simulator = lines::create(b, &t.admin, simulator).await.unwrap();
+        assert!(simulator.inbound_url.ends_with("/inbound"), "{}", simulator.inbound_url);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn another_organisations_messages_look_like_missing_ones() {
     on_each_engine(async |t: TestBackend| {
         let b = &t.backend;
@@ -147,7 +168,7 @@ async fn another_organisations_messages_look_like_missing_ones() {
                 failure(conversations::get(b, &stranger, conversation).await),
                 failure(conversations::thread(b, &stranger, conversation, &newest).await),
                 failure(conversations::message(b, &stranger, id).await),
-                failure(conversations::mark_read(b, &stranger, conversation).await),
+                failure(conversations::mark_read(b, &stranger, conversation, None).await),
                 failure(conversations::mark_unread(b, &stranger, conversation).await),
                 failure(conversations::assign(b, &stranger, conversation, None).await),
                 failure(messages::retry(b, &stranger, id).await),
@@ -189,7 +210,7 @@ async fn a_viewer_reads_and_changes_nothing_that_a_patient_could_notice() {
             failure(backend::consent::record_consent(b, &viewer, id, "why").await).code,
         ];
         assert_eq!(refused, [FailureCode::NotAllowed; 6]);
-        conversations::mark_read(b, &viewer, id).await.unwrap();
+        conversations::mark_read(b, &viewer, id, None).await.unwrap();
         t
     })
     .await;
@@ -204,7 +225,7 @@ async fn open_screens_hear_of_every_change_in_order() {
         let sent = messages::send(b, &t.admin, &to(0), &draft("Hello", "a")).await.unwrap();
         t.run_jobs().await;
         is_read(&t, &text(&t, 1, 0, "Hi")).await;
-        conversations::mark_read(b, &t.admin, sent.conversation_id).await.unwrap();
+        conversations::mark_read(b, &t.admin, sent.conversation_id, None).await.unwrap();
         let events = live::since(b, &t.admin, begin).await.unwrap().unwrap();
         let numbers: Vec<_> = events.iter().map(|event| event.seq - begin).collect();
         assert_eq!(numbers, (1..=events.len() as i64).collect::<Vec<_>>());

@@ -2,7 +2,7 @@
 
 use crate::twilio::*;
 use backend::testing::{TestBackend, on_each_engine};
-use backend::{conversations, messages, patients};
+use backend::{conversations, live, messages, patients};
 use model::conversation::{InboxQuery, Show, ThreadFrom};
 use model::patient::{NumberInput, PatientInput};
 use model::staff::Role;
@@ -151,7 +151,7 @@ async fn unread_belongs_to_the_conversation_and_who_read_it_is_kept() {
         let oldest = conversations::message(b, &t.admin, view.first_unread.unwrap()).await.unwrap();
         assert_eq!(oldest.text, "Message 1");
 
-        conversations::mark_read(b, &t.admin, first).await.unwrap();
+        conversations::mark_read(b, &t.admin, first, None).await.unwrap();
         assert_eq!(shown(Show::Unread, &colleague).await, [(second, 1)], "read for everyone");
         assert_eq!(conversations::get(b, &colleague, first).await.unwrap().first_unread, None);
         assert_eq!(t.count("SELECT COUNT(*) FROM conversation_read").await, 1);
@@ -170,6 +170,43 @@ async fn unread_belongs_to_the_conversation_and_who_read_it_is_kept() {
         assert_eq!(failure(elsewhere).code, FailureCode::NotFound);
         conversations::assign(b, &t.admin, first, None).await.unwrap();
         assert!(shown(Show::Mine, &colleague).await.is_empty());
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_what_a_screen_shows_is_read() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        for n in 1..=3 {
+            // All within a millisecond: the ids alone tell their order.
+            is_read(&t, &text(&t, n, 0, &format!("Message {n}"))).await;
+        }
+        is_read(&t, &text(&t, 4, 1, "Of somebody else")).await;
+        let id = conversations::open(b, &t.admin, "0491 570 156").await.unwrap();
+        let thread = conversations::thread(b, &t.admin, id, &ThreadFrom::Newest).await.unwrap();
+        let begin = live::newest(b, &t.admin).await.unwrap();
+        let mark = async |at: usize| {
+            conversations::mark_read(b, &t.admin, id, Some(thread.messages[at].id)).await.unwrap();
+            let view = conversations::get(b, &t.admin, id).await.unwrap();
+            (view.row.unread, view.first_unread)
+        };
+        assert_eq!(
+            mark(1).await,
+            (1, Some(thread.messages[2].id)),
+            "the third one came while two were shown"
+        );
+        let told = live::newest(b, &t.admin).await.unwrap();
+        assert_eq!(told, begin + 1);
+        assert_eq!(mark(0).await, (1, Some(thread.messages[2].id)), "nothing becomes unread again");
+        assert_eq!(live::newest(b, &t.admin).await.unwrap(), told, "nobody is told of nothing");
+        assert_eq!(mark(2).await, (0, None));
+
+        let other = conversations::open(b, &t.admin, "0491 570 157").await.unwrap();
+        let elsewhere = conversations::mark_read(b, &t.admin, other, Some(thread.messages[2].id)).await;
+        assert_eq!(failure(elsewhere).code, FailureCode::NotFound);
+        assert_eq!(conversations::get(b, &t.admin, other).await.unwrap().row.unread, 1);
         t
     })
     .await;

@@ -5,13 +5,11 @@ use std::fs::{self, File};
 use picture::Budget;
 use picture_worker::{PictureError, PictureWorker, Wanted};
 
-use crate::{checked, develop_bytes, develop_file, shared_data};
+use crate::{checked, develop_bytes, develop_file, files, own_data};
 
 #[test]
 fn every_hostile_file_ends_in_a_picture_or_in_words() {
-    let Some(folder) = shared_data() else { return };
-    for entry in fs::read_dir(folder.join("hostile")).unwrap() {
-        let path = entry.unwrap().path();
+    for path in files("hostile") {
         match develop_file(&File::open(&path).unwrap(), &Wanted::usual(Budget::CARRIER)) {
             Ok(developed) => drop(checked(&developed)),
             Err(error) => {
@@ -22,17 +20,17 @@ fn every_hostile_file_ends_in_a_picture_or_in_words() {
     }
 }
 
-/// Of its two pictures the second one lacks its last byte; the one to show is all there.
 #[test]
-fn the_shared_truncated_file_has_a_whole_picture_of_sixteen_pixels() {
-    let Some(folder) = shared_data() else { return };
-    let file = File::open(folder.join("hostile/truncated.heic")).unwrap();
-    let developed = develop_file(&file, &Wanted::usual(Budget::CARRIER)).unwrap();
-    assert_eq!((developed.width, developed.height), (16, 16));
-    let cut = fs::read(folder.join("hostile/truncated.heic")).unwrap();
-    // The first picture's data end where the second one's begin.
-    let error = develop_bytes(&cut[..1647]).map(drop).unwrap_err();
-    assert!(matches!(error, PictureError::Broken { .. }), "{error:?}");
+fn a_photo_that_broke_off_ends_in_a_picture_or_in_words() {
+    for name in ["photo.heic", "photo.jpg", "photo.webp", "alpha.png", "anim.gif"] {
+        let whole = fs::read(own_data().join(name)).unwrap();
+        for kept in [whole.len() - 1, whole.len() / 2, 64] {
+            match develop_bytes(&whole[..kept]) {
+                Ok(developed) => drop(checked(&developed)),
+                Err(error) => assert!(!error.is_temporary(), "{name} to {kept}: {error:?}"),
+            }
+        }
+    }
 }
 
 #[test]
@@ -54,6 +52,7 @@ fn another_program_in_place_of_the_child_is_not_believed() {
         let answer = PictureWorker::new(program.into()).develop(&file, &Wanted::usual(Budget::CARRIER));
         assert!(matches!(answer, Err(PictureError::Died { .. })), "{program}: {answer:?}");
     }
-    let missing = PictureWorker::new("/nowhere".into()).develop(&file, &Wanted::usual(Budget::CARRIER)).unwrap_err();
+    let missing =
+        PictureWorker::new("/nowhere".into()).develop(&file, &Wanted::usual(Budget::CARRIER)).unwrap_err();
     assert!(missing.is_temporary(), "{missing:?}");
 }

@@ -52,15 +52,42 @@ fn checked(developed: &Developed) -> RgbImage {
     carrier.expect("a carrier copy was wanted")
 }
 
-/// The shared test media, or `None` with a note where they are not to be had.
-fn shared_data() -> Option<PathBuf> {
-    let folder = option_env!("HELIOGRAPH_TEST_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
-    if folder.is_dir() {
-        return Some(folder);
+/// The project's own media: they are wherever the tests run.
+fn own_data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../end2end/media")
+}
+
+/// More media, among them photographs of real phones, which are not part of the project: where `HELIOGRAPH_TEST_DATA`
+/// says, or beside the project. `None` with a note where they are not to be had.
+fn further_data() -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "tests are configured by their runner")]
+    if let Some(named) = std::env::var_os("HELIOGRAPH_TEST_DATA") {
+        let named = PathBuf::from(named);
+        assert!(named.is_dir(), "HELIOGRAPH_TEST_DATA: {} is no folder", named.display());
+        return Some(named);
     }
-    println!("skipped: no test media in {}", folder.display());
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    if beside.is_dir() {
+        return Some(beside);
+    }
+    println!("without further media: {} is not there", beside.display());
     None
+}
+
+/// Every file of a folder that the project's own media and the further ones have.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for media in [Some(own_data()), further_data()].into_iter().flatten() {
+        let folder = media.join(folder);
+        let files: Vec<_> = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_file())
+            .collect();
+        assert!(!files.is_empty(), "{} holds no file", folder.display());
+        all.extend(files);
+    }
+    all
 }
 
 fn close(pixel: image::Rgb<u8>, wanted: [u8; 3], tolerance: u8) -> bool {

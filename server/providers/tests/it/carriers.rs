@@ -1,9 +1,6 @@
 //! One table for all carriers: an answer, the exact request that it was given to, and what we make of it.
 
 use crate::support::*;
-use base64::{Engine, engine::general_purpose::STANDARD};
-use model::line::{Currency, Price};
-use model::message::DeliveryState;
 use providers::simulator::SIGNATURE_HEADER;
 use providers::{Account, Provider, Receipt, SendError};
 use serde_json::{Value, json};
@@ -12,6 +9,19 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+mod clicksend;
+mod messagemedia;
+mod simulator;
+mod smsbroadcast;
+mod telnyx;
+mod twilio;
+
+/// Path, content type, `Authorization` and body.
+type Asked = (String, &'static str, Option<String>, String);
+
+type Outcome = Result<Receipt, SendError>;
+
+/// A row of the table; the rows are in a file per carrier.
 struct Case {
     label: &'static str,
     carrier: &'static dyn Provider,
@@ -20,9 +30,8 @@ struct Case {
     text: &'static str,
     media: &'static [&'static str],
     answer: ResponseTemplate,
-    /// Path, content type, `Authorization` and body.
-    request: (String, &'static str, Option<String>, String),
-    outcome: Result<Receipt, SendError>,
+    request: Asked,
+    outcome: Outcome,
 }
 
 const MEDIA: &[&str] =
@@ -56,18 +65,19 @@ async fn every_carrier_asks_as_documented_and_understands_the_answer() {
             assert_eq!(sent_body, body, "{label}");
         }
         let signed = header(SIGNATURE_HEADER).is_some_and(|signature| signature.len() == 64);
-        assert_eq!(signed, authorization.is_none(), "{label}: either credentials or a signature");
+        let in_form = body.contains("&password=");
+        let proofs = [signed, authorization.is_some(), in_form].into_iter().filter(|proven| *proven).count();
+        assert_eq!(proofs, 1, "{label}: either credentials or a signature");
 
         let shown = format!("{http:?} {account:?} {got:?}");
         let log = logged();
         assert!(log.contains("reqwest"), "the client's own log lines are not recorded");
-        let basic = STANDARD.encode(format!("{ACCOUNT_SID}:{AUTH_TOKEN}"));
+        let logins = [(ACCOUNT_SID, AUTH_TOKEN), (API_KEY, API_SECRET), ("clinic", CLICKSEND_KEY)]
+            .map(|(user, password)| basic(user, password).replace("Basic ", ""));
+        let keys = [AUTH_TOKEN, API_SECRET, SIMULATOR_SECRET, "key-secret", TELNYX_KEY, CLICKSEND_KEY];
         let of_messages = ["link-secret", "private words", "491570156"];
-        let clicksend = STANDARD.encode(format!("clinic:{CLICKSEND_KEY}"));
-        let secrets =
-            [AUTH_TOKEN, SIMULATOR_SECRET, &basic, "key-secret", TELNYX_KEY, CLICKSEND_KEY, &clicksend];
-        let secrets = secrets.into_iter().chain(of_messages);
-        for secret in secrets {
+        let logins = logins.iter().map(String::as_str);
+        for secret in keys.into_iter().chain(of_messages).chain(logins) {
             assert!(!shown.contains(secret), "{label}: Debug shows {secret}");
             let line = log.lines().find(|line| line.contains(secret));
             assert_eq!(line, None, "{label}: logged {secret}");
@@ -75,542 +85,28 @@ async fn every_carrier_asks_as_documented_and_understands_the_answer() {
     }
 }
 
+/// The rows of every carrier.
 fn cases() -> Vec<Case> {
-    let created = |status: &str, segments: &str| {
-        ResponseTemplate::new(201).set_body_json(json!({
-            "sid": "MM00000000000000000000000000000002", "status": status, "num_segments": segments,
-            "num_media": "2", "error_code": null, "from": null, "price": null, "tags": {},
-        }))
-    };
-    let problem = |status: u16, code: u32| {
-        ResponseTemplate::new(status)
-            .set_body_json(json!({ "code": code, "message": "of +61491570156", "status": status }))
-    };
-    let receipt = |state, word: &str, parts| {
-        let (carrier_id, carrier_state) =
-            ("MM00000000000000000000000000000002".to_owned(), Some(word.to_owned()));
-        Ok(Receipt { carrier_id, state, carrier_state, parts, price: None })
-    };
-    let refused = |code: &str, reason: &str, opted_out| {
-        Err(SendError::Refused {
-            code: code.to_owned(),
-            reason: reason.to_owned(),
-            opted_out,
-            too_large: false,
-        })
-    };
-    let retry = |seconds: Option<u64>| Err(SendError::Retry { after: seconds.map(Duration::from_secs) });
-    let accepted = DeliveryState::Accepted;
-    vec![
-        Case {
-            text: "private words & quote",
-            media: MEDIA,
-            request: twilio_request(concat!(
-                "To=%2B61491570156&From=%2B61491570006&Body=private+words+%26+quote",
-                "&MediaUrl=https%3A%2F%2Fmedia.example.test%2Fa.jpg%3Fsig%3Dlink-secret",
-                "&MediaUrl=https%3A%2F%2Fmedia.example.test%2Fb.png",
-                "&StatusCallback=https%3A%2F%2Fhooks.example.test%2Fwebhooks%2Ftwilio%2Fstatus",
-            )),
-            ..of_twilio("text with pictures", created("queued", "1"), receipt(accepted, "queued", Some(1)))
-        },
-        Case {
-            text: "",
-            media: &MEDIA[1..],
-            request: twilio_request(concat!(
-                "To=%2B61491570156&From=%2B61491570006&MediaUrl=https%3A%2F%2Fmedia.example.test%2Fb.png",
-                "&StatusCallback=https%3A%2F%2Fhooks.example.test%2Fwebhooks%2Ftwilio%2Fstatus",
-            )),
-            ..of_twilio(
-                "a picture without a caption",
-                created("queued", "1"),
-                receipt(accepted, "queued", Some(1)),
-            )
-        },
-        Case {
-            credentials: json!({
-                "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN,
-                "api_key_sid": "SK00000000000000000000000000000009", "api_key_secret": "key-secret",
-                "messaging_service_sid": "MG00000000000000000000000000000007",
-            }),
-            request: {
-                let (path, content_type, _, _) = twilio_request("");
-                let user = STANDARD.encode("SK00000000000000000000000000000009:key-secret");
-                let body = concat!(
-                    "To=%2B61491570156&From=%2B61491570006&MessagingServiceSid=MG00000000000000000000000000000007",
-                    "&Body=private+words",
-                    "&StatusCallback=https%3A%2F%2Fhooks.example.test%2Fwebhooks%2Ftwilio%2Fstatus",
-                );
-                (path, content_type, Some(format!("Basic {user}")), body.to_owned())
-            },
-            ..of_twilio(
-                "API key and messaging service",
-                created("accepted", "0"),
-                receipt(accepted, "accepted", None),
-            )
-        },
-        of_twilio(
-            "already failed",
-            created("failed", "1"),
-            receipt(DeliveryState::Failed, "failed", Some(1)),
-        ),
-        of_twilio("a state of tomorrow", created("beamed", "1"), receipt(accepted, "beamed", Some(1))),
-        of_twilio(
-            "opted out",
-            problem(400, 21610),
-            refused(
-                "21610",
-                "This person has replied STOP and gets no messages from this number until they reply START.",
-                true,
-            ),
-        ),
-        of_twilio(
-            "bad credentials",
-            problem(401, 20003),
-            refused(
-                "20003",
-                "Twilio does not accept the line's credentials. Check account SID and auth token in Settings > Lines.",
-                false,
-            ),
-        ),
-        of_twilio(
-            "a code of tomorrow",
-            problem(400, 29999),
-            refused(
-                "29999",
-                "Twilio refused the message with error 29999. See https://www.twilio.com/docs/errors/29999.",
-                false,
-            ),
-        ),
-        of_twilio("too many requests", problem(429, 20429).insert_header("retry-after", "7"), retry(Some(7))),
-        of_twilio(
-            "too many requests, no hint",
-            ResponseTemplate::new(429).set_body_string("<html>"),
-            retry(None),
-        ),
-        of_twilio(
-            "absurd hint",
-            problem(429, 20429).insert_header("retry-after", "99999999"),
-            retry(Some(3600)),
-        ),
-        of_twilio("the sender's queue is full", problem(400, 21611), retry(Some(60))),
-        of_twilio("broken at Twilio", problem(500, 20500), Err(SendError::Unknown)),
-        of_twilio(
-            "overloaded",
-            ResponseTemplate::new(503).set_body_string("<html>"),
-            Err(SendError::Unknown),
-        ),
-        of_twilio("time-out on the way", problem(408, 20408), Err(SendError::Unknown)),
-        of_twilio("refused by something between", ResponseTemplate::new(403), Err(SendError::Unknown)),
-        of_twilio(
-            "garbled success",
-            ResponseTemplate::new(201).set_body_string("{\"sid\":"),
-            Err(SendError::Unknown),
-        ),
-        of_twilio(
-            "success without an id",
-            ResponseTemplate::new(201).set_body_json(json!({})),
-            Err(SendError::Unknown),
-        ),
-        of_twilio(
-            "an endless answer",
-            ResponseTemplate::new(201).set_body_string("x".repeat(2 << 20)),
-            Err(SendError::Unknown),
-        ),
-        of_twilio(
-            "a redirect, which is not followed",
-            ResponseTemplate::new(307).insert_header("location", "/elsewhere"),
-            Err(SendError::Unknown),
-        ),
-        Case {
-            text: "private words",
-            media: MEDIA,
-            credentials: with(
-                telnyx_credentials(),
-                "messaging_profile_id",
-                "83d2343b-553f-4c5f-b8c8-fd27004f94bf",
-            ),
-            request: telnyx_request(&json!({
-                "from": "+61491570006", "to": "+61491570156", "text": "private words", "type": "MMS",
-                "media_urls": MEDIA, "messaging_profile_id": "83d2343b-553f-4c5f-b8c8-fd27004f94bf",
-                "webhook_url": "https://hooks.example.test/webhooks/twilio/status",
-            })),
-            ..of_telnyx(
-                "text with pictures",
-                telnyx_took("queued", &json!({ "amount": "0.0150", "currency": "USD" })),
-                telnyx_receipt(accepted, "queued", Some(15_000)),
-            )
-        },
-        Case {
-            text: "",
-            media: &MEDIA[1..],
-            request: telnyx_request(&json!({
-                "from": "+61491570006", "to": "+61491570156", "type": "MMS", "media_urls": &MEDIA[1..],
-                "webhook_url": "https://hooks.example.test/webhooks/twilio/status",
-            })),
-            ..of_telnyx(
-                "a picture without a caption, the price as a number",
-                telnyx_took("queued", &json!({ "amount": 0.02, "currency": "USD" })),
-                telnyx_receipt(accepted, "queued", Some(20_000)),
-            )
-        },
-        of_telnyx(
-            "no price yet",
-            telnyx_took("sent", &Value::Null),
-            telnyx_receipt(DeliveryState::Sent, "sent", None),
-        ),
-        of_telnyx(
-            "a state of tomorrow",
-            telnyx_took("beamed", &Value::Null),
-            telnyx_receipt(accepted, "beamed", None),
-        ),
-        of_telnyx(
-            "opted out, whatever else is wrong",
-            telnyx_problem(400, &["40310", "40300"]),
-            refused(
-                "40300",
-                "This person has replied STOP and gets no messages from this number until they reply START.",
-                true,
-            ),
-        ),
-        of_telnyx(
-            "pictures too large",
-            telnyx_problem(422, &["40317"]),
-            Err(SendError::Refused {
-                code: "40317".to_owned(),
-                reason: "The pictures are too large or too many for Telnyx. Send smaller ones.".to_owned(),
-                opted_out: false,
-                too_large: true,
-            }),
-        ),
-        of_telnyx(
-            "bad credentials",
-            telnyx_problem(401, &["10009"]),
-            refused(
-                "10009",
-                "Telnyx does not accept the line's API key. Check it in Settings > Lines.",
-                false,
-            ),
-        ),
-        of_telnyx(
-            "a code of tomorrow, as a number",
-            ResponseTemplate::new(403).set_body_json(json!({ "errors": [{ "code": 49999, "title": "x" }] })),
-            refused(
-                "49999",
-                "Telnyx refused the message with error 49999. See https://developers.telnyx.com/docs/overview/errors/49999.",
-                false,
-            ),
-        ),
-        of_telnyx(
-            "too many requests",
-            telnyx_problem(429, &["10011"]).insert_header("retry-after", "7"),
-            retry(Some(7)),
-        ),
-        of_telnyx("too many requests, no hint", telnyx_problem(429, &["10011"]), retry(None)),
-        of_telnyx("the sender's queue is full", telnyx_problem(400, &["40318"]), retry(Some(60))),
-        of_telnyx("broken at Telnyx", telnyx_problem(500, &["10007"]), Err(SendError::Unknown)),
-        of_telnyx("time-out on the way", telnyx_problem(408, &["10015"]), Err(SendError::Unknown)),
-        of_telnyx("refused by something between", ResponseTemplate::new(403), Err(SendError::Unknown)),
-        of_telnyx("no reason", ResponseTemplate::new(400).set_body_json(json!({})), Err(SendError::Unknown)),
-        of_telnyx(
-            "garbled success",
-            ResponseTemplate::new(200).set_body_string("{"),
-            Err(SendError::Unknown),
-        ),
-        of_telnyx(
-            "success without an id",
-            ResponseTemplate::new(200).set_body_json(json!({ "data": { "id": null } })),
-            Err(SendError::Unknown),
-        ),
-        of_clicksend(
-            "accepted, the price as text",
-            clicksend_took("SUCCESS", Some(1), &json!("0.0792")),
-            clicksend_receipt("SUCCESS", Some(79_200)),
-        ),
-        of_clicksend(
-            "accepted, the price as a number",
-            clicksend_took("SUCCESS", Some(1), &json!(0.16)),
-            clicksend_receipt("SUCCESS", Some(160_000)),
-        ),
-        of_clicksend(
-            "ours is not the first of the answer",
-            ResponseTemplate::new(200).set_body_json(
-                json!({ "http_code": "200", "response_code": "SUCCESS", "data": {
-                    "messages": [
-                        { "custom_string": "another", "message_id": "X", "status": "INVALID_RECIPIENT" },
-                        { "custom_string": "delivery-1", "message_id": "bf7ad270", "status": "SUCCESS" },
-                    ],
-                }}),
-            ),
-            Ok(Receipt {
-                carrier_id: "BF7AD270".to_owned(),
-                state: accepted,
-                carrier_state: Some("SUCCESS".to_owned()),
-                parts: None,
-                price: None,
-            }),
-        ),
-        of_clicksend(
-            "refused within a success",
-            clicksend_took("COUNTRY_NOT_ENABLED", Some(0), &json!("0.0000")),
-            refused(
-                "COUNTRY_NOT_ENABLED",
-                "The ClickSend account may not send to this country. Switch it on in ClickSend's dashboard under global sending.",
-                false,
-            ),
-        ),
-        of_clicksend(
-            "the same text again",
-            clicksend_took("THROTTLED", Some(0), &Value::Null),
-            refused(
-                "THROTTLED",
-                "ClickSend has sent the same text to this number a moment ago, and did not send it again.",
-                false,
-            ),
-        ),
-        of_clicksend(
-            "opted out, in words that are not documented",
-            clicksend_took("RECIPIENT_OPTED_OUT", Some(0), &Value::Null),
-            refused(
-                "RECIPIENT_OPTED_OUT",
-                "This person is on ClickSend's opt-out list and gets no messages from this account.",
-                true,
-            ),
-        ),
-        of_clicksend(
-            "a word of tomorrow, not queued",
-            clicksend_took("MOONLIGHT", Some(0), &Value::Null),
-            refused(
-                "MOONLIGHT",
-                "ClickSend refused the message (MOONLIGHT). Look it up in ClickSend's dashboard.",
-                false,
-            ),
-        ),
-        of_clicksend(
-            "a word of tomorrow, queued",
-            clicksend_took("WAITING", Some(1), &Value::Null),
-            clicksend_receipt("WAITING", None),
-        ),
-        of_clicksend(
-            "a word of tomorrow, and nothing beside it",
-            clicksend_took("WAITING", None, &Value::Null),
-            Err(SendError::Unknown),
-        ),
-        of_clicksend(
-            "broken, within a success",
-            clicksend_took("INTERNAL_ERROR", Some(0), &Value::Null),
-            Err(SendError::Unknown),
-        ),
-        of_clicksend(
-            "no credit, with a good status",
-            clicksend_problem(200, "INSUFFICIENT_CREDIT"),
-            refused(
-                "INSUFFICIENT_CREDIT",
-                "The ClickSend account has no credit left. Top it up in ClickSend's dashboard.",
-                false,
-            ),
-        ),
-        of_clicksend(
-            "bad credentials",
-            clicksend_problem(401, "UNAUTHORIZED"),
-            refused(
-                "UNAUTHORIZED",
-                "ClickSend does not accept the line's credentials. Check user name and API key in Settings > Lines.",
-                false,
-            ),
-        ),
-        of_clicksend(
-            "broken, with a bad status",
-            clicksend_problem(400, "SOMETHING_IS_WRONG"),
-            Err(SendError::Unknown),
-        ),
-        of_clicksend(
-            "too many requests",
-            clicksend_problem(429, "TOO_MANY_REQUESTS").insert_header("retry-after", "7"),
-            retry(Some(7)),
-        ),
-        of_clicksend("too many requests, no hint", ResponseTemplate::new(429), retry(None)),
-        of_clicksend(
-            "broken at ClickSend",
-            clicksend_problem(500, "INTERNAL_ERROR"),
-            Err(SendError::Unknown),
-        ),
-        of_clicksend("time-out on the way", clicksend_problem(408, "x"), Err(SendError::Unknown)),
-        of_clicksend("refused by something between", ResponseTemplate::new(403), Err(SendError::Unknown)),
-        of_clicksend(
-            "garbled success",
-            ResponseTemplate::new(200).set_body_string("{"),
-            Err(SendError::Unknown),
-        ),
-        of_clicksend("nothing about the message", clicksend_problem(200, "SUCCESS"), Err(SendError::Unknown)),
-        of_clicksend(
-            "success without an id",
-            ResponseTemplate::new(200).set_body_json(
-                json!({ "data": { "messages": [{ "status": "SUCCESS", "message_id": "" }] } }),
-            ),
-            Err(SendError::Unknown),
-        ),
-        of_simulator(
-            "accepted",
-            ResponseTemplate::new(201).set_body_json(json!({ "id": "m1", "status": "accepted" })),
-            Ok(Receipt {
-                carrier_id: "m1".to_owned(),
-                state: accepted,
-                carrier_state: Some("accepted".to_owned()),
-                parts: None,
-                price: None,
-            }),
-        ),
-        of_simulator(
-            "refused",
-            ResponseTemplate::new(422)
-                .set_body_json(json!({ "error": { "code": "c", "message": "why", "field": null } })),
-            refused("c", "why", false),
-        ),
-        of_simulator("busy", ResponseTemplate::new(429).insert_header("retry-after", "1"), retry(Some(1))),
-        of_simulator("broken", ResponseTemplate::new(500), Err(SendError::Unknown)),
-        of_simulator("garbled", ResponseTemplate::new(201), Err(SendError::Unknown)),
+    [
+        twilio::cases(),
+        telnyx::cases(),
+        messagemedia::cases(),
+        smsbroadcast::cases(),
+        clicksend::cases(),
+        simulator::cases(),
     ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
-fn of_twilio(label: &'static str, answer: ResponseTemplate, outcome: Result<Receipt, SendError>) -> Case {
-    let request = twilio_request(concat!(
-        "To=%2B61491570156&From=%2B61491570006&Body=private+words",
-        "&StatusCallback=https%3A%2F%2Fhooks.example.test%2Fwebhooks%2Ftwilio%2Fstatus",
-    ));
-    let credentials = json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN });
-    Case {
-        label,
-        carrier: twilio(),
-        credentials,
-        text: "private words",
-        media: &[],
-        answer,
-        request,
-        outcome,
-    }
+fn refused(code: &str, reason: &str, opted_out: bool) -> Outcome {
+    let (code, reason) = (code.to_owned(), reason.to_owned());
+    Err(SendError::Refused { code, reason, opted_out, too_large: false })
 }
 
-fn twilio_request(body: &str) -> (String, &'static str, Option<String>, String) {
-    let user = STANDARD.encode(format!("{ACCOUNT_SID}:{AUTH_TOKEN}"));
-    let path = format!("/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json");
-    (path, "application/x-www-form-urlencoded", Some(format!("Basic {user}")), body.to_owned())
-}
-
-fn of_telnyx(label: &'static str, answer: ResponseTemplate, outcome: Result<Receipt, SendError>) -> Case {
-    let request = telnyx_request(&json!({
-        "from": "+61491570006", "to": "+61491570156", "text": "private words", "type": "SMS",
-        "webhook_url": "https://hooks.example.test/webhooks/twilio/status",
-    }));
-    let credentials = telnyx_credentials();
-    Case {
-        label,
-        carrier: telnyx(),
-        credentials,
-        text: "private words",
-        media: &[],
-        answer,
-        request,
-        outcome,
-    }
-}
-
-fn telnyx_request(body: &Value) -> (String, &'static str, Option<String>, String) {
-    ("/messages".to_owned(), "application/json", Some(format!("Bearer {TELNYX_KEY}")), body.to_string())
-}
-
-fn telnyx_took(status: &str, cost: &Value) -> ResponseTemplate {
-    ResponseTemplate::new(200).set_body_json(json!({ "data": {
-        "record_type": "message", "direction": "outbound", "id": "ac012cbf-5e09-46af-a69a-7c0e2d90993c",
-        "to": [{ "phone_number": "+61491570156", "status": status }], "parts": 2, "cost": cost,
-        "subject": null, "cc": [], "errors": [],
-    }}))
-}
-
-fn telnyx_receipt(state: DeliveryState, word: &str, micros: Option<i64>) -> Result<Receipt, SendError> {
-    Ok(Receipt {
-        carrier_id: "ac012cbf-5e09-46af-a69a-7c0e2d90993c".to_owned(),
-        state,
-        carrier_state: Some(word.to_owned()),
-        parts: Some(2),
-        price: micros.map(|micros| Price { micros, currency: Currency::Usd }),
-    })
-}
-
-fn telnyx_problem(status: u16, codes: &[&str]) -> ResponseTemplate {
-    let errors: Vec<_> = codes
-        .iter()
-        .map(|code| json!({ "code": code, "title": "No", "detail": "of +61491570156" }))
-        .collect();
-    ResponseTemplate::new(status).set_body_json(json!({ "errors": errors }))
-}
-
-fn of_clicksend(label: &'static str, answer: ResponseTemplate, outcome: Result<Receipt, SendError>) -> Case {
-    let message = json!({
-        "source": "heliograph", "to": "+61491570156", "from": "+61491570006", "body": "private words",
-        "custom_string": "delivery-1",
-    });
-    let user = STANDARD.encode(format!("clinic:{CLICKSEND_KEY}"));
-    let request = (
-        "/v3/sms/send".to_owned(),
-        "application/json",
-        Some(format!("Basic {user}")),
-        json!({ "messages": [message] }).to_string(),
-    );
-    let credentials = clicksend_credentials();
-    Case {
-        label,
-        carrier: clicksend(),
-        credentials,
-        text: "private words",
-        media: &[],
-        answer,
-        request,
-        outcome,
-    }
-}
-
-/// An answer about one message, with the count that says whether it was queued.
-fn clicksend_took(status: &str, queued: Option<u32>, price: &Value) -> ResponseTemplate {
-    ResponseTemplate::new(200).set_body_json(json!({
-        "http_code": 200, "response_code": "SUCCESS", "response_msg": "Messages queued for delivery.",
-        "data": {
-            "total_price": 0.0792, "total_count": 1, "queued_count": queued,
-            "messages": [{
-                "to": "+61491570156", "body": "private words", "schedule": "", "status": status,
-                "message_id": "bf7ad270-0de2-418b-b606-71d527d9c1ae", "message_parts": "2", "message_price": price,
-                "custom_string": "delivery-1", "contact_id": null, "user_id": "1",
-            }],
-            "_currency": { "currency_name_short": "AUD", "currency_prefix_d": "$" },
-        },
-    }))
-}
-
-fn clicksend_receipt(word: &str, micros: Option<i64>) -> Result<Receipt, SendError> {
-    Ok(Receipt {
-        carrier_id: "BF7AD270-0DE2-418B-B606-71D527D9C1AE".to_owned(),
-        state: DeliveryState::Accepted,
-        carrier_state: Some(word.to_owned()),
-        parts: Some(2),
-        price: micros.map(|micros| Price { micros, currency: Currency::Aud }),
-    })
-}
-
-fn clicksend_problem(status: u16, code: &str) -> ResponseTemplate {
-    ResponseTemplate::new(status).set_body_json(json!({
-        "http_code": status, "response_code": code, "response_msg": "of +61491570156", "data": "nothing",
-    }))
-}
-
-fn of_simulator(label: &'static str, answer: ResponseTemplate, outcome: Result<Receipt, SendError>) -> Case {
-    let body = concat!(
-        r#"{"reference":"delivery-1","from":"+61491570006","to":"+61491570156","text":"private words","#,
-        r#""media":["https://media.example.test/b.png"],"#,
-        r#""status_url":"https://hooks.example.test/webhooks/twilio/status"}"#,
-    );
-    let request = ("/simulator/messages".to_owned(), "application/json", None, body.to_owned());
-    let credentials = json!({ "secret": SIMULATOR_SECRET });
-    let media = &MEDIA[1..];
-    Case { label, carrier: simulator(), credentials, text: "private words", media, answer, request, outcome }
+fn retry(seconds: Option<u64>) -> Outcome {
+    Err(SendError::Retry { after: seconds.map(Duration::from_secs) })
 }
 
 #[tokio::test]
@@ -657,41 +153,6 @@ async fn a_private_api_address_is_refused_and_named() {
 }
 
 #[test]
-fn telnyx_credentials_are_checked_by_field() {
-    let padded =
-        json!({ "api_key": format!(" {TELNYX_KEY}\n"), "public_key": format!("{TELNYX_PUBLIC_KEY} ") });
-    assert_eq!(telnyx().check_credentials(&padded), Ok(()));
-    let wrong = [
-        (json!({}), "api_key"),
-        (json!({ "api_key": TELNYX_KEY }), "public_key"),
-        (with(telnyx_credentials(), "public_key", "c2hvcnQ="), "public_key"),
-        (with(telnyx_credentials(), "public_key", "not Base64"), "public_key"),
-        (with(telnyx_credentials(), "previous_public_key", "c2hvcnQ="), "previous_public_key"),
-        (with(telnyx_credentials(), "api_base", "api.example.test"), "api_base"),
-    ];
-    for (credentials, field) in wrong {
-        assert_eq!(telnyx().check_credentials(&credentials).unwrap_err().field, field);
-    }
-}
-
-#[test]
-fn clicksend_credentials_are_checked_by_field() {
-    let good = with(clicksend_credentials(), "media_hosts", "media.example.com, files.example.com");
-    assert_eq!(clicksend().check_credentials(&good), Ok(()));
-    let wrong = [
-        (json!({}), "username"),
-        (json!({ "username": "clinic" }), "api_key"),
-        (with(clicksend_credentials(), "mms_subject", "More than twenty letters"), "mms_subject"),
-        (with(clicksend_credentials(), "media_hosts", "https://media.example.com"), "media_hosts"),
-        (with(clicksend_credentials(), "media_hosts", "localhost"), "media_hosts"),
-        (with(clicksend_credentials(), "api_base", "rest.example.test"), "api_base"),
-    ];
-    for (credentials, field) in wrong {
-        assert_eq!(clicksend().check_credentials(&credentials).unwrap_err().field, field);
-    }
-}
-
-#[test]
 fn credentials_are_checked_by_field() {
     let good =
         json!({ "account_sid": format!(" {ACCOUNT_SID}\n"), "auth_token": AUTH_TOKEN, "api_base": "" });
@@ -714,21 +175,14 @@ fn credentials_are_checked_by_field() {
     assert_eq!(simulator().check_credentials(&json!({ "api_base": "x" })).unwrap_err().field, "api_base");
 }
 
-fn twilio_credentials() -> Value {
-    json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN })
-}
-
-fn with(mut credentials: Value, field: &str, value: &str) -> Value {
-    credentials[field] = json!(value);
-    credentials
-}
-
 /// Every carrier with an account whose API is at `base`.
 fn all(base: &str) -> Vec<(&'static dyn Provider, Account)> {
     let at_base = |credentials| account(with(credentials, "api_base", base));
     vec![
         (twilio(), at_base(twilio_credentials())),
         (telnyx(), at_base(telnyx_credentials())),
+        (messagemedia(), at_base(messagemedia_credentials())),
+        (smsbroadcast(), at_base(smsbroadcast_credentials())),
         (clicksend(), at_base(clicksend_credentials())),
         (simulator(), simulator_account(base)),
     ]

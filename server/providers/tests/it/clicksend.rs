@@ -5,8 +5,8 @@ use crate::support::*;
 use bytes::Bytes;
 use model::message::{Channel, DeliveryState};
 use providers::{
-    Account, Event, Inbound, Outbound, Receipt, Received, Rejected, SECRET_HEADER, SendError, Status,
-    Subject, Verdict, Verification, WebhookKind, WebhookRequest,
+    Account, Event, Outbound, Receipt, Received, Rejected, SECRET_HEADER, SendError, Subject, Verdict,
+    Verification, WebhookKind, WebhookRequest,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -39,7 +39,7 @@ async fn a_picture_is_handed_over_and_then_sent() {
         });
         Mock::given(method("POST"))
             .and(path("/v3/mms/send"))
-            .and(header("authorization", basic()))
+            .and(header("authorization", basic("clinic", CLICKSEND_KEY)))
             .and(body_json(asked))
             .respond_with(took(json!({ "status": "SUCCESS", "_media_file_url": "x", "schedule": "" })))
             .mount(&server.0)
@@ -359,6 +359,23 @@ fn what_was_read_shows_no_content_in_debug() {
     }
 }
 
+#[test]
+fn credentials_are_checked_by_field() {
+    let good = with(clicksend_credentials(), "media_hosts", "media.example.com, files.example.com");
+    assert_eq!(clicksend().check_credentials(&good), Ok(()));
+    let wrong = [
+        (json!({}), "username"),
+        (json!({ "username": "clinic" }), "api_key"),
+        (with(clicksend_credentials(), "mms_subject", "More than twenty letters"), "mms_subject"),
+        (with(clicksend_credentials(), "media_hosts", "https://media.example.com"), "media_hosts"),
+        (with(clicksend_credentials(), "media_hosts", "localhost"), "media_hosts"),
+        (with(clicksend_credentials(), "api_base", "rest.example.test"), "api_base"),
+    ];
+    for (credentials, field) in wrong {
+        assert_eq!(clicksend().check_credentials(&credentials).unwrap_err().field, field);
+    }
+}
+
 #[tokio::test]
 async fn a_sound_account_is_found_sound() {
     let found = look(Dashboard::sound()).await;
@@ -416,11 +433,6 @@ async fn credentials_that_are_not_accepted_end_the_look() {
 
 const URL: &str = "https://hooks.example.test/webhooks/clicksend/k/inbound";
 
-fn basic() -> String {
-    use base64::{Engine, engine::general_purpose::STANDARD};
-    format!("Basic {}", STANDARD.encode(format!("clinic:{CLICKSEND_KEY}")))
-}
-
 /// ClickSend's API.
 struct Server(MockServer);
 
@@ -446,7 +458,7 @@ impl Server {
         Mock::given(method("POST"))
             .and(path("/v3/uploads"))
             .and(query_param("convert", "mms"))
-            .and(header("authorization", basic()))
+            .and(header("authorization", basic("clinic", CLICKSEND_KEY)))
             .and(body_json(json!({ "content": "YSBwaWN0dXJl", "convert": "mms" })))
             .respond_with(ResponseTemplate::new(200).set_body_json(answer))
             .mount(&self.0)
@@ -505,7 +517,7 @@ async fn look(dashboard: Dashboard) -> Vec<(Subject, Verdict, String)> {
         Mock::given(method("GET"))
             .and(path(at))
             .and(query_param("limit", "100"))
-            .and(header("authorization", basic()))
+            .and(header("authorization", basic("clinic", CLICKSEND_KEY)))
             .respond_with(ResponseTemplate::new(200).set_body_json(answer))
             .mount(&server.0)
             .await;
@@ -525,9 +537,7 @@ fn webhook_account() -> Account {
 }
 
 fn with_hosts(hosts: &str) -> Value {
-    let mut credentials = clicksend_credentials();
-    credentials["media_hosts"] = json!(hosts);
-    credentials
+    with(clicksend_credentials(), "media_hosts", hosts)
 }
 
 /// A form as ClickSend pushes it, at the address with the secret.
@@ -543,14 +553,4 @@ fn push_json(body: &Value) -> WebhookRequest {
 
 fn read(request: &WebhookRequest) -> Received {
     clicksend().receive(&webhook_account(), request).unwrap()
-}
-
-fn inbound(received: &Received) -> &Inbound {
-    let [Event::Inbound(inbound)] = received.events.as_slice() else { panic!("one message") };
-    inbound
-}
-
-fn news(received: &Received) -> &Status {
-    let [Event::Status(status)] = received.events.as_slice() else { panic!("one status") };
-    status
 }

@@ -3,21 +3,25 @@
 //! - `carriers`: one table for all carriers: what is asked of them, what their answers mean, and that neither
 //!   logs nor `Debug` tell secrets
 //! - `signature`: Twilio's published signatures, and alterations that must not pass
-//! - `webhooks`: what carriers tell, read
+//! - `webhooks`: what Twilio tells, read
+//! - `telnyx`: its signature, its webhooks, and what a look at an account finds
+//! - `messagemedia`: its signature, its webhooks, and how an account is looked at
+//! - `smsbroadcast`: its answers in lines, its webhooks, and how an account is looked at
+//! - `clicksend`: pictures handed over first, webhooks that carry a secret, and what a look at an account finds
 //! - `guard`: addresses, redirects, credentials and sizes
 //! - `network`: the simulated carrier, both sides together
 //! - `openapi`: what we send against the carriers' own descriptions of it
-//! - `clicksend`: pictures handed over first, webhooks that carry a secret, and what a look at an account finds
-//! - `telnyx`: its signature, its webhooks, and what a look at an account finds
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
 mod carriers;
 mod clicksend;
 mod guard;
+mod messagemedia;
 mod network;
 mod openapi;
 mod signature;
+mod smsbroadcast;
 mod support;
 mod telnyx;
 mod webhooks;

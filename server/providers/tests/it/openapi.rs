@@ -8,7 +8,7 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 #[tokio::test]
-async fn every_field_we_send_is_described() {
+async fn every_field_that_twilio_is_sent_is_described() {
     let Some(api) = description("twilio-messages.json") else { return };
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(ResponseTemplate::new(500)).mount(&server).await;
@@ -37,7 +37,7 @@ async fn every_field_we_send_is_described() {
 }
 
 #[test]
-fn every_described_status_is_understood() {
+fn every_status_that_twilio_describes_is_understood() {
     let Some(api) = description("twilio-messages.json") else { return };
     let words = api["components"]["schemas"]["message_enum_status"]["enum"].as_array().unwrap();
     assert!(words.len() > 10);
@@ -56,12 +56,11 @@ fn every_described_status_is_understood() {
 #[tokio::test]
 async fn every_field_that_telnyx_is_sent_is_described() {
     let Some(api) = description("telnyx-messaging.json") else { return };
-    let mut credentials = telnyx_credentials();
-    credentials["messaging_profile_id"] = json!("83d2343b-553f-4c5f-b8c8-fd27004f94bf");
-    let sent = asked(telnyx(), credentials, &outbound("hello", &["https://media.example.test/a"])).await;
-    let described =
-        &api["paths"]["/messages"]["post"]["requestBody"]["content"]["application/json"]["schema"];
-    assert_fits(&api, &sent, described, "message");
+    let profile = "83d2343b-553f-4c5f-b8c8-fd27004f94bf";
+    let credentials = with(telnyx_credentials(), "messaging_profile_id", profile);
+    let message = outbound("hello", &["https://media.example.test/a"]);
+    let (path, sent) = asked(telnyx(), credentials, &message).await;
+    assert_fits(&api, &sent, body_of(&api, &path), "message");
 }
 
 #[test]
@@ -82,24 +81,54 @@ fn every_status_that_telnyx_describes_is_understood() {
 }
 
 #[tokio::test]
+async fn every_field_that_messagemedia_is_sent_is_described() {
+    let Some(api) = description("messagemedia-messaging.json") else { return };
+    let credentials = with(messagemedia_credentials(), "account_id", "MyAccount001");
+    for message in [outbound("hello", &[]), outbound("", &["https://media.example.test/a"])] {
+        let (path, sent) = asked(messagemedia(), credentials.clone(), &message).await;
+        assert_fits(&api, &sent, body_of(&api, &path), "request");
+    }
+}
+
+#[test]
+fn every_status_that_messagemedia_describes_is_understood() {
+    let Some(api) = description("messagemedia-messaging.json") else { return };
+    let words = api["components"]["schemas"]["Status"]["enum"].as_array().unwrap();
+    assert!(words.len() > 10);
+    let account = Account { verification: Verification::Observe, ..account(messagemedia_credentials()) };
+    for word in words {
+        let body = json!({ "message_id": "m1", "status": word }).to_string();
+        let mut request = form(WebhookKind::Status, "https://hooks.example.test/w", &body, "");
+        request.headers.clear();
+        let received = messagemedia().receive(&account, &request).unwrap();
+        assert!(matches!(&received.events[..], [Event::Status(status)] if status.state.is_some()), "{word}");
+    }
+}
+
+#[tokio::test]
 async fn every_field_that_clicksend_is_sent_is_described() {
     let Some(api) = description("clicksend-sms.json") else { return };
-    let sent = asked(clicksend(), clicksend_credentials(), &outbound("hello", &[])).await;
-    let content = &api["paths"]["/v3/sms/send"]["post"]["requestBody"]["content"];
-    let mut described = content["application/json"]["schema"].clone();
+    let (path, sent) = asked(clicksend(), clicksend_credentials(), &outbound("hello", &[])).await;
+    let mut described = body_of(&api, &path).clone();
     // What a message must have is demanded of the whole request as well, which its own examples do not heed.
     described.as_object_mut().unwrap().remove("required");
     assert_fits(&api, &sent, &described, "request");
     assert!(sent["messages"][0]["to"].is_string(), "one of `to` and `list_id` must be there");
 }
 
-/// The JSON that a carrier is asked with to send a message.
-async fn asked(carrier: &dyn Provider, mut credentials: Value, message: &Outbound) -> Value {
+/// The path and the JSON that a carrier is asked with to send a message.
+async fn asked(carrier: &dyn Provider, credentials: Value, message: &Outbound) -> (String, Value) {
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(ResponseTemplate::new(500)).mount(&server).await;
-    credentials["api_base"] = json!(server.uri());
-    carrier.send(&http_to(&[&server]), &account(credentials), message).await.unwrap_err();
-    serde_json::from_slice(&server.received_requests().await.unwrap().remove(0).body).unwrap()
+    let account = account(with(credentials, "api_base", &server.uri()));
+    carrier.send(&http_to(&[&server]), &account, message).await.unwrap_err();
+    let request = server.received_requests().await.unwrap().remove(0);
+    (request.url.path().to_owned(), serde_json::from_slice(&request.body).unwrap())
+}
+
+/// How the JSON that is posted to a path is described.
+fn body_of<'a>(api: &'a Value, path: &str) -> &'a Value {
+    &api["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
 }
 
 /// Whether everything in a value is described, of the described type, and nothing that must be there is missing.
@@ -125,7 +154,14 @@ fn assert_fits(api: &Value, value: &Value, described: &Value, name: &str) {
     if let Some(words) = described["enum"].as_array() {
         assert!(words.contains(value), "{name}: {value} is not described");
     }
-    for (name, value) in value.as_object().into_iter().flatten() {
+    if let Some(text) = value.as_str() {
+        let least = described["minLength"].as_u64().unwrap_or(0);
+        let most = described["maxLength"].as_u64().unwrap_or(u64::MAX);
+        assert!((least..=most).contains(&(text.len() as u64)), "{name}: {} letters", text.len());
+    }
+    // An object of which no properties are described takes any.
+    let fields = value.as_object().filter(|_| described["properties"].is_object());
+    for (name, value) in fields.into_iter().flatten() {
         assert_fits(api, value, &described["properties"][name], name);
     }
     for value in value.as_array().into_iter().flatten() {
@@ -137,16 +173,15 @@ fn assert_fits(api: &Value, value: &Value, described: &Value, name: &str) {
 }
 
 /// A carrier's description, from the folder of shared reference data; `None`, with a note, where there is none.
-fn description(name: &str) -> Option<Value> {
+fn description(file: &str) -> Option<Value> {
     let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     #[expect(clippy::disallowed_methods, reason = "tests are configured by their runner")]
     let data =
         std::env::var_os("HELIOGRAPH_TEST_DATA").map_or(workspace.join("../shared/data"), PathBuf::from);
-    let file = data.join("../providers/openapi").join(name);
-    match std::fs::read(&file) {
+    match std::fs::read(data.join("../providers/openapi").join(file)) {
         Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
         Err(_) => {
-            println!("Not compared with {name}: it is not beside the test data.");
+            println!("Not compared with {file}: it is not beside the test data.");
             None
         }
     }

@@ -8,8 +8,8 @@ use model::message::{Channel, DeliveryState};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use providers::{
-    Account, Event, Inbound, Login, OptOut, Received, Rejected, Status, Subject, Verdict, Verification,
-    WebhookKind, WebhookRequest,
+    Account, Event, Login, OptOut, Received, Rejected, Subject, Verdict, Verification, WebhookKind,
+    WebhookRequest,
 };
 use serde_json::{Value, json};
 use wiremock::matchers::{header, method, path, query_param};
@@ -296,6 +296,24 @@ async fn the_key_is_shown_only_where_the_media_asks_for_it() {
 }
 
 #[test]
+fn credentials_are_checked_by_field() {
+    let padded =
+        json!({ "api_key": format!(" {TELNYX_KEY}\n"), "public_key": format!("{TELNYX_PUBLIC_KEY} ") });
+    assert_eq!(telnyx().check_credentials(&padded), Ok(()));
+    let wrong = [
+        (json!({}), "api_key"),
+        (json!({ "api_key": TELNYX_KEY }), "public_key"),
+        (with(telnyx_credentials(), "public_key", "c2hvcnQ="), "public_key"),
+        (with(telnyx_credentials(), "public_key", "not Base64"), "public_key"),
+        (with(telnyx_credentials(), "previous_public_key", "c2hvcnQ="), "previous_public_key"),
+        (with(telnyx_credentials(), "api_base", "api.example.test"), "api_base"),
+    ];
+    for (credentials, field) in wrong {
+        assert_eq!(telnyx().check_credentials(&credentials).unwrap_err().field, field);
+    }
+}
+
+#[test]
 fn what_was_read_shows_no_content_in_debug() {
     let received = read(MESSAGE.0);
     let shown =
@@ -473,14 +491,4 @@ fn finalized(status: &str, errors: &Value) -> String {
         "meta": { "attempt": 1, "delivered_to": "https://hooks.example.test/telnyx" },
     })
     .to_string()
-}
-
-fn inbound(received: &Received) -> &Inbound {
-    let [Event::Inbound(inbound)] = received.events.as_slice() else { panic!("one message") };
-    inbound
-}
-
-fn news(received: &Received) -> &Status {
-    let [Event::Status(status)] = received.events.as_slice() else { panic!("one status") };
-    status
 }

@@ -5,6 +5,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+    StalledStreamProtectionConfig,
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresigningConfig;
@@ -22,8 +23,26 @@ use url::Url;
 /// Bytes of one part of a larger upload; S3 takes no smaller ones (but the last) and at most 10,000.
 const PART_BYTES: usize = 8 * 1024 * 1024;
 
-/// To make a connection.
-const CONNECT_TIME: Duration = Duration::from_secs(5);
+/// How long S3 is waited for.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// To make a connection.
+    connect: Duration,
+    /// Until the answer begins, to a request that carries no bytes of a blob. The blob itself streams without a limit
+    /// on the whole.
+    answer: Duration,
+    /// The same for a request with one part of a blob, or one that S3 works on: long enough for a part over a slow line.
+    part: Duration,
+    /// Without a single byte of a stream, in either direction.
+    silence: Duration,
+}
+
+const PATIENCE: Patience = Patience {
+    connect: Duration::from_secs(5),
+    answer: Duration::from_secs(30),
+    part: Duration::from_secs(5 * 60),
+    silence: Duration::from_secs(30),
+};
 
 /// Where the bucket is, and who may use it.
 #[derive(Clone)]
@@ -61,10 +80,15 @@ struct Bucket {
     prefix: String,
     /// What a direct link begins with, up to and without the key's path.
     link_base: String,
+    patience: Patience,
 }
 
 impl S3 {
     pub(super) async fn new(settings: S3Settings) -> Result<Self, BlobError> {
+        Self::with_patience(settings, PATIENCE).await
+    }
+
+    async fn with_patience(settings: S3Settings, patience: Patience) -> Result<Self, BlobError> {
         let folder = settings.folder.trim_matches('/');
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
         if !folder.chars().all(plain) || folder.split('/').any(|part| matches!(part, "." | "..")) {
@@ -75,7 +99,15 @@ impl S3 {
         let mut config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(settings.region.clone()))
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIME).build())
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(patience.connect)
+                    .operation_attempt_timeout(patience.answer)
+                    .build(),
+            )
+            .stalled_stream_protection(
+                StalledStreamProtectionConfig::enabled().grace_period(patience.silence).build(),
+            )
             // Newer checksums by trailer are not known to every server that speaks S3.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
@@ -99,6 +131,7 @@ impl S3 {
             name: settings.bucket,
             prefix: if folder.is_empty() { String::new() } else { format!("{folder}/") },
             link_base: String::new(),
+            patience,
         };
         bucket.link_base = bucket.find_link_base().await?;
         Ok(Self(Arc::new(bucket)))
@@ -139,7 +172,7 @@ impl S3 {
         let Bucket { client, name, .. } = &*self.0;
         let source = format!("{name}/{}", self.0.key(from));
         let copy = client.copy_object().bucket(name).copy_source(source).key(self.0.key(to));
-        copy.send().await.map_err(failed)?;
+        copy.customize().config_override(self.0.patient()).send().await.map_err(failed)?;
         Ok(())
     }
 
@@ -179,6 +212,16 @@ impl S3 {
 impl Bucket {
     fn key(&self, path: &str) -> String {
         format!("{}{path}", self.prefix)
+    }
+
+    /// For a request that carries a part of a blob, or that S3 works on before it answers.
+    fn patient(&self) -> aws_sdk_s3::config::Builder {
+        aws_sdk_s3::Config::builder().timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(self.patience.connect)
+                .operation_attempt_timeout(self.patience.part)
+                .build(),
+        )
     }
 
     async fn presign(&self, path: &str, terms: &LinkTerms<'_>) -> Result<String, BlobError> {
@@ -249,7 +292,8 @@ impl Upload {
     async fn send_whole(&self, bytes: Bytes) -> Result<(), BlobError> {
         let Bucket { client, name, .. } = &*self.bucket;
         let put = client.put_object().bucket(name).key(&self.key).content_type(&self.media_type);
-        put.body(ByteStream::from(bytes)).send().await.map_err(unwritten)?;
+        let put = put.body(ByteStream::from(bytes)).customize().config_override(self.bucket.patient());
+        put.send().await.map_err(unwritten)?;
         Ok(())
     }
 
@@ -262,7 +306,8 @@ impl Upload {
         }
         let number = i32::try_from(self.parts.len() + 1).map_err(|_| BlobError::TooLarge)?;
         let part = client.upload_part().bucket(name).key(&self.key).set_upload_id(self.id.clone());
-        let sent = part.part_number(number).body(ByteStream::from(bytes)).send().await.map_err(unwritten)?;
+        let part = part.part_number(number).body(ByteStream::from(bytes)).customize();
+        let sent = part.config_override(self.bucket.patient()).send().await.map_err(unwritten)?;
         self.parts.push(CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag).build());
         Ok(())
     }
@@ -271,7 +316,8 @@ impl Upload {
         let Bucket { client, name, .. } = &*self.bucket;
         let parts = CompletedMultipartUpload::builder().set_parts(Some(self.parts.clone())).build();
         let complete = client.complete_multipart_upload().bucket(name).key(&self.key);
-        complete.set_upload_id(self.id.clone()).multipart_upload(parts).send().await.map_err(unwritten)?;
+        let complete = complete.set_upload_id(self.id.clone()).multipart_upload(parts).customize();
+        complete.config_override(self.bucket.patient()).send().await.map_err(unwritten)?;
         self.id = None;
         Ok(())
     }
@@ -327,5 +373,76 @@ where
     match failed(error) {
         BlobError::Missing => BlobError::Unavailable("S3 answered 404".to_owned()),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    const IMPATIENCE: Patience = Patience {
+        connect: Duration::from_secs(5),
+        answer: Duration::from_millis(50),
+        part: Duration::from_millis(50),
+        silence: Duration::from_millis(50),
+    };
+
+    /// A server that takes every request, says this much, and then nothing any more.
+    async fn falls_silent_after(said: &'static str) -> S3 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let mut some = [0; 64 * 1024];
+                    while let Ok(1..) = connection.read(&mut some).await {
+                        if connection.write_all(said.as_bytes()).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        let settings = S3Settings {
+            bucket: "photos".to_owned(),
+            region: "us-east-1".to_owned(),
+            credentials: Some(("id".to_owned(), "secret".to_owned())),
+            endpoint: Some(endpoint.parse().expect("a URL")),
+            folder: String::new(),
+        };
+        S3::with_patience(settings, IMPATIENCE).await.expect("settings that are right")
+    }
+
+    fn is_unavailable<T>(result: &Result<T, BlobError>) -> bool {
+        matches!(result, Err(BlobError::Unavailable(_)))
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_never_comes_is_not_waited_for() {
+        let silent = falls_silent_after("").await;
+        let mut whole = silent.writer("a", "image/jpeg");
+        whole.write(b"bytes").await.expect("nothing is sent yet");
+        let mut parts = silent.writer("a", "image/jpeg");
+        let large = vec![0; PART_BYTES + 1];
+        // At once, since each is tried several times.
+        let (ready, got, copied, stored, begun) = tokio::join!(
+            silent.ready(),
+            silent.get("a", None),
+            silent.copy("a", "b"),
+            whole.finish(),
+            parts.write(&large)
+        );
+        assert!(is_unavailable(&ready) && is_unavailable(&got) && is_unavailable(&copied));
+        assert!(is_unavailable(&stored) && is_unavailable(&begun));
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_stops_is_not_waited_for() {
+        let silent = falls_silent_after("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nabc").await;
+        let mut body = silent.get("a", None).await.expect("an answer").stream;
+        assert_eq!(body.next().await.expect("bytes").expect("the first"), "abc");
+        assert!(body.next().await.expect("an end").is_err());
     }
 }

@@ -1,0 +1,15 @@
+-- Whether the operator made the link on the server: only such a one may set the password of a person who works in
+-- several organisations.
+ALTER TABLE one_time_link ADD COLUMN by_operator BOOLEAN NOT NULL DEFAULT FALSE;
+
+-- Names one attempt in both of its rows, so that it alone can be forgotten when the password was right.
+ALTER TABLE sign_in_attempt ADD COLUMN attempt_id UUID;
+
+-- A keyed hash of a constant under each key, so that a wrong key is noticed before it is used.
+CREATE TABLE key_canary (
+    name TEXT PRIMARY KEY,
+    hash BYTEA NOT NULL
+);
+
+-- Lower case, for searching; filled in by the server when it starts, since SQLite folds ASCII only.
+ALTER TABLE patient ADD COLUMN reference_folded TEXT;

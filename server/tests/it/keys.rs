@@ -1,0 +1,33 @@
+//! Keys that are not those of before.
+
+use crate::running::{Running, open};
+use std::path::{Path, PathBuf};
+
+#[tokio::test]
+async fn another_key_than_that_of_before_is_refused_in_words() {
+    let running = Running::start().await;
+    let data = running.folder.path().join("data");
+    let key = "ab".repeat(32);
+    for (option, setting) in
+        [("--master-key", "HELIOGRAPH_MASTER_KEY"), ("--phone-hash-key", "PHONE_HASH_KEY")]
+    {
+        let refused = open(&data, &[option, &key]).await.map(drop).unwrap_err().to_string();
+        assert!(refused.starts_with(setting) && refused.contains("backup"), "{refused}");
+    }
+    open(&data, &[]).await.expect("its own keys open it");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_lost_before_there_is_an_organisation_is_refused_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path(), &[]).await.unwrap().store.close().await;
+    std::fs::remove_file(key_file(folder.path())).unwrap();
+    let refused = open(folder.path(), &[]).await.map(drop).unwrap_err().to_string();
+    assert!(refused.starts_with("HELIOGRAPH_MASTER_KEY"), "{refused}");
+    assert!(!key_file(folder.path()).exists(), "a key that does not fit is not kept");
+}
+
+fn key_file(data: &Path) -> PathBuf {
+    data.join("keys/master.key")
+}
