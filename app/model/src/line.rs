@@ -12,17 +12,23 @@ pub enum ProviderKind {
     Simulator,
     /// Twilio Programmable Messaging.
     Twilio,
+    /// Telnyx Messaging.
+    Telnyx,
     /// Sinch MessageMedia, also sold as Sinch Engage.
     MessageMedia,
     /// SMS Broadcast, in Australia; SMS only.
     SmsBroadcast,
+    /// ClickSend.
+    ClickSend,
 }
 
 crate::words::words!(ProviderKind {
     Simulator = "simulator",
     Twilio = "twilio",
+    Telnyx = "telnyx",
     MessageMedia = "messagemedia",
     SmsBroadcast = "smsbroadcast",
+    ClickSend = "clicksend",
 });
 
 impl ProviderKind {
@@ -31,8 +37,10 @@ impl ProviderKind {
         match self {
             Self::Simulator => "Simulator",
             Self::Twilio => "Twilio",
+            Self::Telnyx => "Telnyx",
             Self::MessageMedia => "Sinch MessageMedia",
             Self::SmsBroadcast => "SMS Broadcast",
+            Self::ClickSend => "ClickSend",
         }
     }
 }

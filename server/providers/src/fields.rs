@@ -40,7 +40,7 @@ impl Fields {
 
     /// Of a JSON object: numbers as text, nothing nested.
     pub(crate) fn of_object(object: serde_json::Map<String, Value>) -> Self {
-        Self(object.into_iter().filter_map(|(name, value)| Some((name, plain(value)?))).collect())
+        Self(object.into_iter().filter_map(|(name, value)| Some((name, plain(&value)?))).collect())
     }
 
     /// Every value as `change` makes it.
@@ -69,9 +69,10 @@ impl Fields {
     }
 }
 
-fn plain(value: Value) -> Option<String> {
+/// A single value as text: carriers write the same amount or id once as a number and once as text.
+pub(crate) fn plain(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => Some(text),
+        Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(truth) => Some(truth.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,

@@ -5,6 +5,7 @@
 //! same internal order: limits, credentials, the trait, send, receive, health; a folder beside it holds its
 //! signature and its tables where they are long. What two carriers with one engine say alike stands in `engage`.
 
+mod clicksend;
 mod credentials;
 mod engage;
 mod fields;
@@ -15,6 +16,7 @@ mod outbound;
 mod secret;
 pub mod simulator;
 mod smsbroadcast;
+mod telnyx;
 mod twilio;
 mod webhook;
 
@@ -37,8 +39,10 @@ pub fn for_kind(kind: ProviderKind) -> &'static dyn Provider {
     match kind {
         ProviderKind::Simulator => &simulator::Simulator,
         ProviderKind::Twilio => &twilio::Twilio,
+        ProviderKind::Telnyx => &telnyx::Telnyx,
         ProviderKind::MessageMedia => &messagemedia::MessageMedia,
         ProviderKind::SmsBroadcast => &smsbroadcast::SmsBroadcast,
+        ProviderKind::ClickSend => &clicksend::ClickSend,
     }
 }
 

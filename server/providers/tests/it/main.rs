@@ -4,8 +4,10 @@
 //!   logs nor `Debug` tell secrets
 //! - `signature`: Twilio's published signatures, and alterations that must not pass
 //! - `webhooks`: what Twilio tells, read
+//! - `telnyx`: its signature, its webhooks, and what a look at an account finds
 //! - `messagemedia`: its signature, its webhooks, and how an account is looked at
 //! - `smsbroadcast`: its answers in lines, its webhooks, and how an account is looked at
+//! - `clicksend`: pictures handed over first, webhooks that carry a secret, and what a look at an account finds
 //! - `guard`: addresses, redirects, credentials and sizes
 //! - `network`: the simulated carrier, both sides together
 //! - `openapi`: what we send against the carriers' own descriptions of it
@@ -13,6 +15,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
 mod carriers;
+mod clicksend;
 mod guard;
 mod messagemedia;
 mod network;
@@ -20,4 +23,5 @@ mod openapi;
 mod signature;
 mod smsbroadcast;
 mod support;
+mod telnyx;
 mod webhooks;

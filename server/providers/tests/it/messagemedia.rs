@@ -3,8 +3,8 @@
 use crate::support::*;
 use model::message::{Channel, DeliveryState};
 use providers::{
-    Account, Event, Health, Inbound, Login, MediaPlace, OptOut, Received, Rejected, Status, Subject, Verdict,
-    Verification, WebhookKind, WebhookRequest,
+    Account, Health, Login, MediaPlace, OptOut, Received, Rejected, Subject, Verdict, Verification,
+    WebhookKind, WebhookRequest,
 };
 use serde_json::{Value, json};
 use wiremock::matchers::{any, header, method, path};
@@ -45,8 +45,8 @@ fn signing() -> Account {
 }
 
 fn plain() -> Account {
-    let credentials = json!({ "api_key": API_KEY, "api_secret": API_SECRET });
-    Account { webhook_secrets: vec![SECRET.to_owned(), "the-one-before".to_owned()], ..account(credentials) }
+    let webhook_secrets = vec![SECRET.to_owned(), "the-one-before".to_owned()];
+    Account { webhook_secrets, ..account(messagemedia_credentials()) }
 }
 
 fn signed(digest: &str, signature: &str) -> WebhookRequest {
@@ -654,14 +654,4 @@ fn json_request(kind: WebhookKind, body: &str) -> WebhookRequest {
 
 fn read(kind: WebhookKind, body: &Value) -> Received {
     messagemedia().receive(&observed(), &json_request(kind, &body.to_string())).unwrap()
-}
-
-fn inbound(received: &Received) -> &Inbound {
-    let [Event::Inbound(inbound)] = received.events.as_slice() else { panic!("one message") };
-    inbound
-}
-
-fn news(received: &Received) -> &Status {
-    let [Event::Status(status)] = received.events.as_slice() else { panic!("one status") };
-    status
 }

@@ -3,8 +3,8 @@
 use crate::support::*;
 use model::message::{Channel, DeliveryState};
 use providers::{
-    Account, Event, Health, Inbound, MediaPlace, OptOut, Received, Rejected, SendError, Status, Subject,
-    Verdict, WebhookKind, WebhookRequest,
+    Account, Health, MediaPlace, OptOut, Received, Rejected, SendError, Subject, Verdict, WebhookKind,
+    WebhookRequest,
 };
 use serde_json::{Value, json};
 use wiremock::matchers::body_string;
@@ -14,8 +14,8 @@ const SECRET: &str = "webhook-secret-0123456789";
 const RECEIVED_AT: i64 = 1_785_808_327_000;
 
 fn line() -> Account {
-    let credentials = json!({ "username": API_KEY, "password": API_SECRET });
-    Account { webhook_secrets: vec![SECRET.to_owned(), "the-one-before".to_owned()], ..account(credentials) }
+    let webhook_secrets = vec![SECRET.to_owned(), "the-one-before".to_owned()];
+    Account { webhook_secrets, ..account(smsbroadcast_credentials()) }
 }
 
 /// What the older push asks for, at an address that carries the secret.
@@ -48,16 +48,6 @@ fn read(request: &WebhookRequest) -> Received {
 
 fn read_json(kind: WebhookKind, body: &Value) -> Received {
     read(&post(kind, &body.to_string()))
-}
-
-fn inbound(received: &Received) -> &Inbound {
-    let [Event::Inbound(inbound)] = received.events.as_slice() else { panic!("one message") };
-    inbound
-}
-
-fn news(received: &Received) -> &Status {
-    let [Event::Status(status)] = received.events.as_slice() else { panic!("one status") };
-    status
 }
 
 #[test]

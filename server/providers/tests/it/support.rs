@@ -1,12 +1,13 @@
 //! What the tests share.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use model::PhoneNumber;
 use model::line::ProviderKind;
 use model::message::Channel;
 use providers::{
-    Account, Http, InboundMedia, MediaPlace, Netguard, Outbound, OutboundMedia, Provider, Verification,
-    WebhookKind, WebhookRequest, for_kind,
+    Account, Event, Http, Inbound, InboundMedia, MediaPlace, Netguard, Outbound, OutboundMedia, Provider,
+    Received, Status, Verification, WebhookKind, WebhookRequest, for_kind,
 };
 use serde_json::{Value, json};
 use std::io::Write;
@@ -19,9 +20,17 @@ pub(crate) const AUTH_TOKEN: &str = "test_auth_token_0123456789abcdef";
 pub(crate) const API_KEY: &str = "api-key-0123456789";
 pub(crate) const API_SECRET: &str = "api-secret-0123456789";
 pub(crate) const SIMULATOR_SECRET: &str = "simulator-secret-0123456789";
+pub(crate) const CLICKSEND_KEY: &str = "clicksend-api-key-0123456789";
+pub(crate) const TELNYX_KEY: &str = "KEY_test_0123456789abcdef";
+/// Of the first test key pair in RFC 8032.
+pub(crate) const TELNYX_PUBLIC_KEY: &str = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
 
 pub(crate) fn twilio() -> &'static dyn Provider {
     for_kind(ProviderKind::Twilio)
+}
+
+pub(crate) fn telnyx() -> &'static dyn Provider {
+    for_kind(ProviderKind::Telnyx)
 }
 
 pub(crate) fn messagemedia() -> &'static dyn Provider {
@@ -30,6 +39,10 @@ pub(crate) fn messagemedia() -> &'static dyn Provider {
 
 pub(crate) fn smsbroadcast() -> &'static dyn Provider {
     for_kind(ProviderKind::SmsBroadcast)
+}
+
+pub(crate) fn clicksend() -> &'static dyn Provider {
+    for_kind(ProviderKind::ClickSend)
 }
 
 pub(crate) fn simulator() -> &'static dyn Provider {
@@ -65,11 +78,46 @@ pub(crate) fn account(credentials: Value) -> Account {
 }
 
 pub(crate) fn twilio_account() -> Account {
-    account(json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN }))
+    account(twilio_credentials())
+}
+
+pub(crate) fn twilio_credentials() -> Value {
+    json!({ "account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN })
+}
+
+pub(crate) fn telnyx_account() -> Account {
+    account(telnyx_credentials())
+}
+
+pub(crate) fn telnyx_credentials() -> Value {
+    json!({ "api_key": TELNYX_KEY, "public_key": TELNYX_PUBLIC_KEY })
+}
+
+pub(crate) fn messagemedia_credentials() -> Value {
+    json!({ "api_key": API_KEY, "api_secret": API_SECRET })
+}
+
+pub(crate) fn smsbroadcast_credentials() -> Value {
+    json!({ "username": API_KEY, "password": API_SECRET })
+}
+
+pub(crate) fn clicksend_credentials() -> Value {
+    json!({ "username": "clinic", "api_key": CLICKSEND_KEY })
 }
 
 pub(crate) fn simulator_account(base: &str) -> Account {
     account(json!({ "api_base": base, "secret": SIMULATOR_SECRET }))
+}
+
+/// The same credentials with one field set.
+pub(crate) fn with(mut credentials: Value, field: &str, value: &str) -> Value {
+    credentials[field] = json!(value);
+    credentials
+}
+
+/// What `Authorization` says of a user name and a password.
+pub(crate) fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
 pub(crate) fn outbound(text: &str, media: &[&str]) -> Outbound {
@@ -88,6 +136,18 @@ pub(crate) fn outbound(text: &str, media: &[&str]) -> Outbound {
         template: None,
         reference: "delivery-1".to_owned(),
     }
+}
+
+/// The only event, a message.
+pub(crate) fn inbound(received: &Received) -> &Inbound {
+    let [Event::Inbound(inbound)] = received.events.as_slice() else { panic!("one message") };
+    inbound
+}
+
+/// The only event, a status.
+pub(crate) fn news(received: &Received) -> &Status {
+    let [Event::Status(status)] = received.events.as_slice() else { panic!("one status") };
+    status
 }
 
 /// Where an attachment waits.

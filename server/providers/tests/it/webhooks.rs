@@ -3,9 +3,7 @@
 use crate::signature::{mms, sms, status, whatsapp};
 use crate::support::*;
 use model::message::{Channel, DeliveryState};
-use providers::{
-    Account, Event, Inbound, Login, OptOut, Received, Rejected, Status, Verification, WebhookKind,
-};
+use providers::{Account, Event, Login, OptOut, Received, Rejected, Verification, WebhookKind};
 use serde_json::json;
 
 #[test]
@@ -192,14 +190,4 @@ fn read(request: &providers::WebhookRequest) -> Received {
 fn unsigned(kind: WebhookKind, body: &str) -> Result<Received, Rejected> {
     let observed = Account { verification: Verification::Observe, ..twilio_account() };
     twilio().receive(&observed, &form(kind, "https://hooks.example.test/w", body, ""))
-}
-
-fn inbound(received: &Received) -> &Inbound {
-    let [Event::Inbound(inbound)] = received.events.as_slice() else { panic!("one message") };
-    inbound
-}
-
-fn news(received: &Received) -> &Status {
-    let [Event::Status(status)] = received.events.as_slice() else { panic!("one status") };
-    status
 }
