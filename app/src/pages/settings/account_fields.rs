@@ -78,7 +78,11 @@ const MESSAGE_MEDIA: Inputs = (
 
 const SMS_BROADCAST: Inputs = (
     &[plain("username", "User name or API key", ""), secret("password", "Password or API secret", "")],
-    &[plain("sender", "Sender", "“account” leaves the sender to SMS Broadcast; otherwise the line's number.")],
+    &[plain(
+        "sender",
+        "Sender",
+        "“account” leaves the sender to SMS Broadcast; otherwise the line's number.",
+    )],
 );
 
 const CLICK_SEND: Inputs = (
@@ -88,7 +92,11 @@ const CLICK_SEND: Inputs = (
     ],
     &[
         plain("mms_subject", "Heading of pictures", "At most 20 characters; otherwise Photo."),
-        plain("media_hosts", "Hosts of patients' pictures", "With commas between them, see the documentation."),
+        plain(
+            "media_hosts",
+            "Hosts of patients' pictures",
+            "With commas between them, see the documentation.",
+        ),
     ],
 );
 

@@ -60,8 +60,9 @@ pub(super) async fn run(backend: &Backend, owner: Owner, attempt: u32) -> Result
 pub(super) async fn fit_carrier_copy(backend: &Backend, id: AttachmentId, most: u64) -> Result<()> {
     let role = RenditionRole::Carrier.as_str();
     let mut tx = backend.store.read().await?;
-    let size =
-        tx.number("SELECT byte_size FROM rendition WHERE owner_id = $1 AND role = $2", args![id, role]).await?;
+    let size = tx
+        .number("SELECT byte_size FROM rendition WHERE owner_id = $1 AND role = $2", args![id, role])
+        .await?;
     drop(tx);
     let budget = Budget::new(Budget::CARRIER.longest, usize::try_from(most).unwrap_or(usize::MAX));
     if u64::try_from(size).is_ok_and(|size| size <= most) {

@@ -12,16 +12,16 @@ use backend::lines::{self, LineChange, NewLine};
 use backend::messages;
 use backend::providers::{WebhookKind, WebhookRequest};
 use backend::testing::{APP_URL, TestBackend, fictitious_number, on_each_engine};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use model::FailureCode;
 use model::line::ProviderKind;
-use model::message::DeliveryState;
-use base64::{Engine, engine::general_purpose::STANDARD};
 use model::media::AttachmentState;
+use model::message::DeliveryState;
 use model::message::Draft;
 use serde_json::json;
 use wiremock::Mock;
-use wiremock::matchers::path;
 use wiremock::ResponseTemplate;
+use wiremock::matchers::path;
 
 const NEW_TOKEN: &str = "a_new_auth_token_0123456789abcdef";
 
@@ -290,7 +290,8 @@ async fn a_carrier_that_takes_little_gets_a_smaller_copy() {
         assert!(before.byte_size > 300_000, "{} bytes", before.byte_size);
 
         t.carrier.reset().await;
-        let taken = json!({"messages": [{"message_id": "877c19ef-fa2e-4cec-827a-e1df9b5509f7", "status": "queued"}]});
+        let taken =
+            json!({"messages": [{"message_id": "877c19ef-fa2e-4cec-827a-e1df9b5509f7", "status": "queued"}]});
         let answer = ResponseTemplate::new(202).set_body_json(taken);
         Mock::given(path("/v1/messages")).respond_with(answer).mount(&t.carrier).await;
         let draft = Draft { attachments: vec![photo], ..draft("Your foot", "a") };
