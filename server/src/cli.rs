@@ -105,7 +105,7 @@ enum Line {
     Add {
         /// The number, in any format.
         number: String,
-        /// twilio or simulator.
+        /// twilio, telnyx, messagemedia, smsbroadcast, clicksend or simulator.
         #[arg(long)]
         provider: String,
         /// What staff call it.
@@ -114,6 +114,13 @@ enum Line {
         /// File with the carrier's credentials as JSON; `-` reads them from standard input.
         #[arg(long, value_name = "FILE")]
         credentials: Option<String>,
+        /// Name of the organisation, where there are several.
+        #[arg(long)]
+        org: Option<String>,
+    },
+    /// Ask every line's carrier whether credentials, number and webhook addresses are right, and what is left to spend.
+    /// Sends nothing and costs nothing.
+    Check {
         /// Name of the organisation, where there are several.
         #[arg(long)]
         org: Option<String>,

@@ -5,6 +5,7 @@ use crate::config::{Config, ConfigError, Settings, env_example};
 use crate::setup::{self, SetupError};
 use crate::{App, serve};
 use backend::lines::NewLine;
+use backend::providers::{Finding, Verdict};
 use backend::{Backend, demo, jobs, lines, organisations, staff, tokens};
 use model::line::ProviderKind;
 use model::phone::Country;
@@ -94,6 +95,26 @@ async fn once(command: Command, backend: &Backend) -> Result<(), CommandError> {
             let credentials = credentials.as_deref().map_or(Ok(serde_json::Value::Null), read_json)?;
             let line = lines::add(backend, org, NewLine { name, number, provider, credentials }).await?;
             say(&format!("Inbound webhook: {}\nStatus webhook:  {}", line.inbound_url, line.status_url))
+        }
+        Command::Line(Line::Check { org }) => {
+            let org = organisations::by_name(backend, org.as_deref()).await?;
+            let mut bad = 0;
+            for (line, health) in lines::check(backend, org).await? {
+                say(&format!("{} ({}, {})", line.name, line.number.spaced(), line.provider.label()))?;
+                for Finding { verdict, words, .. } in health.findings {
+                    bad += usize::from(verdict == Verdict::Bad);
+                    let mark = match verdict {
+                        Verdict::Good => "ok     ",
+                        Verdict::Bad => "WRONG  ",
+                        Verdict::Unknown => "unclear",
+                    };
+                    say(&format!("  {mark} {words}"))?;
+                }
+            }
+            if bad > 0 {
+                return Err(CommandError::Refused(format!("{bad} of these must be put right")));
+            }
+            Ok(())
         }
         Command::Jobs(Jobs::Requeue) => {
             let jobs::Requeued { jobs, webhooks, left } = jobs::requeue(backend).await?;

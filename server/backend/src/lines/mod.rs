@@ -15,6 +15,7 @@ use model::line::{LineView, ProviderKind};
 use model::live::Change;
 use model::staff::Permission;
 use model::{LineAccountId, LineId, OrgId, PhoneNumber};
+use providers::Health;
 use route::Row;
 use serde_json::{Map, Value};
 
@@ -156,6 +157,23 @@ fn checked_name(name: &str) -> Result<&str> {
         ));
     }
     Ok(name)
+}
+
+/// Asks the carrier of each of an organisation's lines how it stands. For the operator of the server.
+pub async fn check(backend: &Backend, org: OrgId) -> Result<Vec<(LineView, Health)>> {
+    let mut tx = backend.store.read().await?;
+    let mut asked = Vec::new();
+    for row in Row::of_org(&mut tx, org).await? {
+        let route = route_in(backend, &mut tx, row.account_id.into(), None).await?;
+        asked.push((row.view(backend)?, route.ok_or(Error::Inconsistent("a line vanished"))?));
+    }
+    drop(tx);
+    let mut findings = Vec::with_capacity(asked.len());
+    for (view, route) in asked {
+        let health = providers::for_kind(route.provider).health(&backend.http, &route.account).await;
+        findings.push((view, health));
+    }
+    Ok(findings)
 }
 
 /// New conversations go out here from now on.

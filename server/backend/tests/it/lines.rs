@@ -10,7 +10,7 @@ use crate::twilio::{
 use backend::inbox::{self, Accepted};
 use backend::lines::{self, LineChange, NewLine};
 use backend::messages;
-use backend::providers::{WebhookKind, WebhookRequest};
+use backend::providers::{Subject, Verdict, WebhookKind, WebhookRequest};
 use backend::testing::{APP_URL, TestBackend, fictitious_number, on_each_engine};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use model::FailureCode;
@@ -350,4 +350,36 @@ async fn a_photo_within_a_webhook_is_kept_and_a_wrong_secret_is_not_believed() {
         t
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_look_at_the_line_says_in_words_what_is_wrong() {
+    let t = TestBackend::new(None).await;
+    let line = lines::list(&t.backend, &t.admin).await.unwrap().remove(0);
+    let account = format!("/2010-04-01/Accounts/{}", backend::testing::TWILIO_ACCOUNT);
+    let look = async |sms_url: &str, balance: &str| {
+        t.carrier.reset().await;
+        let numbers = json!({"incoming_phone_numbers": [{
+            "phone_number": "+61491570006", "sms_url": sms_url, "capabilities": {"sms": true, "mms": true},
+        }]});
+        let balance = json!({"balance": balance, "currency": "AUD"});
+        for (resource, answer) in [("IncomingPhoneNumbers.json", numbers), ("Balance.json", balance)] {
+            let answer = ResponseTemplate::new(200).set_body_json(answer);
+            Mock::given(path(format!("{account}/{resource}"))).respond_with(answer).mount(&t.carrier).await;
+        }
+        let (view, health) = lines::check(&t.backend, t.org).await.unwrap().remove(0);
+        assert_eq!(view.id, line.id);
+        health.findings.into_iter().map(|finding| (finding.subject, finding.verdict)).collect::<Vec<_>>()
+    };
+    let good = [Subject::Credentials, Subject::Sender, Subject::Webhooks, Subject::Balance]
+        .map(|subject| (subject, Verdict::Good));
+    assert_eq!(look(&line.inbound_url, "12.50").await, good);
+    let elsewhere = look("https://elsewhere.example/sms", "-0.10").await;
+    assert_eq!(elsewhere[2..], [(Subject::Webhooks, Verdict::Bad), (Subject::Balance, Verdict::Bad)]);
+    assert_eq!(look("", "1").await[2], (Subject::Webhooks, Verdict::Bad));
+    t.carrier.reset().await;
+    Mock::given(wiremock::matchers::any()).respond_with(ResponseTemplate::new(401)).mount(&t.carrier).await;
+    let (_, health) = lines::check(&t.backend, t.org).await.unwrap().remove(0);
+    assert_eq!((health.findings.len(), health.findings[0].verdict), (1, Verdict::Bad));
+    assert!(health.findings[0].words.contains("Settings"), "{}", health.findings[0].words);
 }
