@@ -9,7 +9,7 @@ use model::line::ProviderKind;
 use model::{FailureCode, JournalEntryId, Millis};
 use providers::{Event, Received, Rejected, WebhookKind, WebhookRequest};
 
-/// Webhooks in quarantine per account above which those older than [`KEPT_FOR`] make room.
+/// Webhooks in quarantine per account above which those older than four days make room.
 pub const MAX_QUARANTINED: i64 = 1000;
 
 /// How long a webhook stays in quarantine at least, unless it is a flood: a long weekend until somebody looks.

@@ -92,7 +92,7 @@ impl WebhookKind {
 /// A webhook that was checked and read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received {
-    /// Whether its signature held. `false` only under [`Verification::Observe`] and [`Verification::Off`].
+    /// Whether its signature held. `false` only under [`crate::Verification::Observe`] and [`crate::Verification::Off`].
     pub verified: bool,
     /// Equal for a repetition of the same event and different for every other one: the journal's key.
     pub external_id: String,
