@@ -7,8 +7,8 @@
 //! JPEG is decoded at a fraction of its size by all. Every round's copies are held to the limits and
 //! against each other.
 //!
-//! The others are warm: their interpreters run and have loaded everything. Ours starts a new limited
-//! process for every picture, as the server does. Rounds alternate, so that whatever else the machine
+//! The others are warm: their interpreters run and have loaded everything. Ours has a new limited process
+//! for every picture, started ahead of it, as the server does. Rounds alternate, so that whatever else the machine
 //! does falls on all alike.
 
 use std::fs;
