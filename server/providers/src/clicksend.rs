@@ -5,6 +5,7 @@ mod tables;
 
 use crate::credentials::{api_base, required, text};
 use crate::fields::{Fields, plain};
+use crate::meaning::Meaning;
 use crate::*;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use model::PhoneNumber;
@@ -12,7 +13,6 @@ use model::line::Price;
 use model::segments::{self, Encoding};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tables::Meaning;
 
 /// Carrier, see the module.
 pub(crate) struct ClickSend;
@@ -302,12 +302,7 @@ fn read_message(message: &Value, data: &Value) -> Result<Receipt, SendError> {
 
 fn refusal(word: &str) -> SendError {
     let (code, reason) = (word.to_owned(), tables::words(word));
-    match tables::meaning(word).unwrap_or(Meaning::Refused) {
-        Meaning::Refused => SendError::refused(code, reason),
-        Meaning::TooLarge => SendError::Refused { code, reason, opted_out: false, too_large: true },
-        Meaning::OptedOut => SendError::Refused { code, reason, opted_out: true, too_large: false },
-        Meaning::Unknown => SendError::Unknown,
-    }
+    tables::meaning(word).unwrap_or(Meaning::Refused).error(code, reason, None)
 }
 
 /// A text or number that is there and not empty.
@@ -442,9 +437,7 @@ fn links(text: &str) -> impl Iterator<Item = Url> {
 async fn health(http: &Http, account: &Account) -> Health {
     let credentials = match Credentials::read(&account.credentials) {
         Ok(credentials) => credentials,
-        Err(error) => {
-            return Health::of([Finding::new(Subject::Credentials, Verdict::Bad, format!("{error}."))]);
-        }
+        Err(error) => return error.into(),
     };
     let login = credentials.login();
     let own = http.get(&credentials.address("v3/account"), Some(&login)).await;

@@ -1,5 +1,6 @@
 //! Whether an account works, in words that a clinic understands.
 
+use crate::CredentialError;
 use crate::http::{Answer, HttpError};
 
 /// What a look at a carrier account found.
@@ -53,6 +54,13 @@ impl Finding {
 impl Health {
     pub(crate) fn of(findings: impl IntoIterator<Item = Finding>) -> Self {
         Self { findings: findings.into_iter().collect() }
+    }
+}
+
+/// Without complete credentials nothing else can be looked at.
+impl From<CredentialError> for Health {
+    fn from(error: CredentialError) -> Self {
+        Self::of([Finding::new(Subject::Credentials, Verdict::Bad, format!("{error}."))])
     }
 }
 

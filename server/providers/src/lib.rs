@@ -11,6 +11,7 @@ mod engage;
 mod fields;
 mod health;
 pub mod http;
+mod meaning;
 mod messagemedia;
 mod outbound;
 mod secret;

@@ -424,9 +424,7 @@ struct EnabledKey {
 async fn health(http: &Http, account: &Account) -> Health {
     let credentials = match Credentials::read(&account.credentials) {
         Ok(credentials) => credentials,
-        Err(error) => {
-            return Health::of([Finding::new(Subject::Credentials, Verdict::Bad, format!("{error}."))]);
-        }
+        Err(error) => return error.into(),
     };
     let (login, headers) = (credentials.login(), credentials.headers());
     let mut url = below(&credentials.api_base, "v1/webhooks/messages");

@@ -353,9 +353,7 @@ fn number(text: &str) -> Option<PhoneNumber> {
 async fn health(http: &Http, account: &Account) -> Health {
     let credentials = match Credentials::read(&account.credentials) {
         Ok(credentials) => credentials,
-        Err(error) => {
-            return Health::of([Finding::new(Subject::Credentials, Verdict::Bad, format!("{error}."))]);
-        }
+        Err(error) => return error.into(),
     };
     let asked = credentials.post(http, &[("action", "balance")]).await;
     let answer = match health::let_in("SMS Broadcast", asked) {

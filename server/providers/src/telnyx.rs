@@ -5,6 +5,7 @@ mod tables;
 
 use crate::credentials::{api_base, required, text};
 use crate::fields::plain;
+use crate::meaning::Meaning;
 use crate::*;
 use model::PhoneNumber;
 use model::line::Price;
@@ -12,7 +13,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use signature::PublicKey;
-use tables::Meaning;
 
 /// Carrier, see the module.
 pub(crate) struct Telnyx;
@@ -175,12 +175,7 @@ fn read_answer(answer: &http::Answer) -> Result<Receipt, SendError> {
         400..=499 if answer.status != 408 => {
             let code = error_code(&body()?["errors"]).ok_or(SendError::Unknown)?;
             let reason = tables::words(&code);
-            Err(match tables::meaning(&code) {
-                Meaning::Later(after) => SendError::Retry { after: answer.retry_after.or(Some(after)) },
-                Meaning::Refused => SendError::refused(code, reason),
-                Meaning::TooLarge => SendError::Refused { code, reason, opted_out: false, too_large: true },
-                Meaning::OptedOut => SendError::Refused { code, reason, opted_out: true, too_large: false },
-            })
+            Err(tables::meaning(&code).error(code, reason, answer.retry_after))
         }
         _ => Err(SendError::Unknown),
     }
@@ -330,9 +325,7 @@ struct Balance {
 async fn health(http: &Http, account: &Account) -> Health {
     let credentials = match Credentials::read(&account.credentials) {
         Ok(credentials) => credentials,
-        Err(error) => {
-            return Health::of([Finding::new(Subject::Credentials, Verdict::Bad, format!("{error}."))]);
-        }
+        Err(error) => return error.into(),
     };
     let login = credentials.login();
     let profiles = list(&credentials, "messaging_profiles");

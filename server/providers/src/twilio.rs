@@ -5,11 +5,11 @@ mod tables;
 
 use crate::credentials::{api_base, text};
 use crate::fields::Fields;
+use crate::meaning::Meaning;
 use crate::*;
 use model::PhoneNumber;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use tables::Meaning;
 
 /// Carrier, see the module.
 pub(crate) struct Twilio;
@@ -240,12 +240,7 @@ fn read_answer(answer: &http::Answer) -> Result<Receipt, SendError> {
         400..=499 if answer.status != 408 => {
             let problem: Problem = serde_json::from_slice(&answer.body).map_err(|_| SendError::Unknown)?;
             let (code, reason) = (problem.code.to_string(), tables::words(problem.code));
-            Err(match tables::meaning(problem.code) {
-                Meaning::Later(after) => SendError::Retry { after: answer.retry_after.or(Some(after)) },
-                Meaning::Refused => SendError::refused(code, reason),
-                Meaning::TooLarge => SendError::Refused { code, reason, opted_out: false, too_large: true },
-                Meaning::OptedOut => SendError::Refused { code, reason, opted_out: true, too_large: false },
-            })
+            Err(tables::meaning(problem.code).error(code, reason, answer.retry_after))
         }
         _ => Err(SendError::Unknown),
     }
@@ -384,9 +379,7 @@ struct Balance {
 async fn health(http: &Http, account: &Account) -> Health {
     let credentials = match Credentials::read(&account.credentials) {
         Ok(credentials) => credentials,
-        Err(error) => {
-            return Health::of([Finding::new(Subject::Credentials, Verdict::Bad, format!("{error}."))]);
-        }
+        Err(error) => return error.into(),
     };
     let login = credentials.login();
     let below_account = |resource: &str| {

@@ -1,21 +1,7 @@
 //! ClickSend's words and codes in ours.
 
+use crate::meaning::Meaning::{self, OptedOut, Refused, TooLarge, Unknown};
 use model::message::DeliveryState;
-
-/// What a word asks us to do with a send that it refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
-    /// The same request would fail again.
-    Refused,
-    /// The picture is too large or broken; a smaller one may pass.
-    TooLarge,
-    /// The recipient does not want messages from this sender.
-    OptedOut,
-    /// ClickSend failed, and nobody knows how far it had come.
-    Unknown,
-}
-
-use Meaning::{OptedOut, Refused, TooLarge, Unknown};
 
 const CREDENTIALS: &str =
     "ClickSend does not accept the line's credentials. Check user name and API key in Settings > Lines.";

@@ -1,24 +1,10 @@
 //! Twilio's words and codes in ours. Twilio may change codes and texts, so nothing but these tables knows them.
 
+use crate::meaning::Meaning::{self, Later, OptedOut, Refused, TooLarge};
 use model::message::DeliveryState;
 use std::time::Duration;
 
-/// What a code asks us to do with a send that it refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
-    /// The same request would fail again.
-    Refused,
-    /// The pictures are too large; smaller ones may pass.
-    TooLarge,
-    /// The recipient does not want messages from this sender.
-    OptedOut,
-    /// Not processed now; worth another try after this long.
-    Later(Duration),
-}
-
 const A_MINUTE: Duration = Duration::from_secs(60);
-
-use Meaning::{Later, OptedOut, Refused, TooLarge};
 
 /// Twilio's codes with their meaning, and words for staff: what happened and what to do.
 const CODES: &[(u32, Meaning, &str)] = &[

@@ -1,0 +1,33 @@
+//! What a carrier's code comes to, whichever carrier's it is.
+
+use crate::SendError;
+use std::time::Duration;
+
+/// What a code asks us to do with a send that it refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// The same request would fail again.
+    Refused,
+    /// The pictures are too large; smaller ones may pass.
+    TooLarge,
+    /// The recipient does not want messages from this sender.
+    OptedOut,
+    /// Not processed now; worth another try after this long.
+    Later(Duration),
+    /// The carrier failed, and nobody knows how far it had come.
+    Unknown,
+}
+
+impl Meaning {
+    /// The error to a request that was refused with this `code`, and why in words for staff. `retry_after`: as the
+    /// carrier asks in this answer, which goes before the time that the code stands for.
+    pub(crate) fn error(self, code: String, reason: String, retry_after: Option<Duration>) -> SendError {
+        match self {
+            Self::Refused => SendError::refused(code, reason),
+            Self::TooLarge => SendError::Refused { code, reason, opted_out: false, too_large: true },
+            Self::OptedOut => SendError::Refused { code, reason, opted_out: true, too_large: false },
+            Self::Later(after) => SendError::Retry { after: retry_after.or(Some(after)) },
+            Self::Unknown => SendError::Unknown,
+        }
+    }
+}
