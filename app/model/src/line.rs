@@ -1,5 +1,6 @@
 //! Lines: the numbers that patients write to, and the carriers behind them.
 
+use crate::message::Channel;
 use crate::{LineId, PhoneNumber};
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +77,51 @@ pub struct Price {
     pub micros: i64,
     /// By ISO 4217.
     pub currency: Currency,
+}
+
+/// What a carrier charges an organisation, without tax. An amount that nobody told is absent, not zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Tariff {
+    /// Of every amount below, each in millionths of its unit.
+    pub currency: Currency,
+    /// One part of an SMS that is sent.
+    pub sms: Option<i64>,
+    /// One MMS that is sent.
+    pub mms: Option<i64>,
+    /// One WhatsApp message that is sent.
+    pub whatsapp: Option<i64>,
+    /// One part of an SMS that comes in.
+    pub sms_in: Option<i64>,
+    /// One MMS that comes in.
+    pub mms_in: Option<i64>,
+}
+
+impl Tariff {
+    /// What a message costs that is sent as so many parts of an SMS, or as so many MMS or WhatsApp messages.
+    #[must_use]
+    pub fn sent(&self, channel: Channel, count: u32) -> Option<Price> {
+        let each = match channel {
+            Channel::Sms => self.sms,
+            Channel::Mms => self.mms,
+            Channel::Whatsapp => self.whatsapp,
+        };
+        self.times(each, count)
+    }
+
+    /// What a message costs that came in. WhatsApp charges nothing for those.
+    #[must_use]
+    pub fn received(&self, channel: Channel, count: u32) -> Option<Price> {
+        match channel {
+            Channel::Sms => self.times(self.sms_in, count),
+            Channel::Mms => self.times(self.mms_in, count),
+            Channel::Whatsapp => self.times(Some(0), count),
+        }
+    }
+
+    fn times(&self, each: Option<i64>, count: u32) -> Option<Price> {
+        Some(Price { micros: each?.checked_mul(count.into())?, currency: self.currency })
+    }
 }
 
 /// A currency in which carriers charge.

@@ -235,6 +235,13 @@ mod parse {
                     }
                 })
         }
+
+        /// The country that the number belongs to; `None` for one of no country or of several.
+        #[must_use]
+        pub fn country(&self) -> Option<Country> {
+            let number = phonenumber::parse(None, self.as_e164()).ok()?;
+            Country::from_code(number.country().id()?.as_ref())
+        }
     }
 
     /// The readings of a compacted text, most literal first. The last two are how people write a number

@@ -31,8 +31,9 @@ pub use webhook::{
 };
 
 use futures::future::BoxFuture;
-use model::line::ProviderKind;
+use model::line::{ProviderKind, Tariff};
 use model::message::{Channel, DeliveryState};
+use model::phone::Country;
 use url::Url;
 
 /// The carrier of a kind. The compiler is the registry: a new kind does not build until it stands here.
@@ -51,6 +52,12 @@ pub fn for_kind(kind: ProviderKind) -> &'static dyn Provider {
 pub trait Provider: Send + Sync {
     /// What it carries, and what fits into one request.
     fn limits(&self) -> Limits;
+
+    /// What the carrier publishes as its price to send with a number of a country, where that is known; an
+    /// organisation's own contract goes before it.
+    fn published_tariff(&self, _country: Country) -> Option<Tariff> {
+        None
+    }
 
     /// Reads the carrier's credentials as staff typed them.
     ///

@@ -4,7 +4,7 @@ use crate::keys::Purpose;
 use crate::store::{Tx, args};
 use crate::{Backend, Error, Result, numbers};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use model::line::{LineView, ProviderKind};
+use model::line::{LineView, ProviderKind, Tariff};
 use model::{LineAccountId, LineId, Millis, OrgId, PhoneNumber};
 use providers::{MediaRequest, Rejected, SECRET_PARAMETER, Verification, WebhookKind};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ macro_rules! select_lines {
     ($condition:literal) => {
         concat!(
             "SELECT l.id, l.org_id, l.name, l.line_key, l.is_default, n.address_sealed, a.id AS account_id, a.provider,
-                    a.credentials_sealed, a.verification, a.secret_generation, a.secret_exchanged_at
+                    a.credentials_sealed, a.verification, a.secret_generation, a.secret_exchanged_at, a.tariff
              FROM line l JOIN number n ON n.id = l.number_id JOIN line_account a ON a.line_id = l.id WHERE ",
             $condition
         )
@@ -40,7 +40,9 @@ pub struct Route {
     pub provider: ProviderKind,
     /// What the carrier's code needs.
     pub account: providers::Account,
-    /// The same for the simulator, while the server only pretends to send.
+    /// What it costs: by the organisation's contract, else as the carrier publishes it, where that is known.
+    pub tariff: Option<Tariff>,
+    /// What the carrier's code needs for the simulator, while the server only pretends to send.
     simulated: Option<providers::Account>,
 }
 
@@ -184,6 +186,7 @@ pub(super) struct Row {
     verification: String,
     secret_generation: i64,
     secret_exchanged_at: Option<Millis>,
+    tariff: Option<String>,
 }
 
 impl Row {
@@ -258,6 +261,7 @@ impl Row {
             org_id: self.org_id.into(),
             provider,
             account: self.account(backend, provider)?,
+            tariff: self.tariff(backend)?,
             simulated: pretends.then(|| self.account(backend, ProviderKind::Simulator)).transpose()?,
         })
     }
@@ -288,6 +292,17 @@ impl Row {
             inbound_url: self.webhook(backend, provider, WebhookKind::Inbound)?,
             status_url: self.webhook(backend, provider, WebhookKind::Status)?,
         })
+    }
+
+    fn tariff(&self, backend: &Backend) -> Result<Option<Tariff>> {
+        let Some(own) = &self.tariff else {
+            let provider = providers::for_kind(self.stored_provider()?);
+            return Ok(self
+                .number(backend)?
+                .country()
+                .and_then(|country| provider.published_tariff(country)));
+        };
+        serde_json::from_str(own).map(Some).map_err(|_| Error::Inconsistent("a tariff is no JSON of ours"))
     }
 
     fn number(&self, backend: &Backend) -> Result<PhoneNumber> {
