@@ -8,14 +8,6 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::Stdio;
 
-/// Builds what an organisation runs; answers with the program's path.
-pub(crate) fn build_release(workspace: &Workspace) -> Result<PathBuf> {
-    step("built the server", || {
-        execute(workspace.cargo(None).args(["build", "--locked", "--release", "--package", "server"]))
-    })?;
-    Ok(workspace.target.join("release/heliograph"))
-}
-
 /// Builds the server as the tests use it; answers with the program's path. Whatever works on pixels is optimised in
 /// it too, pages take some milliseconds, and it is there in half the time of a release build.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {

@@ -12,7 +12,8 @@ const COMPARED_WITH: &[&str] = &["heic2any@0.0.4", "heic-to@1.5.2"];
 
 pub(super) fn run(workspace: &Workspace, files: &[PathBuf]) -> Result<()> {
     machine::ensure(&[machine::TO_BUILD, machine::FOR_BROWSER, machine::FOR_PYTHON, wasm::needs()])?;
-    let program = server::build_release(workspace)?;
+    // The preview is made in the page; of the server it wants files, which a debug build hands out as well.
+    let program = server::build(workspace)?;
     let site = site::build(workspace)?;
     let node = Node::find(workspace)?;
     let folder = workspace.root.join("end2end");
