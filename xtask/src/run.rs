@@ -3,7 +3,7 @@
 use crate::process::step;
 use crate::workspace::Workspace;
 use crate::{machine, server, site, wasm};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
@@ -12,8 +12,13 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     machine::ensure(&[machine::TO_BUILD, wasm::needs()])?;
     // Before the long build of the server, in which nobody waits for a question.
     wasm::toolchain(workspace)?;
-    let program = server::build(workspace)?;
-    let site = site::build(workspace)?;
+    // Side by side: each has stretches in which it keeps one core busy only.
+    let (program, site) = std::thread::scope(|scope| {
+        let site = scope.spawn(|| site::build(workspace));
+        (server::build(workspace), site.join())
+    });
+    let program = program?;
+    let site = site.unwrap_or_else(|_| bail!("building the site ended in a panic"))?;
     let mut heliograph = Command::new(&program);
     heliograph
         .args(["serve", "--demo"])

@@ -1,7 +1,8 @@
 //! From decoded pixels to finished copies.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x3};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use picture::{Fitted, Size, fit};
 use turbojpeg::{Compressor, PixelFormat, Subsamp, YuvPlanesImage};
 
@@ -78,12 +79,11 @@ fn half(size: Size) -> Size {
 
 fn scaled(raster: &Raster, to: Size, threads: usize) -> Result<Pixels, Failure> {
     let all = (f64::from(raster.size.width), f64::from(raster.size.height));
-    let scale = |data: &[u8], channels| resize(data, raster.size, all, channels, to);
     Ok(match &raster.pixels {
-        Pixels::Rgb(data) => Pixels::Rgb(scale(data, PixelType::U8x3)?),
-        Pixels::Gray(data) => Pixels::Gray(scale(data, PixelType::U8)?),
+        Pixels::Rgb(data) => Pixels::Rgb(resize::<U8x3>(data, raster.size, all, to)?),
+        Pixels::Gray(data) => Pixels::Gray(resize::<U8>(data, raster.size, all, to)?),
         Pixels::Cmyk { data, inverted } => {
-            Pixels::Cmyk { data: scale(data, PixelType::U8x4)?, inverted: *inverted }
+            Pixels::Cmyk { data: resize_inks(data, raster.size, all, to)?, inverted: *inverted }
         }
         Pixels::Ycc { planes, matrix } => {
             let planes = resize_planes(planes, [to; 3], threads)?;
@@ -96,7 +96,7 @@ fn scaled(raster: &Raster, to: Size, threads: usize) -> Result<Pixels, Failure> 
 fn resize_planes(planes: &[Plane; 3], to: [Size; 3], threads: usize) -> Result<[Vec<u8>; 3], Failure> {
     let plane = |which: usize| {
         let Plane { size, seen, data } = &planes[which];
-        resize(data, *size, *seen, PixelType::U8, to[which])
+        resize::<U8>(data, *size, *seen, to[which])
     };
     if threads < 2 {
         return Ok([plane(0)?, plane(1)?, plane(2)?]);
@@ -110,22 +110,34 @@ fn resize_planes(planes: &[Plane; 3], to: [Size; 3], threads: usize) -> Result<[
     })
 }
 
-/// Scales the `seen` columns and rows of pixels that are stored in rows of `from`.
-fn resize(data: &[u8], from: Size, seen: (f64, f64), kind: PixelType, to: Size) -> Result<Vec<u8>, Failure> {
+/// Four inks a pixel, one after the other: hardly a photo comes in inks, and each kind of pixel costs a minute of
+/// compiling.
+fn resize_inks(data: &[u8], from: Size, seen: (f64, f64), to: Size) -> Result<Vec<u8>, Failure> {
+    let mut scaled = vec![0; to.width as usize * to.height as usize * 4];
+    for ink in 0..4 {
+        let plane: Vec<u8> = data.chunks_exact(4).map(|inks| inks[ink]).collect();
+        let plane = resize::<U8>(&plane, from, seen, to)?;
+        scaled.chunks_exact_mut(4).zip(plane).for_each(|(inks, value)| inks[ink] = value);
+    }
+    Ok(scaled)
+}
+
+/// Scales the `seen` columns and rows of pixels that are stored in rows of `from`. The kind of pixel is told to the
+/// compiler: told when the program runs, it would have everything compiled for all thirteen kinds there are.
+fn resize<P: PixelTrait>(data: &[u8], from: Size, seen: (f64, f64), to: Size) -> Result<Vec<u8>, Failure> {
     if from == to {
         return Ok(data.to_vec());
     }
-    let source = ImageRef::new(from.width, from.height, data, kind).map_err(Failure::broken)?;
-    let mut target = Image::new(to.width, to.height, kind);
+    let source = TypedImageRef::<P>::from_buffer(from.width, from.height, data).map_err(Failure::broken)?;
+    let mut scaled = vec![0; to.width as usize * to.height as usize * P::size()];
+    let mut target =
+        TypedImage::<P>::from_buffer(to.width, to.height, &mut scaled).map_err(Failure::broken)?;
     // Where very many pixels become one, the wider filter shows no difference and takes twice as long.
     let filter = if from.width / to.width.max(1) >= 3 { FilterType::Hamming } else { FilterType::CatmullRom };
-    // The fourth channel is an ink here, never alpha.
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(filter))
-        .crop(0.0, 0.0, seen.0, seen.1)
-        .use_alpha(false);
-    Resizer::new().resize(&source, &mut target, &options).map_err(Failure::broken)?;
-    Ok(target.into_vec())
+    let options =
+        ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).crop(0.0, 0.0, seen.0, seen.1);
+    Resizer::new().resize_typed(&source, &mut target, &options).map_err(Failure::broken)?;
+    Ok(scaled)
 }
 
 /// A baseline JPEG without any metadata.
