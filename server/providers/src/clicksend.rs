@@ -374,6 +374,7 @@ fn read_receipt(fields: &Fields, code: &str) -> Result<(String, Event), Rejected
     let shown: String = said.chars().take(SHOWN_CHARS).collect();
     let status = Status {
         carrier_id: id,
+        reference: fields.first(&["custom_string", "customstring"]).map(str::to_owned),
         state,
         carrier_state: code.to_owned(),
         // Its numbers have changed their meaning once, so they are passed on and decide nothing.

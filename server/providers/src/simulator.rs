@@ -198,6 +198,7 @@ fn read_webhook(webhook: Webhook) -> (String, Event) {
             let external_id = format!("status:{id}:{status}");
             let status = Status {
                 carrier_id: id,
+                reference: None,
                 state: state(&status),
                 carrier_state: status,
                 error_code,

@@ -437,7 +437,7 @@ fn a_report_arrives_in_both_shapes() {
         "submitted_date": "2026-08-04T01:52:08.807Z", "original_text": "Your quote is ready",
         "message_id": "877c19ef-fa2e-4cec-827a-e1df9b5509f7",
         "vendor_account_id": { "vendor_id": "MessageMedia", "account_id": "MyAccount001" },
-        "error_code": "220", "metadata": { "msg": "7f1c" },
+        "error_code": "220", "metadata": { "reference": "7f1c" },
     });
     let mut webhook = callback.clone();
     webhook["delay"] = json!("0");
@@ -446,6 +446,7 @@ fn a_report_arrives_in_both_shapes() {
     assert_eq!(received.external_id, "status:01e1fa0a-6e27-4945-9cdb-18644b4de043");
     let told = news(&received);
     assert_eq!(told.carrier_id, "877c19ef-fa2e-4cec-827a-e1df9b5509f7");
+    assert_eq!(told.reference.as_deref(), Some("7f1c"));
     assert_eq!((told.state, told.carrier_state.as_str()), (Some(DeliveryState::Delivered), "delivered"));
     assert_eq!((told.error_code.as_deref(), told.failure.as_deref()), (None, None));
     assert!(read(WebhookKind::Inbound, &webhook) == received, "at the wrong door");
