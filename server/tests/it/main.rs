@@ -4,6 +4,7 @@
 
 mod answers;
 mod api_page;
+mod bad_day;
 mod doors;
 mod journey;
 mod keys;
