@@ -1,28 +1,16 @@
 //! Whatever a carrier does wrong: nothing that a patient sent is lost or shown twice, and nobody is texted twice.
 
 use crate::running::{NUMBER, PHOTO, Running};
-use backend::{Caller, lines, messages};
+use crate::story::Story;
+use backend::{lines, messages};
+use model::line::LineView;
 use model::simulator::{Fault, Faults};
-use model::staff::Role;
-use model::{LineId, MessageId, PatientId};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const FAULTS: &str = "/simulator/lines/+61491570006/faults";
 
-/// A running server, a patient, and a carrier that can have bad days.
-struct Story {
-    running: Running,
-    patient: PatientId,
-}
-
 impl Story {
-    async fn begin() -> Self {
-        let running = Running::start().await;
-        let patient = running.patient().await;
-        Self { running, patient }
-    }
-
     async fn today(&self, faults: Faults) {
         let put = self.running.admin.call(Method::PUT, FAULTS, json!(faults)).await;
         assert_eq!((put.status, &put.json), (200, &json!(faults)));
@@ -35,34 +23,6 @@ impl Story {
         assert_eq!(written.status, 201, "{}", written.json);
     }
 
-    /// Sends, and answers the message's id.
-    async fn staff_send(&self, text: &str) -> MessageId {
-        let path = format!("/api/sms/patient/{}/send/", self.patient);
-        let sent = self.running.staff.post(&path, json!({"message": text})).await;
-        assert_eq!(sent.status, 201, "{}", sent.json);
-        sent.json["id"].as_str().unwrap().parse().unwrap()
-    }
-
-    async fn thread(&self) -> Vec<Value> {
-        let path = format!("/api/sms/patient/{}/messages/", self.patient);
-        let mut thread = self.running.staff.get(&path).await.json;
-        thread["messages"].as_array_mut().map(std::mem::take).unwrap_or_default()
-    }
-
-    /// Messages of the thread with this text.
-    async fn shown(&self, text: &str) -> Vec<Value> {
-        self.thread().await.into_iter().filter(|message| message["text"] == text).collect()
-    }
-
-    async fn until_shown(&self, text: &str) -> Value {
-        self.running.until(text, async || self.shown(text).await.pop()).await
-    }
-
-    async fn until_state(&self, text: &str, state: &str) {
-        let reached = async || self.shown(text).await.pop().filter(|message| message["state"] == state);
-        self.running.until(&format!("{text} {state}"), reached).await;
-    }
-
     /// How often a text rang the phone.
     async fn rang(&self, text: &str) -> usize {
         let phone = self.running.staff.get(&format!("/simulator/phones/{NUMBER}")).await.json;
@@ -70,26 +30,20 @@ impl Story {
         messages.filter(|message| message["text"] == text && message["from_phone"] == false).count()
     }
 
-    fn admin(&self) -> Caller {
-        Caller { org_id: self.running.org, role: Role::Admin, staff_id: None, token_id: None }
-    }
-
-    /// The line, and how many webhooks it has in quarantine.
-    async fn line(&self) -> (LineId, u32) {
-        let line = lines::list(&self.running.backend, &self.admin()).await.unwrap().remove(0);
-        (line.id, line.quarantined)
+    async fn line(&self) -> LineView {
+        lines::list(&self.running.backend, &self.admin()).await.unwrap().remove(0)
     }
 
     /// An admin releases what stands in quarantine.
     async fn release(&self) -> u32 {
-        let (line, _) = self.line().await;
+        let line = self.line().await.id;
         lines::check_again(&self.running.backend, &self.admin(), line, true).await.unwrap()
     }
 }
 
 #[tokio::test]
 async fn reports_and_messages_that_come_twice_slowly_or_in_the_wrong_order_change_nothing() {
-    let story = Story::begin().await;
+    let story = Story::begin(Running::start().await, NUMBER).await;
     let days = [
         ("twice", Faults::default().with(Fault::Duplicate, 100)),
         ("in the wrong order", Faults::default().with(Fault::Reordered, 100)),
@@ -119,7 +73,7 @@ async fn reports_and_messages_that_come_twice_slowly_or_in_the_wrong_order_chang
 
 #[tokio::test]
 async fn a_message_that_nobody_reports_on_claims_nothing() {
-    let story = Story::begin().await;
+    let story = Story::begin(Running::start().await, NUMBER).await;
     story.today(Faults::default().with(Fault::Missing, 100)).await;
     story.staff_send("Come at 3").await;
     story.until_state("Come at 3", "accepted").await;
@@ -131,7 +85,7 @@ async fn a_message_that_nobody_reports_on_claims_nothing() {
 
 #[tokio::test]
 async fn a_message_whose_answer_got_lost_is_settled_by_its_report_and_not_sent_again() {
-    let story = Story::begin().await;
+    let story = Story::begin(Running::start().await, NUMBER).await;
     // No report arrives before somebody has looked.
     story.today(Faults { lost_answers: 100, delay_ms: 60_000, ..Faults::default() }).await;
     story.staff_send("Come at 3").await;
@@ -146,7 +100,7 @@ async fn a_message_whose_answer_got_lost_is_settled_by_its_report_and_not_sent_a
 
 #[tokio::test]
 async fn a_message_that_the_carrier_failed_at_waits_for_a_person() {
-    let story = Story::begin().await;
+    let story = Story::begin(Running::start().await, NUMBER).await;
     story.today(Faults::default().with(Fault::Broken, 100)).await;
     let id = story.staff_send("Come at 3").await;
     story.until_state("Come at 3", "uncertain").await;
@@ -161,46 +115,39 @@ async fn a_message_that_the_carrier_failed_at_waits_for_a_person() {
 
 #[tokio::test]
 async fn a_photo_that_is_late_arrives_and_one_that_is_too_large_is_shown_as_such() {
-    let story = Story::begin().await;
-    let photo = async |text: &str, state: &str| {
-        let settled = async || {
-            let attachment = story.shown(text).await.pop()?["attachments"][0].take();
-            (attachment["state"] == state).then_some(attachment)
-        };
-        story.running.until(&format!("{text} {state}"), settled).await
-    };
+    let story = Story::begin(Running::start().await, NUMBER).await;
     story.today(Faults::default().with(Fault::LateMedia, 100)).await;
     story.phone_writes("My foot", true).await;
-    photo("My foot", "ready").await;
+    story.until_photo("My foot", "ready").await;
     story.today(Faults::default().with(Fault::HugeMedia, 100)).await;
     story.phone_writes("My scan", true).await;
-    let huge = photo("My scan", "unfetchable").await;
+    let huge = story.until_photo("My scan", "unfetchable").await;
     assert!(huge["failure"].as_str().unwrap().contains("larger than"), "{huge}");
     story.running.stop().await;
 }
 
 #[tokio::test]
 async fn what_is_signed_wrongly_waits_in_quarantine_and_is_read_once_released() {
-    let story = Story::begin().await;
+    let story = Story::begin(Running::start().await, NUMBER).await;
     story.today(Faults::default().with(Fault::Forged, 100).with(Fault::Duplicate, 100)).await;
     story.phone_writes("Are you open?", false).await;
     story.staff_send("Yes").await;
     story.until_state("Yes", "accepted").await;
     story.running.app.simulators_settled().await;
     assert!(story.shown("Are you open?").await.is_empty());
-    assert_eq!(story.line().await.1, 3, "a message and two reports, each once");
+    assert_eq!(story.line().await.quarantined, 3, "a message and two reports, each once");
 
     assert_eq!(story.release().await, 3);
     story.until_shown("Are you open?").await;
     story.until_state("Yes", "delivered").await;
-    assert_eq!(story.line().await.1, 0);
+    assert_eq!(story.line().await.quarantined, 0);
     assert_eq!((story.shown("Are you open?").await.len(), story.rang("Yes").await), (1, 1));
     story.running.stop().await;
 }
 
 #[tokio::test]
 async fn on_the_worst_of_days_everything_comes_once_or_says_that_it_did_not() {
-    let story = Story::begin().await;
+    let story = Story::begin(Running::start().await, NUMBER).await;
     let worst = Faults { missing: 30, huge_media: 40, forged: 30, delay_ms: 20, ..Faults::BAD_DAY };
     story.today(worst).await;
     let texts = |who: &str| (0..8).map(|n| format!("{who} {n}")).collect::<Vec<_>>();
