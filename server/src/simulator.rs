@@ -86,7 +86,7 @@ async fn accept(State(app): State<App>, headers: HeaderMap, Raw(body): Raw) -> R
     let signature = headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok());
     let network = &app.simulators.network;
     let mut accepted = network.accept(signature, &body);
-    if accepted == Err(AcceptError::Unsigned) {
+    if matches!(accepted, Err(AcceptError::Unsigned)) {
         app.simulators.register(&app.backend).await;
         accepted = network.accept(signature, &body);
     }
@@ -150,7 +150,8 @@ async fn lines(asker: Asker) -> Result<Json<Vec<SimulatedLine>>, Problem> {
     asker.caller.require(Permission::ReadConversations)?;
     let network = &asker.app.simulators.network;
     let own = own_lines(&asker.app, &asker.caller).await?;
-    let lines = own.into_iter().filter_map(|line| network.faults(&line).map(|faults| SimulatedLine { line, faults }));
+    let lines =
+        own.into_iter().filter_map(|line| network.faults(&line).map(|faults| SimulatedLine { line, faults }));
     Ok(Json(lines.collect()))
 }
 

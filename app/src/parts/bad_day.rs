@@ -49,7 +49,8 @@ pub fn BadDay(
             }
         });
     });
-    let faults = Memo::new(move |_| shown.with(|shown| shown.as_ref().map(|shown| shown.faults)).unwrap_or_default());
+    let faults =
+        Memo::new(move |_| shown.with(|shown| shown.as_ref().map(|shown| shown.faults)).unwrap_or_default());
     let carrier = move || {
         let line = shown.with(|shown| shown.as_ref().map(|shown| shown.line.spaced())).unwrap_or_default();
         format!("The carrier of {line} is slow and busy, forgets to answer and repeats itself.")

@@ -82,7 +82,8 @@ impl Provider for ClickSend {
         }
         // Without readable credentials no host is trusted, and the text still arrives.
         let credentials = Credentials::read(&account.credentials).ok();
-        let is_trusted = |link: &Url| credentials.as_ref().is_some_and(|credentials| credentials.trusts(link));
+        let is_trusted =
+            |link: &Url| credentials.as_ref().is_some_and(|credentials| credentials.trusts(link));
         let (external_id, event) = read_webhook(is_trusted, request)?;
         Ok(Received { verified, external_id, events: vec![event] })
     }
@@ -140,7 +141,8 @@ impl Credentials {
         let below = |parent: &String| {
             host.strip_suffix(parent.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         };
-        let of_hosts = link.scheme() == "https" && link.port().is_none() && self.media_hosts.iter().any(below);
+        let of_hosts =
+            link.scheme() == "https" && link.port().is_none() && self.media_hosts.iter().any(below);
         of_hosts || link.origin() == self.api_base.origin()
     }
 }

@@ -188,7 +188,9 @@ async fn on_the_worst_of_days_everything_comes_once_or_says_that_it_did_not() {
         let state = message["state"].as_str().unwrap();
         match story.rang(answer).await {
             0 => assert_eq!(state, "uncertain", "{answer} never arrived"),
-            1 => assert!(matches!(state, "accepted" | "sent" | "delivered" | "uncertain"), "{answer}: {state}"),
+            1 => {
+                assert!(matches!(state, "accepted" | "sent" | "delivered" | "uncertain"), "{answer}: {state}")
+            }
             times => panic!("{answer} rang {times} times"),
         }
         uncertain += usize::from(state == "uncertain");
@@ -213,7 +215,11 @@ async fn an_admin_makes_a_day_bad_and_others_cannot() {
     assert_eq!(lines, json!([{"line": "+61491570006", "faults": bad}]));
 
     let partial = running.admin.call(Method::PUT, FAULTS, json!({"busy": 100})).await;
-    assert_eq!(partial.json, json!(Faults::default().with(Fault::Busy, 100)), "what is not named does not happen");
+    assert_eq!(
+        partial.json,
+        json!(Faults::default().with(Fault::Busy, 100)),
+        "what is not named does not happen"
+    );
     for (wrong, field) in [(json!({"busy": 101}), Some("busy")), (json!({"bussy": 1}), None)] {
         let refused = running.admin.call(Method::PUT, FAULTS, wrong).await;
         assert_eq!(refused.failure(), (422, "invalid"));

@@ -33,8 +33,12 @@ fn carriers() -> [Carrier; 3] {
             reference: |request| text(&body(request)["messages"][0]["custom_string"]),
             report: |id, delivered, reference| {
                 let code = if delivered { "201" } else { "200" };
-                let fields =
-                    [("message_id", id), ("status_code", code), ("custom_string", reference), ("error_code", "")];
+                let fields = [
+                    ("message_id", id),
+                    ("status_code", code),
+                    ("custom_string", reference),
+                    ("error_code", ""),
+                ];
                 let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
                 ("application/x-www-form-urlencoded", body)
             },
@@ -146,7 +150,8 @@ async fn a_reference_of_another_account_settles_nothing() {
         let sent = messages::send(&t.backend, &t.admin, &to(0), &draft("Come at 3", "a")).await.unwrap();
         t.run_jobs().await;
         let asked = t.carrier.received_requests().await.unwrap();
-        let callback = form_urlencoded::parse(&asked[0].body).find(|(name, _)| name == "StatusCallback").unwrap();
+        let callback =
+            form_urlencoded::parse(&asked[0].body).find(|(name, _)| name == "StatusCallback").unwrap();
         let callback: Url = callback.1.parse().unwrap();
         let reference = callback.query_pairs().find(|(name, _)| name == "d").unwrap().1.into_owned();
         let [clicksend, ..] = carriers();

@@ -328,8 +328,10 @@ impl Network {
         let headers = [(SIGNATURE_HEADER, signature)];
         let http = &self.0.setup.http;
         if twice {
-            let (one, other) =
-                tokio::join!(hooks::post(http, url, &headers, &body), hooks::post(http, url, &headers, &body));
+            let (one, other) = tokio::join!(
+                hooks::post(http, url, &headers, &body),
+                hooks::post(http, url, &headers, &body)
+            );
             return one || other;
         }
         hooks::post(http, url, &headers, &body).await

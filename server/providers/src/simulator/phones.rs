@@ -107,13 +107,7 @@ impl Phones {
                 ShownPhoto { id: id.clone(), media_type: photo.media_type.clone(), bytes: photo.bytes.len() };
             message.photos.push(shown);
             self.shelf_bytes += photo.bytes.len();
-            self.shelf.push_back(Shelved {
-                id,
-                line: message.line.clone(),
-                photo,
-                late: false,
-                huge: false,
-            });
+            self.shelf.push_back(Shelved { id, line: message.line.clone(), photo, late: false, huge: false });
         }
         while self.shelf_bytes > SHELF_BYTES {
             let Some(oldest) = self.shelf.pop_front() else { break };

@@ -142,10 +142,7 @@ async fn a_phone_keeps_its_latest_messages_only() {
 #[tokio::test]
 async fn a_carrier_that_is_busy_or_breaks_down_takes_nothing() {
     let world = World::new().await;
-    let days = [
-        (Fault::Busy, SendError::Retry { after: None }),
-        (Fault::Broken, SendError::Unknown),
-    ];
+    let days = [(Fault::Busy, SendError::Retry { after: None }), (Fault::Broken, SendError::Unknown)];
     for (fault, error) in days {
         world.today(Faults::default().with(fault, 100));
         let got = simulator().send(&world.http, &world.account, &outbound("Hi", &[])).await;
@@ -230,7 +227,11 @@ async fn a_photo_is_late_once_and_one_that_is_too_large_says_so() {
     assert!(world.network.hand_out(&replies[0]).is_none());
     assert!(!world.network.hand_out(&replies[0]).unwrap().endless);
     assert!(world.network.hand_out(&replies[1]).unwrap().endless);
-    assert_eq!(world.network.media(&replies[1]).unwrap().bytes.as_ref(), b"bytes", "for whoever looks at the phone");
+    assert_eq!(
+        world.network.media(&replies[1]).unwrap().bytes.as_ref(),
+        b"bytes",
+        "for whoever looks at the phone"
+    );
 }
 
 #[tokio::test]

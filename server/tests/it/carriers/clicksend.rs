@@ -97,7 +97,8 @@ impl Contract for ClickSend {
 
     fn brings(&self, line: &LineView, said: &Said) -> Hook {
         let Said { id, from, to, text, photo, at } = said;
-        let (link, at) = (photo.as_ref().map(|(api, _)| format!("{api}/in/abc.png")), (at / 1000).to_string());
+        let (link, at) =
+            (photo.as_ref().map(|(api, _)| format!("{api}/in/abc.png")), (at / 1000).to_string());
         let mut fields = vec![
             ("originalsenderid", *to),
             ("body", text),

@@ -113,7 +113,10 @@ impl Play {
             // The carrier has nothing to prove itself with.
             [Media::Link(link)] => {
                 let fetched = self.story.running.nobody().request(Method::GET, link).send().await.unwrap();
-                assert_eq!((fetched.status().as_u16(), &fetched.headers()["content-type"]), (200, &"image/jpeg".parse().unwrap()));
+                assert_eq!(
+                    (fetched.status().as_u16(), &fetched.headers()["content-type"]),
+                    (200, &"image/jpeg".parse().unwrap())
+                );
                 fetched.bytes().await.unwrap().to_vec()
             }
             media => panic!("{} pictures", media.len()),

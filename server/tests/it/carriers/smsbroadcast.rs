@@ -31,7 +31,10 @@ impl Contract for SmsBroadcast {
         let asked = asked.iter().rfind(|asked| self.asks_to_send(asked)).unwrap();
         assert_eq!(asked.method.as_str(), "POST", "so that nothing stands in a log");
         let form = asked.form();
-        assert_eq!((value(&form, "username"), value(&form, "password")), ("KEY".to_owned(), "SECRET".to_owned()));
+        assert_eq!(
+            (value(&form, "username"), value(&form, "password")),
+            ("KEY".to_owned(), "SECRET".to_owned())
+        );
         assert_eq!(value(&form, "maxsplit"), "5", "or a long text is cut");
         let reference = value(&form, "ref");
         assert!(reference.len() <= 20 && reference.bytes().all(|byte| byte.is_ascii_alphanumeric()));

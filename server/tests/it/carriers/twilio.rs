@@ -27,7 +27,10 @@ impl Contract for Twilio {
 
     fn read(&self, asked: &[Asked]) -> Sending {
         let asked = asked.iter().rfind(|asked| self.asks_to_send(asked)).unwrap();
-        assert_eq!((asked.method.as_str(), asked.header("authorization")), ("POST", Some(&*basic(ACCOUNT, TOKEN))));
+        assert_eq!(
+            (asked.method.as_str(), asked.header("authorization")),
+            ("POST", Some(&*basic(ACCOUNT, TOKEN)))
+        );
         let form = asked.form();
         let known = ["To", "From", "Body", "MediaUrl", "StatusCallback"];
         assert!(form.iter().all(|(name, _)| known.contains(&name.as_str())));
@@ -83,9 +86,9 @@ impl Contract for Twilio {
 
     fn brings(&self, line: &LineView, said: &Said) -> Hook {
         let Said { id, from, to, text, photo, .. } = said;
-        let link = photo.as_ref().map(|(api, _)| {
-            format!("{api}/2010-04-01/Accounts/{ACCOUNT}/Messages/{id}/Media/ME{:032x}", 1)
-        });
+        let link = photo
+            .as_ref()
+            .map(|(api, _)| format!("{api}/2010-04-01/Accounts/{ACCOUNT}/Messages/{id}/Media/ME{:032x}", 1));
         let mut fields = vec![
             ("AccountSid", ACCOUNT),
             ("ApiVersion", "2010-04-01"),
