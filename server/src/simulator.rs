@@ -1,7 +1,7 @@
 //! The simulated carrier's own address: it takes messages and shows phones, as a carrier's service would elsewhere.
 
 use crate::App;
-use crate::failure::{Asked, Id, Problem, Raw};
+use crate::failure::{self, Asked, Id, Problem, Raw};
 use crate::session::Asker;
 use crate::uploads::{Form, Part};
 use axum::body::Body;
@@ -14,13 +14,20 @@ use backend::providers::simulator::{
     AcceptError, Network, NetworkSetup, PhoneMessage, Photo, ReplyError, SIGNATURE_HEADER,
 };
 use backend::{Backend, Caller};
+use bytes::Bytes;
+use futures::stream;
+use model::simulator::{Faults, SimulatedLine};
 use model::staff::Permission;
 use model::{FailureCode, MessageId, PhoneNumber};
 use serde::{Deserialize, Serialize};
+use std::io;
 
 /// Photos in one reply, and bytes of each, at most: more than any real carrier takes.
 const PHOTOS: usize = 10;
 const PHOTO_BYTES: usize = 20 * 1024 * 1024;
+
+/// What a photo announces that goes on and on: more than any server keeps.
+const ENDLESS_BYTES: u64 = 1 << 40;
 
 /// The simulated network, and the lines it knows.
 pub(crate) struct Simulators {
@@ -68,6 +75,8 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/simulator/messages", post(accept))
         .route("/simulator/media/{id}", get(photo))
+        .route("/simulator/lines", get(lines))
+        .route("/simulator/lines/{number}/faults", get(faults).put(set_faults))
         .route("/simulator/phones/{number}", get(phone))
         .route("/simulator/phones/{number}/replies", post(reply).layer(DefaultBodyLimit::disable()))
 }
@@ -77,19 +86,31 @@ async fn accept(State(app): State<App>, headers: HeaderMap, Raw(body): Raw) -> R
     let signature = headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok());
     let network = &app.simulators.network;
     let mut accepted = network.accept(signature, &body);
-    if accepted == Err(AcceptError::Unsigned) {
+    if matches!(accepted, Err(AcceptError::Unsigned)) {
         app.simulators.register(&app.backend).await;
         accepted = network.accept(signature, &body);
     }
-    match accepted {
-        Ok(answer) => (StatusCode::CREATED, Json(answer)).into_response(),
-        Err(error @ AcceptError::Unsigned) => {
-            Problem::new(FailureCode::SignedOut, format!("Not taken: {error}.")).into_response()
+    let error = match accepted {
+        Ok(taken) => {
+            return match taken.in_time().await {
+                Some(answer) => (StatusCode::CREATED, Json(answer)).into_response(),
+                None => (StatusCode::CREATED, broken_off()).into_response(),
+            };
         }
-        Err(error @ AcceptError::Malformed) => {
-            Problem::new(FailureCode::Invalid, format!("Not taken: {error}.")).into_response()
-        }
-    }
+        Err(error) => error,
+    };
+    let code = match error {
+        AcceptError::Unsigned => FailureCode::SignedOut,
+        AcceptError::Malformed => FailureCode::Invalid,
+        AcceptError::Busy => FailureCode::TooManyRequests,
+        AcceptError::Broken => FailureCode::Internal,
+    };
+    Problem::new(code, format!("Not taken: {error}.")).into_response()
+}
+
+/// An answer that ends before it has said anything, for whoever reads it the same as a time-out.
+fn broken_off() -> Body {
+    Body::from_stream(stream::once(async { Err::<Bytes, _>(io::Error::other("the answer gets lost")) }))
 }
 
 /// A photo, for the server that fetches what a phone sent and for staff who look at the phone.
@@ -97,13 +118,16 @@ async fn photo(State(app): State<App>, Id(id): Id<String>, headers: HeaderMap) -
     let network = &app.simulators.network;
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let fetches = authorization.is_some_and(|authorization| network.may_fetch(&id, authorization));
-    if !fetches {
+    let (photo, endless) = if fetches {
+        let handed_out = network.hand_out(&id).ok_or_else(Problem::not_found)?;
+        (handed_out.photo, handed_out.endless)
+    } else {
         let caller = crate::session::Credential::of(&headers).caller(&app.backend).await?;
         caller.ok_or_else(Problem::not_found)?.require(Permission::ReadConversations)?;
-    }
-    let photo = network.media(&id).ok_or_else(Problem::not_found)?;
+        (network.media(&id).ok_or_else(Problem::not_found)?, false)
+    };
     let media_type = photo.media_type.and_then(|media_type| HeaderValue::from_str(&media_type).ok());
-    let mut response = Body::from(photo.bytes).into_response();
+    let mut response = if endless { going_on(photo.bytes) } else { Body::from(photo.bytes).into_response() };
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,
@@ -112,6 +136,45 @@ async fn photo(State(app): State<App>, Id(id): Id<String>, headers: HeaderMap) -
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600, immutable"));
     Ok(response)
+}
+
+/// The same bytes again and again, with their sum said beforehand.
+fn going_on(bytes: Bytes) -> Response {
+    let again_and_again = stream::repeat_with(move || Ok::<_, io::Error>(bytes.clone()));
+    let length = [(header::CONTENT_LENGTH, ENDLESS_BYTES.to_string())];
+    (length, Body::from_stream(again_and_again)).into_response()
+}
+
+/// The caller's simulator lines, and what goes wrong on each.
+async fn lines(asker: Asker) -> Result<Json<Vec<SimulatedLine>>, Problem> {
+    asker.caller.require(Permission::ReadConversations)?;
+    let network = &asker.app.simulators.network;
+    let own = own_lines(&asker.app, &asker.caller).await?;
+    let lines =
+        own.into_iter().filter_map(|line| network.faults(&line).map(|faults| SimulatedLine { line, faults }));
+    Ok(Json(lines.collect()))
+}
+
+/// What goes wrong on one of the caller's simulator lines.
+async fn faults(asker: Asker, Id(number): Id<String>) -> Result<Json<Faults>, Problem> {
+    asker.caller.require(Permission::ReadConversations)?;
+    let line = own_line(&asker.app, &asker.caller, Some(&number)).await?;
+    asker.app.simulators.network.faults(&line).map(Json).ok_or_else(Problem::not_found)
+}
+
+/// From now on, until the server ends, this goes wrong on one of the caller's simulator lines, and nothing else.
+async fn set_faults(
+    asker: Asker,
+    Id(number): Id<String>,
+    failure::Body(faults): failure::Body<Faults>,
+) -> Result<Json<Faults>, Problem> {
+    asker.caller.require(Permission::ManageLines)?;
+    let line = own_line(&asker.app, &asker.caller, Some(&number)).await?;
+    faults.check()?;
+    if !asker.app.simulators.network.set_faults(&line, faults) {
+        return Err(Problem::not_found());
+    }
+    Ok(Json(faults))
 }
 
 #[derive(Deserialize)]
@@ -191,15 +254,20 @@ async fn reply(asker: Asker, Id(number): Id<String>, mut form: Form) -> Result<R
 
 /// A simulator line of the caller's own organisation, known to the network.
 async fn own_line(app: &App, caller: &Caller, number: Option<&str>) -> Result<PhoneNumber, Problem> {
-    app.simulators.register(&app.backend).await;
     let number = number.filter(|text| !text.is_empty()).map(|text| e164("line", text)).transpose()?;
-    let lines = backend::lines::simulators(&app.backend).await?;
-    lines
+    own_lines(app, caller)
+        .await?
         .into_iter()
-        .filter(|line| line.org_id == caller.org_id)
-        .map(|line| line.account.sender)
         .find(|own| number.as_ref().is_none_or(|number| number == own))
         .ok_or_else(|| Problem::new(FailureCode::NotFound, "There is no simulator line with this number."))
+}
+
+/// The simulator lines of the caller's own organisation, known to the network.
+async fn own_lines(app: &App, caller: &Caller) -> Result<Vec<PhoneNumber>, Problem> {
+    app.simulators.register(&app.backend).await;
+    let lines = backend::lines::simulators(&app.backend).await?;
+    let own = lines.into_iter().filter(|line| line.org_id == caller.org_id);
+    Ok(own.map(|line| line.account.sender).collect())
 }
 
 /// A number in an address, whose `+` may have become a space on the way.

@@ -15,6 +15,7 @@ pub mod message;
 pub mod patient;
 pub mod phone;
 pub mod segments;
+pub mod simulator;
 pub mod staff;
 mod words;
 

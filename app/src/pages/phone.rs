@@ -2,6 +2,7 @@
 
 use crate::api::session::Session;
 use crate::api::{inbox, patients};
+use crate::parts::bad_day::BadDay;
 use crate::parts::phone_screen::PhoneScreen;
 use crate::parts::query_search::{QuerySearch, searched};
 use crate::ui::{Avatar, Banner, Empty, Glyph, Icon, Skeleton, SkeletonShape, Tone};
@@ -10,6 +11,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use model::PhoneNumber;
 use model::conversation::InboxQuery;
+use model::staff::Permission;
 use std::collections::HashSet;
 
 /// Whose phone, at the left; the phone itself beside it. Both stand in the address: `?number=…&line=…`.
@@ -26,7 +28,9 @@ pub fn PhonePage() -> impl IntoView {
     let line = Memo::new(move |_| asked("line"));
     let search = searched();
     let owners = Resource::new(move || search.get(), owners);
-    let organisation = expect_context::<Session>().me.organisation.name;
+    let me = expect_context::<Session>().me;
+    let may_spoil = me.role.may(Permission::ManageLines);
+    let organisation = me.organisation.name;
     view! {
         <Title text="Simulated phone" />
         <div class="phone-page" class:has-phone=move || number.with(Option::is_some)>
@@ -35,6 +39,7 @@ pub fn PhonePage() -> impl IntoView {
                     <h1>"Simulated phone"</h1>
                 </header>
                 <p class="muted">"Write and answer as the other side would. Nothing leaves this server."</p>
+                {may_spoil.then(|| view! { <BadDay line=line /> })}
                 <QuerySearch label="Search, or a number with +" />
                 <Transition fallback=|| view! { <Skeleton shape=SkeletonShape::Rows /> }>
                     {move || Suspend::new(async move {

@@ -33,6 +33,7 @@ pub mod patient_panel;
 pub mod patient_search;
 pub mod viewer;
 
+pub mod bad_day;
 pub mod pager;
 pub mod patient_form;
 pub mod person;

@@ -5,6 +5,7 @@ use js_sys::Promise;
 use leptos::prelude::*;
 use model::{Failure, FailureCode};
 use send_wrapper::SendWrapper;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
@@ -16,6 +17,13 @@ use web_sys::{FormData, ProgressEvent, XmlHttpRequest};
 pub struct Transfer {
     sent: RwSignal<Option<f64>>,
     request: StoredValue<Option<SendWrapper<XmlHttpRequest>>>,
+}
+
+/// What goes with a request.
+enum Load<'a> {
+    Nothing,
+    Form(&'a FormData),
+    Json(&'a str),
 }
 
 impl Transfer {
@@ -35,7 +43,7 @@ impl Transfer {
     /// What the server answered, or [`FailureCode::Unavailable`] when it was not reached.
     pub async fn post<T: DeserializeOwned>(self, path: &str, form: FormData) -> Answer<T> {
         self.sent.set(Some(0.0));
-        let answer = self.exchange("POST", path, Some(&form)).await;
+        let answer = self.exchange("POST", path, Load::Form(&form)).await;
         self.sent.try_set(None);
         answer.and_then(|text| read(&text))
     }
@@ -48,7 +56,7 @@ impl Transfer {
         }
     }
 
-    async fn exchange(self, method: &str, path: &str, form: Option<&FormData>) -> Answer<String> {
+    async fn exchange(self, method: &str, path: &str, load: Load<'_>) -> Answer<String> {
         let request = XmlHttpRequest::new().map_err(|_| unreachable_server())?;
         request.open(method, path).map_err(|_| unreachable_server())?;
         let on_progress = Closure::<dyn Fn(ProgressEvent)>::new(move |event: ProgressEvent| {
@@ -56,13 +64,16 @@ impl Transfer {
                 self.sent.try_set(Some(event.loaded() / event.total()));
             }
         });
-        if let (Some(_), Ok(upload)) = (form, request.upload()) {
+        if let (Load::Form(_), Ok(upload)) = (&load, request.upload()) {
             upload.set_onprogress(Some(on_progress.as_ref().unchecked_ref()));
         }
         let ended = Promise::new(&mut |resolve, _| request.set_onloadend(Some(&resolve)));
-        let sent = match form {
-            Some(form) => request.send_with_opt_form_data(Some(form)),
-            None => request.send(),
+        let sent = match load {
+            Load::Nothing => request.send(),
+            Load::Form(form) => request.send_with_opt_form_data(Some(form)),
+            Load::Json(text) => request
+                .set_request_header("content-type", "application/json")
+                .and_then(|()| request.send_with_opt_str(Some(text))),
         };
         sent.map_err(|_| unreachable_server())?;
         self.request.try_set_value(Some(SendWrapper::new(request.clone())));
@@ -89,7 +100,18 @@ impl Default for Transfer {
 /// # Errors
 /// As [`Transfer::post`].
 pub async fn get<T: DeserializeOwned>(path: &str) -> Answer<T> {
-    read(&Transfer::new().exchange("GET", path, None).await?)
+    read(&Transfer::new().exchange("GET", path, Load::Nothing).await?)
+}
+
+/// Puts JSON to an address of ours and reads the answer's.
+///
+/// # Errors
+/// As [`Transfer::post`].
+pub async fn put<T: DeserializeOwned>(path: &str, value: &impl Serialize) -> Answer<T> {
+    let text = serde_json::to_string(value).map_err(|_| {
+        Failure::new(FailureCode::Internal, "What you entered could not be written down. Reload the page.")
+    })?;
+    read(&Transfer::new().exchange("PUT", path, Load::Json(&text)).await?)
 }
 
 fn read<T: DeserializeOwned>(text: &str) -> Answer<T> {

@@ -81,10 +81,10 @@ impl Provider for ClickSend {
             return Err(Rejected::Signature);
         }
         // Without readable credentials no host is trusted, and the text still arrives.
-        let media_hosts = Credentials::read(&account.credentials)
-            .map(|credentials| credentials.media_hosts)
-            .unwrap_or_default();
-        let (external_id, event) = read_webhook(&media_hosts, request)?;
+        let credentials = Credentials::read(&account.credentials).ok();
+        let is_trusted =
+            |link: &Url| credentials.as_ref().is_some_and(|credentials| credentials.trusts(link));
+        let (external_id, event) = read_webhook(is_trusted, request)?;
         Ok(Received { verified, external_id, events: vec![event] })
     }
 
@@ -95,7 +95,7 @@ impl Provider for ClickSend {
     fn media_request(&self, account: &Account, remote: &Url) -> Result<MediaRequest, Rejected> {
         let refused = Rejected::Malformed("media on a host that the line does not name");
         let credentials = Credentials::read(&account.credentials).map_err(|_| refused)?;
-        if !is_trusted(&credentials.media_hosts, remote) {
+        if !credentials.trusts(remote) {
             return Err(refused);
         }
         // Never with credentials: the link may stand in the text, where whoever writes it chooses where it leads.
@@ -134,6 +134,17 @@ impl Credentials {
     fn address(&self, path: &str) -> Url {
         below(&self.api_base, path)
     }
+
+    /// Whether a link leads to ClickSend's API, or by https to one of the hosts for pictures or below one.
+    fn trusts(&self, link: &Url) -> bool {
+        let host = link.host_str().unwrap_or_default();
+        let below = |parent: &String| {
+            host.strip_suffix(parent.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        };
+        let of_hosts =
+            link.scheme() == "https" && link.port().is_none() && self.media_hosts.iter().any(below);
+        of_hosts || link.origin() == self.api_base.origin()
+    }
 }
 
 fn media_hosts(json: &Value) -> Result<Vec<String>, CredentialError> {
@@ -148,15 +159,6 @@ fn media_hosts(json: &Value) -> Result<Vec<String>, CredentialError> {
         return Ok(hosts);
     }
     Err(CredentialError::new(field, "must be host names such as media.example.com, with commas between them"))
-}
-
-/// Whether a link leads by https to one of these hosts, or below one.
-fn is_trusted(hosts: &[String], link: &Url) -> bool {
-    let host = link.host_str().unwrap_or_default();
-    let below = |parent: &String| {
-        host.strip_suffix(parent.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    };
-    link.scheme() == "https" && link.port().is_none() && hosts.iter().any(below)
 }
 
 async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Receipt, SendError> {
@@ -315,7 +317,10 @@ fn number(value: &Value) -> Option<u32> {
     plain(value)?.trim().parse().ok()
 }
 
-fn read_webhook(media_hosts: &[String], request: &WebhookRequest) -> Result<(String, Event), Rejected> {
+fn read_webhook(
+    is_trusted: impl Fn(&Url) -> bool,
+    request: &WebhookRequest,
+) -> Result<(String, Event), Rejected> {
     let fields = Fields::of(request)?;
     // The content decides before the door: only receipts have a status code.
     if let Some(code) = fields.first(&["status_code", "statuscode"]) {
@@ -331,7 +336,7 @@ fn read_webhook(media_hosts: &[String], request: &WebhookRequest) -> Result<(Str
     let mut text = fields.first(&["body", "message"]).unwrap_or_default().to_owned();
     let mut trusted: Vec<Url> = Vec::new();
     for link in attached.iter().cloned().chain(links(&text)) {
-        if is_trusted(media_hosts, &link) && !trusted.contains(&link) && trusted.len() < MOST_MEDIA {
+        if is_trusted(&link) && !trusted.contains(&link) && trusted.len() < MOST_MEDIA {
             trusted.push(link);
         }
     }
@@ -374,6 +379,7 @@ fn read_receipt(fields: &Fields, code: &str) -> Result<(String, Event), Rejected
     let shown: String = said.chars().take(SHOWN_CHARS).collect();
     let status = Status {
         carrier_id: id,
+        reference: fields.first(&["custom_string", "customstring"]).map(str::to_owned),
         state,
         carrier_state: code.to_owned(),
         // Its numbers have changed their meaning once, so they are passed on and decide nothing.
@@ -426,10 +432,10 @@ fn gather(value: &Value, found: &mut Vec<Url>) {
     }
 }
 
-/// The https links in a text, without the punctuation of the sentence around them.
+/// The links in a text, without the punctuation of the sentence around them.
 fn links(text: &str) -> impl Iterator<Item = Url> {
     text.split_whitespace().filter_map(|word| {
-        let word = &word[word.find("https://")?..];
+        let word = &word[word.find("https://").or_else(|| word.find("http://"))?..];
         word.trim_end_matches(['.', ',', ';', '!', '?', ')', '>', '"', '\'']).parse().ok()
     })
 }

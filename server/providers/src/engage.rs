@@ -139,6 +139,10 @@ impl Told {
             return Err(Rejected::Malformed("not a JSON object"));
         };
         let files = object.remove("attachments");
+        // What we gave along with a message comes back as an object within; it is a field like any other.
+        if let Some(Value::Object(metadata)) = object.remove("metadata") {
+            object.extend(metadata.into_iter().filter(|(name, _)| name == "reference"));
+        }
         let fields = Fields::of_object(object);
         // A template may escape for an address what it writes into JSON. No number begins like this otherwise.
         let escaped = fields.iter().any(|(_, value)| value.starts_with("%2B") || value.starts_with("%2b"));

@@ -390,6 +390,7 @@ fn read_status(told: &Told) -> Result<Status, Rejected> {
     let code = told.first(CODE).or(word_as_code).filter(|_| failed);
     Ok(Status {
         carrier_id: carrier_id.to_owned(),
+        reference: told.first(&["reference"]).map(str::to_owned),
         state,
         carrier_state: word.to_owned(),
         error_code: code.map(str::to_owned),

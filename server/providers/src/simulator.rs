@@ -3,12 +3,14 @@
 //! [`Simulator`] is our side, a carrier like any other. [`Network`] is the other side: it takes messages, fetches
 //! their pictures, shows them on phones and calls the line's public webhooks over HTTP as a real carrier would.
 
+mod hooks;
+mod mishaps;
 mod network;
 mod phones;
 mod wire;
 
-pub use network::{AcceptError, Network, NetworkSetup, ReplyError};
-pub use phones::{PhoneMessage, PhoneMessageState, Photo, ShownPhoto};
+pub use network::{AcceptError, Acceptance, Network, NetworkSetup, ReplyError};
+pub use phones::{HandedOut, PhoneMessage, PhoneMessageState, Photo, ShownPhoto};
 pub use wire::{AcceptAnswer, SIGNATURE_HEADER};
 
 use crate::http::{Answer, Call};
@@ -198,6 +200,7 @@ fn read_webhook(webhook: Webhook) -> (String, Event) {
             let external_id = format!("status:{id}:{status}");
             let status = Status {
                 carrier_id: id,
+                reference: None,
                 state: state(&status),
                 carrier_state: status,
                 error_code,

@@ -319,6 +319,7 @@ fn read_status(told: &Told, word: &str) -> Result<Status, Rejected> {
     let code = told.first(CODE).filter(|_| failed);
     Ok(Status {
         carrier_id: carrier_id.to_owned(),
+        reference: told.first(&["ref"]).map(bare).map(str::to_owned),
         state,
         carrier_state: word.to_owned(),
         error_code: code.map(str::to_owned),

@@ -271,6 +271,8 @@ fn read_status(payload: &Value, kind: &str) -> Result<Status, Rejected> {
     let error_code = error_code(&payload["errors"]).filter(|_| failed);
     Ok(Status {
         carrier_id,
+        // Telnyx takes none; the address that it reports to names the delivery.
+        reference: None,
         state,
         carrier_state: word.unwrap_or_else(|| kind.to_owned()),
         failure: match &error_code {

@@ -316,6 +316,8 @@ fn read_status(fields: &Fields, carrier_id: &str, word: &str) -> Status {
     let number = error_code.and_then(|code| code.parse().ok());
     Status {
         carrier_id: carrier_id.to_owned(),
+        // Twilio takes none; the address that it reports to names the delivery.
+        reference: None,
         state,
         carrier_state: word.to_owned(),
         error_code: error_code.map(str::to_owned),

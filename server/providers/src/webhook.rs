@@ -190,6 +190,9 @@ impl MediaPlace {
 pub struct Status {
     /// The carrier's id of the message.
     pub carrier_id: String,
+    /// Our own id of the delivery, as the carrier gives it back: whole, or its end where the carrier takes less. It
+    /// tells which message this is about also where the answer to our request got lost.
+    pub reference: Option<String>,
     /// In our words; `None` for a word we do not know, which changes nothing.
     pub state: Option<DeliveryState>,
     /// The carrier's own word.

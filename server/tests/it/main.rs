@@ -4,10 +4,13 @@
 
 mod answers;
 mod api_page;
+mod bad_day;
+mod carriers;
 mod doors;
 mod journey;
 mod keys;
 mod repeating;
 mod roles;
 mod running;
+mod story;
 mod twilio;

@@ -30,6 +30,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Running {
     pub(crate) base: String,
     pub(crate) backend: Backend,
+    pub(crate) app: App,
     pub(crate) org: OrgId,
     /// Of an API token with the role admin.
     pub(crate) admin: Asking,
@@ -72,13 +73,13 @@ impl Running {
         }
         let app = App::new(backend.clone(), &config);
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(serve(listener, app, async move {
+        let served = tokio::spawn(serve(listener, app.clone(), async move {
             let _ = stopped.await;
         }));
         let mut tokens = tokens.into_iter();
         let mut next = || tokens.next().unwrap();
         let (admin, staff, viewer) = (next(), next(), next());
-        Self { base, backend, org, admin, staff, viewer, stop: Some(stop), served, folder }
+        Self { base, backend, app, org, admin, staff, viewer, stop: Some(stop), served, folder }
     }
 
     /// Someone without a token.

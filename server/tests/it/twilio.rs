@@ -40,7 +40,7 @@ fn inbound<'a>(sid: &'a str, text: &'a str) -> Vec<(&'a str, &'a str)> {
 }
 
 /// Twilio's signature: HMAC-SHA1 over the URL and the parameters, sorted by name.
-fn sign(token: &str, url: &str, fields: &[(&str, &str)]) -> String {
+pub(crate) fn sign(token: &str, url: &str, fields: &[(&str, &str)]) -> String {
     let mut sorted = fields.to_vec();
     sorted.sort_unstable();
     let text: String = sorted.iter().fold(url.to_owned(), |text, (name, value)| text + name + value);

@@ -1,5 +1,6 @@
 //! Deliveries: how far each request to a carrier has come, and what that makes of its message.
 
+use super::reported;
 use crate::consent::{self, Entry, Source, Wish};
 use crate::conversations::rows::known;
 use crate::jobs::{Job, queue};
@@ -232,7 +233,7 @@ pub(crate) enum Heard {
 }
 
 /// Takes a status that a carrier reports. `told` is the delivery for which the address that was called was made: if
-/// the carrier's answer to our request got lost, this is how its id becomes known.
+/// the carrier's answer to our request got lost, this, or our reference in the status, is how its id becomes known.
 pub(crate) async fn hear_status(
     backend: &Backend,
     tx: &mut Tx,
@@ -241,17 +242,7 @@ pub(crate) async fn hear_status(
     told: Option<DeliveryId>,
     at: Millis,
 ) -> Result<Heard> {
-    let row: Option<(Uuid, Uuid, Uuid, Uuid)> = tx
-        .one(
-            "SELECT d.id, d.org_id, m.id, m.conversation_id FROM delivery d
-             JOIN message m ON m.id = d.message_id
-             WHERE d.account_id = $1
-               AND (d.carrier_id = $2 OR d.id = $3 AND d.carrier_id IS NULL AND d.marked_at IS NOT NULL)
-             ORDER BY d.carrier_id IS NULL LIMIT 1",
-            args![account, &status.carrier_id, told],
-        )
-        .await?;
-    let Some((delivery, org, message, conversation)) = row else {
+    let Some((delivery, whole)) = reported::find(tx, account, &status, told, at).await? else {
         let parked = tx
             .execute(
                 "INSERT INTO parked_status
@@ -272,7 +263,6 @@ pub(crate) async fn hear_status(
             .await?;
         return Ok(if parked > 0 { Heard::Parked } else { Heard::StillParked });
     };
-    let whole = Whole { org: org.into(), message: message.into(), conversation: conversation.into() };
     hold(tx, whole.message).await?;
     // It may have been parked at the very moment in which the id became known.
     tx.execute(
@@ -282,7 +272,7 @@ pub(crate) async fn hear_status(
     .await?;
     let carrier_id = Some(status.carrier_id.clone());
     let news = News { carrier_id, ..status.into() };
-    hear(backend, tx, whole, delivery.into(), &news).await?;
+    hear(backend, tx, whole, delivery, &news).await?;
     Ok(Heard::Applied)
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod deliveries;
 mod fetched;
+mod reported;
 mod route;
 
 pub use fetched::send_with_url;

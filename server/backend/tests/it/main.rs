@@ -15,6 +15,7 @@ mod mms;
 mod patients;
 mod people;
 mod photos;
+mod reports;
 mod senders;
 mod sending;
 mod threads;

@@ -1,29 +1,29 @@
 //! The simulated carrier's network.
 
-use super::phones::{PhoneMessage, PhoneMessageState, Phones, Photo};
+use super::hooks;
+use super::mishaps::{Delay, Mishaps};
+use super::phones::{HandedOut, PhoneMessage, PhoneMessageState, Phones, Photo};
 use super::wire::{
     self, AcceptAnswer, MEDIA_PATH, MEDIA_USER, MESSAGES_PATH, SIGNATURE_HEADER, Submission, Webhook,
     WebhookMedia,
 };
-use crate::http::Call;
 use crate::{Http, HttpError, Limits, below};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use model::simulator::{Fault, Faults};
 use model::{Millis, PhoneNumber};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use subtle::ConstantTimeEq;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use url::Url;
 
 const LIMITS: Limits = super::LIMITS;
 
 /// References that are remembered, so that a repetition is taken once.
 const REFERENCES: usize = 10_000;
-/// Tries to hand a webhook over.
-const TRIES: u32 = 6;
-/// Before the second try; doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Signs what is to be told apart from what a line's own carrier brings.
+const WRONG_SECRET: &str = "the secret of no line";
 
 /// A mobile network that exists in memory only. Cheap to clone; needs a Tokio runtime around it.
 #[derive(Clone)]
@@ -41,6 +41,25 @@ pub struct NetworkSetup {
     pub new_id: Box<dyn Fn() -> String + Send + Sync>,
 }
 
+/// What follows on a message that was taken.
+pub struct Acceptance {
+    /// The answer; `None` where it is to get lost.
+    pub answer: Option<AcceptAnswer>,
+    /// What is to be told first.
+    reports: Option<JoinHandle<()>>,
+}
+
+impl Acceptance {
+    /// The answer, when its time has come.
+    pub async fn in_time(self) -> Option<AcceptAnswer> {
+        if let Some(reports) = self.reports {
+            // Whatever became of them, the message was taken.
+            let _ = reports.await;
+        }
+        self.answer
+    }
+}
+
 /// Why a message is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AcceptError {
@@ -50,6 +69,12 @@ pub enum AcceptError {
     /// For status 422.
     #[error("the message cannot be read, is empty, or exceeds the simulator's limits")]
     Malformed,
+    /// For status 429.
+    #[error("the simulated carrier is busy")]
+    Busy,
+    /// For status 500.
+    #[error("the simulated carrier has a fault")]
+    Broken,
 }
 
 /// Why a reply is not taken.
@@ -78,11 +103,11 @@ struct State {
     accepted_order: VecDeque<(PhoneNumber, String)>,
 }
 
-#[derive(Clone)]
 struct Line {
     inbound_url: Url,
     status_url: Url,
     secret: String,
+    mishaps: Mishaps,
 }
 
 impl Network {
@@ -94,7 +119,21 @@ impl Network {
 
     /// Makes a line known, or changes what is known of it. Nothing is accepted from a number that is not.
     pub fn register(&self, line: PhoneNumber, inbound_url: Url, status_url: Url, secret: String) {
-        self.state().lines.insert(line, Line { inbound_url, status_url, secret });
+        let mut state = self.state();
+        let mishaps = state.lines.remove(&line).map(|known| known.mishaps).unwrap_or_default();
+        state.lines.insert(line, Line { inbound_url, status_url, secret, mishaps });
+    }
+
+    /// What goes wrong on a line; `None` for one that is not registered.
+    pub fn faults(&self, line: &PhoneNumber) -> Option<Faults> {
+        self.state().lines.get(line).map(|line| line.mishaps.faults())
+    }
+
+    /// From now on this goes wrong on a line, as on the first day: `false` for one that is not registered.
+    pub fn set_faults(&self, line: &PhoneNumber, faults: Faults) -> bool {
+        let mut state = self.state();
+        let known = state.lines.get_mut(line);
+        known.map(|line| line.mishaps.set(faults)).is_some()
     }
 
     /// Takes a message, given the request's [`SIGNATURE_HEADER`] and body, and delivers it in the background.
@@ -102,7 +141,7 @@ impl Network {
     ///
     /// # Errors
     /// See [`AcceptError`].
-    pub fn accept(&self, signature: Option<&str>, body: &[u8]) -> Result<AcceptAnswer, AcceptError> {
+    pub fn accept(&self, signature: Option<&str>, body: &[u8]) -> Result<Acceptance, AcceptError> {
         let submission: Submission = serde_json::from_slice(body).map_err(|_| AcceptError::Malformed)?;
         let id = (self.0.setup.new_id)();
         let mut state = self.state();
@@ -118,8 +157,17 @@ impl Network {
         line.status_url = submission.status_url.clone();
         let key = (submission.from.clone(), submission.reference.clone());
         if let Some(answer) = state.accepted.get(&key) {
-            return Ok(answer.clone());
+            return Ok(Acceptance { answer: Some(answer.clone()), reports: None });
         }
+        let line = state.lines.get_mut(&submission.from).ok_or(AcceptError::Unsigned)?;
+        if line.mishaps.happens(Fault::Busy) {
+            return Err(AcceptError::Busy);
+        }
+        if line.mishaps.happens(Fault::Broken) {
+            return Err(AcceptError::Broken);
+        }
+        let early = line.mishaps.happens(Fault::Early);
+        let lost = line.mishaps.happens(Fault::LostAnswer);
         let answer = AcceptAnswer { id: id.clone(), status: "accepted".to_owned() };
         state.accepted.insert(key.clone(), answer.clone());
         state.accepted_order.push_back(key);
@@ -130,8 +178,8 @@ impl Network {
         }
         drop(state);
         let network = self.clone();
-        self.run(async move { network.deliver(id, submission).await });
-        Ok(answer)
+        let delivery = self.run(async move { network.deliver(id, submission, early).await });
+        Ok(Acceptance { answer: (!lost).then_some(answer), reports: early.then_some(delivery) })
     }
 
     /// What a phone shows of its conversation with a line, oldest first: what is new or changed after the
@@ -171,11 +219,19 @@ impl Network {
         };
         let message = self.message(id.clone(), line, true, text);
         let mut state = self.state();
-        let inbound_url = state.lines.get(line).ok_or(ReplyError::UnknownLine)?.inbound_url.clone();
-        let shown = state.phones.show(phone, message, photos);
+        let State { lines, phones, .. } = &mut *state;
+        let known = lines.get_mut(line).ok_or(ReplyError::UnknownLine)?;
+        let shown = phones.show(phone, message, photos);
+        for photo in &shown.photos {
+            let (late, huge) =
+                (known.mishaps.happens(Fault::LateMedia), known.mishaps.happens(Fault::HugeMedia));
+            phones.burden(&photo.id, late, huge);
+        }
+        let (inbound_url, delay) = (known.inbound_url.clone(), known.mishaps.delay());
         drop(state);
         let (network, line, phone) = (self.clone(), line.clone(), phone.clone());
         self.run(async move {
+            delay.over().await;
             let taken = network.call(&line, &inbound_url, &webhook).await;
             let state = if taken { PhoneMessageState::Delivered } else { PhoneMessageState::Failed };
             network.state().phones.settle(&phone, &id, state);
@@ -186,6 +242,12 @@ impl Network {
     /// A photo by its id, for whoever may see the phones; for anyone else see [`Network::may_fetch`].
     pub fn media(&self, id: &str) -> Option<Photo> {
         self.state().phones.photo(id).map(|(_, photo)| photo.clone())
+    }
+
+    /// A photo by its id, as the carrier hands it to the server of its line; see [`Network::may_fetch`]. `None` for
+    /// one that is not there, or not yet.
+    pub fn hand_out(&self, id: &str) -> Option<HandedOut> {
+        self.state().phones.hand_out(id)
     }
 
     /// Whether an `Authorization` header entitles to a photo: the secret of the line it belongs to, as a real
@@ -205,8 +267,9 @@ impl Network {
         busy.wait_for(|count| *count == 0).await.expect("the sender lives in self");
     }
 
-    /// Brings an accepted message to its phone, as a real carrier does: fetch the media, hand over, report.
-    async fn deliver(&self, id: String, submission: Submission) {
+    /// Brings an accepted message to its phone, as a real carrier does: fetch the media, hand over, report. `at_once`:
+    /// because an answer waits for the reports.
+    async fn deliver(&self, id: String, submission: Submission, at_once: bool) {
         let Submission { from: line, to: phone, text, media, status_url, .. } = submission;
         let status = |status: &str, error: Option<(&str, &str)>| Webhook::Status {
             id: id.clone(),
@@ -214,16 +277,30 @@ impl Network {
             error_code: error.map(|(code, _)| code.to_owned()),
             error: error.map(|(_, words)| words.to_owned()),
         };
-        let Ok(photos) = self.fetch_all(&media).await else {
-            let problem = ("media_unreachable", "The simulated carrier could not fetch the picture.");
-            self.call(&line, &status_url, &status("undelivered", Some(problem))).await;
-            return;
+        let reports = match self.fetch_all(&media).await {
+            Ok(photos) => {
+                let mut message = self.message(id.clone(), &line, false, text);
+                message.state = PhoneMessageState::Delivered;
+                self.state().phones.show(&phone, message, photos);
+                let mut reports = vec![status("sent", None), status("delivered", None)];
+                if self.happens(&line, Fault::Reordered) {
+                    reports.reverse();
+                }
+                reports
+            }
+            Err(_) => {
+                let problem = ("media_unreachable", "The simulated carrier could not fetch the picture.");
+                vec![status("undelivered", Some(problem))]
+            }
         };
-        let mut message = self.message(id.clone(), &line, false, text);
-        message.state = PhoneMessageState::Delivered;
-        self.state().phones.show(&phone, message, photos);
-        self.call(&line, &status_url, &status("sent", None)).await;
-        self.call(&line, &status_url, &status("delivered", None)).await;
+        for report in reports {
+            if !self.happens(&line, Fault::Missing) {
+                if let Some(delay) = self.delay(&line).filter(|_| !at_once) {
+                    delay.over().await;
+                }
+                self.call(&line, &status_url, &report).await;
+            }
+        }
     }
 
     async fn fetch_all(&self, media: &[Url]) -> Result<Vec<(String, Photo)>, HttpError> {
@@ -237,36 +314,35 @@ impl Network {
         Ok(photos)
     }
 
-    /// Posts a webhook until the line takes it; tried again where it asks for that (503, 429) or cannot be
-    /// reached. Repetitions are the receiver's to recognise. `false` when it was given up.
+    /// Brings a webhook, on some days twice at the same moment or signed wrongly: repetitions are the receiver's to
+    /// recognise. `false` when it was given up.
     async fn call(&self, line: &PhoneNumber, url: &Url, webhook: &Webhook) -> bool {
-        let Some(Line { secret, .. }) = self.state().lines.get(line).cloned() else { return false };
         let body = serde_json::to_vec(webhook).expect("plain text and addresses serialise");
-        let headers = [(SIGNATURE_HEADER, wire::sign(&secret, url.as_str(), &body))];
-        for attempt in 0..TRIES {
-            if attempt > 0 {
-                tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(attempt - 1)).await;
-            }
-            let content_type = "application/json";
-            let call = Call { url, login: None, headers: &headers, content_type, body: body.clone() };
-            match self.0.setup.http.post(call).await {
-                Ok(answer) if (200..300).contains(&answer.status) => return true,
-                Ok(answer) if matches!(answer.status, 429 | 503) => {}
-                Ok(answer) => {
-                    tracing::warn!(status = answer.status, "a line refused the simulated carrier's webhook");
-                    return false;
-                }
-                Err(HttpError::Forbidden) => {
-                    tracing::warn!(
-                        "a line's webhook address is private or not https; the simulator may not call it"
-                    );
-                    return false;
-                }
-                Err(_) => {}
-            }
+        let (signature, twice) = {
+            let mut state = self.state();
+            let Some(line) = state.lines.get_mut(line) else { return false };
+            let forged = line.mishaps.happens(Fault::Forged);
+            let secret = if forged { WRONG_SECRET } else { &line.secret };
+            (wire::sign(secret, url.as_str(), &body), line.mishaps.happens(Fault::Duplicate))
+        };
+        let headers = [(SIGNATURE_HEADER, signature)];
+        let http = &self.0.setup.http;
+        if twice {
+            let (one, other) = tokio::join!(
+                hooks::post(http, url, &headers, &body),
+                hooks::post(http, url, &headers, &body)
+            );
+            return one || other;
         }
-        tracing::warn!("a line's webhook cannot be reached; the simulated carrier gave up");
-        false
+        hooks::post(http, url, &headers, &body).await
+    }
+
+    fn happens(&self, line: &PhoneNumber, fault: Fault) -> bool {
+        self.state().lines.get_mut(line).is_some_and(|line| line.mishaps.happens(fault))
+    }
+
+    fn delay(&self, line: &PhoneNumber) -> Option<Delay> {
+        self.state().lines.get(line).map(|line| line.mishaps.delay())
     }
 
     fn message(&self, id: String, line: &PhoneNumber, from_phone: bool, text: String) -> PhoneMessage {
@@ -282,14 +358,14 @@ impl Network {
         }
     }
 
-    fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
+    fn run(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
         self.0.busy.send_modify(|count| *count += 1);
         let network = self.clone();
         tokio::spawn(async move {
             // Counts down also when the work panics or the runtime stops.
             let _done = Countdown(network);
             work.await;
-        });
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

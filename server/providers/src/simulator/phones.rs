@@ -21,6 +21,14 @@ pub struct Photo {
     pub bytes: Bytes,
 }
 
+/// A photo as the carrier hands it to the server of the line that it was sent to.
+pub struct HandedOut {
+    /// What there is of it.
+    pub photo: Photo,
+    /// It goes on and on, and says so beforehand.
+    pub endless: bool,
+}
+
 /// A message as a phone shows it.
 #[derive(Clone, Serialize)]
 pub struct PhoneMessage {
@@ -70,8 +78,20 @@ pub enum PhoneMessageState {
 pub(super) struct Phones {
     threads: HashMap<PhoneNumber, VecDeque<PhoneMessage>>,
     revision: u64,
-    shelf: VecDeque<(String, PhoneNumber, Photo)>,
+    shelf: VecDeque<Shelved>,
     shelf_bytes: usize,
+}
+
+/// A photo in store.
+struct Shelved {
+    id: String,
+    /// The line it was sent by or to.
+    line: PhoneNumber,
+    photo: Photo,
+    /// Not there yet for whoever asks first.
+    late: bool,
+    /// Larger than any server keeps.
+    huge: bool,
 }
 
 impl Phones {
@@ -87,11 +107,11 @@ impl Phones {
                 ShownPhoto { id: id.clone(), media_type: photo.media_type.clone(), bytes: photo.bytes.len() };
             message.photos.push(shown);
             self.shelf_bytes += photo.bytes.len();
-            self.shelf.push_back((id, message.line.clone(), photo));
+            self.shelf.push_back(Shelved { id, line: message.line.clone(), photo, late: false, huge: false });
         }
         while self.shelf_bytes > SHELF_BYTES {
-            let Some((_, _, photo)) = self.shelf.pop_front() else { break };
-            self.shelf_bytes -= photo.bytes.len();
+            let Some(oldest) = self.shelf.pop_front() else { break };
+            self.shelf_bytes -= oldest.photo.bytes.len();
         }
         self.revision += 1;
         message.revision = self.revision;
@@ -124,7 +144,23 @@ impl Phones {
 
     /// A photo, and the line it was sent by or to.
     pub(super) fn photo(&self, id: &str) -> Option<(&PhoneNumber, &Photo)> {
-        self.shelf.iter().find(|(known, _, _)| known == id).map(|(_, line, photo)| (line, photo))
+        self.shelf.iter().find(|shelved| shelved.id == id).map(|shelved| (&shelved.line, &shelved.photo))
+    }
+
+    /// Lets a photo be late, or huge, when it is handed out.
+    pub(super) fn burden(&mut self, id: &str, late: bool, huge: bool) {
+        if let Some(shelved) = self.shelf.iter_mut().find(|shelved| shelved.id == id) {
+            (shelved.late, shelved.huge) = (late, huge);
+        }
+    }
+
+    /// A photo for the server of its line. `None` for one that is not there, or not yet.
+    pub(super) fn hand_out(&mut self, id: &str) -> Option<HandedOut> {
+        let shelved = self.shelf.iter_mut().find(|shelved| shelved.id == id)?;
+        if std::mem::take(&mut shelved.late) {
+            return None;
+        }
+        Some(HandedOut { photo: shelved.photo.clone(), endless: shelved.huge })
     }
 
     fn forget_the_quietest(&mut self) {

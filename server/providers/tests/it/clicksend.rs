@@ -316,7 +316,9 @@ fn receipts_come_in_our_words() {
         assert_eq!((status.carrier_state.as_str(), status.state), (code, state));
         assert_eq!(status.failure.is_some(), matches!(state, Some(Failed | Undelivered)), "{code}");
         let form = RECEIPT.replace("status_code=201", &format!("status_code={code}"));
-        assert_eq!(read(&push(&form)).external_id, received.external_id);
+        let by_form = read(&push(&form));
+        assert_eq!(by_form.external_id, received.external_id);
+        assert_eq!((status.reference.as_deref(), news(&by_form).reference.as_deref()), (None, Some("7f1c")));
     }
     for other in ["voice", "email", "fax"] {
         let receipt = RECEIPT.replace("message_type=sms", &format!("message_type={other}"));

@@ -2,14 +2,14 @@
 //!
 //! - `carriers`: one table for all carriers: what is asked of them, what their answers mean, and that neither
 //!   logs nor `Debug` tell secrets
-//! - `signature`: Twilio's published signatures, and alterations that must not pass
-//! - `webhooks`: what Twilio tells, read
+//! - `twilio`: its published signatures, alterations that must not pass, and what it tells, read
 //! - `telnyx`: its signature, its webhooks, and what a look at an account finds
 //! - `messagemedia`: its signature, its webhooks, and how an account is looked at
 //! - `smsbroadcast`: its answers in lines, its webhooks, and how an account is looked at
 //! - `clicksend`: pictures handed over first, webhooks that carry a secret, and what a look at an account finds
 //! - `guard`: addresses, redirects, credentials and sizes
 //! - `network`: the simulated carrier, both sides together
+//! - `vectors`: requests that the carriers' own libraries signed or accepted, and every change of them
 //! - `openapi`: what we send against the carriers' own descriptions of it
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
@@ -20,8 +20,8 @@ mod guard;
 mod messagemedia;
 mod network;
 mod openapi;
-mod signature;
 mod smsbroadcast;
 mod support;
 mod telnyx;
-mod webhooks;
+mod twilio;
+mod vectors;

@@ -2,8 +2,11 @@
 
 use crate::support::*;
 use model::message::DeliveryState;
-use providers::simulator::{Network, NetworkSetup, PhoneMessageState, Photo, ReplyError, SIGNATURE_HEADER};
-use providers::{Account, Event, Http, Received, SendError, WebhookKind, WebhookRequest};
+use model::simulator::{Fault, Faults};
+use providers::simulator::{
+    AcceptError, Network, NetworkSetup, PhoneMessageState, Photo, ReplyError, SIGNATURE_HEADER,
+};
+use providers::{Account, Event, Http, Received, Rejected, SendError, WebhookKind, WebhookRequest};
 use serde_json::json;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wiremock::matchers::{method, path, path_regex};
@@ -136,6 +139,113 @@ async fn a_phone_keeps_its_latest_messages_only() {
     assert_eq!((thread.len(), thread[0].text.as_str(), thread[499].text.as_str()), (500, "10", "509"));
 }
 
+#[tokio::test]
+async fn a_carrier_that_is_busy_or_breaks_down_takes_nothing() {
+    let world = World::new().await;
+    let days = [(Fault::Busy, SendError::Retry { after: None }), (Fault::Broken, SendError::Unknown)];
+    for (fault, error) in days {
+        world.today(Faults::default().with(fault, 100));
+        let got = simulator().send(&world.http, &world.account, &outbound("Hi", &[])).await;
+        assert_eq!(got, Err(error), "{fault:?}");
+        world.network.settled().await;
+        assert_eq!(world.on_phone(), 0, "{fault:?}");
+    }
+    world.today(Faults::default());
+    simulator().send(&world.http, &world.account, &outbound("Hi", &[])).await.unwrap();
+    world.network.settled().await;
+    assert_eq!(world.on_phone(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_open_what_happened_and_the_reports_tell() {
+    let world = World::new().await;
+    world.today(Faults::default().with(Fault::LostAnswer, 100));
+    let got = simulator().send(&world.http, &world.account, &outbound("Hi", &[])).await;
+    assert_eq!(got, Err(SendError::Unknown));
+    world.network.settled().await;
+    assert_eq!((world.on_phone(), world.received("/hooks/status").await.len()), (1, 2));
+    // As after any answer that got lost: asked again, the same message is not delivered again.
+    simulator().send(&world.http, &world.account, &outbound("Hi", &[])).await.unwrap();
+    world.network.settled().await;
+    assert_eq!((world.on_phone(), world.received("/hooks/status").await.len()), (1, 2));
+}
+
+#[tokio::test]
+async fn reports_come_twice_in_another_order_or_never() {
+    use DeliveryState::{Delivered, Sent};
+    let days: [(Fault, &[DeliveryState]); 4] = [
+        (Fault::Duplicate, &[Sent, Sent, Delivered, Delivered]),
+        (Fault::Reordered, &[Delivered, Sent]),
+        (Fault::Missing, &[]),
+        (Fault::Early, &[Sent, Delivered]),
+    ];
+    for (fault, expected) in days {
+        let world = World::new().await;
+        world.today(Faults::default().with(fault, 100));
+        simulator().send(&world.http, &world.account, &outbound("Hi", &[])).await.unwrap();
+        world.network.settled().await;
+        let received = world.received("/hooks/status").await.into_iter();
+        let states: Vec<_> = received.map(|received| status_of(received).1.unwrap()).collect();
+        assert_eq!(states, expected, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_waits_arrives_once_nothing_takes_time_any_more() {
+    let world = World::new().await;
+    world.today(Faults { delay_ms: 60_000, ..Faults::default() });
+    world.network.reply(&number(LINE), &number(PHONE), "Slow".to_owned(), Vec::new()).unwrap();
+    simulator().send(&world.http, &world.account, &outbound("Hi", &[])).await.unwrap();
+    assert!(world.received("/hooks/inbound").await.is_empty());
+    world.today(Faults::default());
+    world.network.settled().await;
+    let both = (world.received("/hooks/inbound").await.len(), world.received("/hooks/status").await.len());
+    assert_eq!(both, (1, 2));
+}
+
+#[tokio::test]
+async fn a_forged_webhook_is_refused_by_our_side() {
+    let world = World::new().await;
+    world.today(Faults::default().with(Fault::Forged, 100));
+    world.network.reply(&number(LINE), &number(PHONE), "Hi".to_owned(), Vec::new()).unwrap();
+    world.network.settled().await;
+    let request = world.requests("/hooks/inbound").await.remove(0);
+    assert_eq!(simulator().receive(&world.account, &world.as_webhook(&request)), Err(Rejected::Signature));
+}
+
+#[tokio::test]
+async fn a_photo_is_late_once_and_one_that_is_too_large_says_so() {
+    let world = World::new().await;
+    let photo = || Photo { media_type: None, bytes: b"bytes".as_slice().into() };
+    let mut replies = Vec::new();
+    for fault in [Fault::LateMedia, Fault::HugeMedia] {
+        world.today(Faults::default().with(fault, 100));
+        let reply = world.network.reply(&number(LINE), &number(PHONE), String::new(), vec![photo()]).unwrap();
+        replies.push(reply.photos[0].id.clone());
+    }
+    world.network.settled().await;
+    assert!(world.network.hand_out(&replies[0]).is_none());
+    assert!(!world.network.hand_out(&replies[0]).unwrap().endless);
+    assert!(world.network.hand_out(&replies[1]).unwrap().endless);
+    assert_eq!(
+        world.network.media(&replies[1]).unwrap().bytes.as_ref(),
+        b"bytes",
+        "for whoever looks at the phone"
+    );
+}
+
+#[tokio::test]
+async fn a_line_that_is_made_known_anew_keeps_its_day() {
+    let world = World::new().await;
+    world.today(Faults::BAD_DAY);
+    let hook = url("https://hooks.example.test/w");
+    world.network.register(number(LINE), hook.clone(), hook, SIMULATOR_SECRET.to_owned());
+    assert_eq!(world.network.faults(&number(LINE)), Some(Faults::BAD_DAY));
+    let stranger = number("+61491570110");
+    assert!(!world.network.set_faults(&stranger, Faults::BAD_DAY));
+    assert_eq!(world.network.faults(&stranger), None);
+}
+
 /// A network, and a server that mounts its routes and takes a line's webhooks.
 struct World {
     server: MockServer,
@@ -164,7 +274,9 @@ impl World {
         let accept = move |request: &Request| {
             let signature = request.headers.get(SIGNATURE_HEADER).and_then(|v| v.to_str().ok());
             match taking.accept(signature, &request.body) {
-                Ok(answer) => ResponseTemplate::new(201).set_body_json(answer),
+                Ok(taken) => ResponseTemplate::new(201).set_body_json(taken.answer),
+                Err(AcceptError::Busy) => ResponseTemplate::new(429),
+                Err(AcceptError::Broken) => ResponseTemplate::new(500),
                 Err(error) => ResponseTemplate::new(401).set_body_json(
                     json!({ "error": { "code": "unauthorised", "message": error.to_string(), "field": null } }),
                 ),
@@ -205,11 +317,25 @@ impl World {
         mock.mount(&self.server).await;
     }
 
+    fn today(&self, faults: Faults) {
+        assert!(self.network.set_faults(&number(LINE), faults));
+    }
+
+    /// How many messages the phone got.
+    fn on_phone(&self) -> usize {
+        self.network.phone(&number(PHONE), &number(LINE), 0).len()
+    }
+
     /// The webhooks that came to a path, verified and read.
     async fn received(&self, at: &str) -> Vec<Received> {
+        let read = |request| simulator().receive(&self.account, &self.as_webhook(request)).unwrap();
+        self.requests(at).await.iter().map(read).collect()
+    }
+
+    /// The webhooks that came to a path.
+    async fn requests(&self, at: &str) -> Vec<Request> {
         let requests = self.server.received_requests().await.unwrap();
-        let here = requests.iter().filter(|request| request.url.path() == at);
-        here.map(|request| simulator().receive(&self.account, &self.as_webhook(request)).unwrap()).collect()
+        requests.into_iter().filter(|request| request.url.path() == at).collect()
     }
 
     fn as_webhook(&self, request: &Request) -> WebhookRequest {

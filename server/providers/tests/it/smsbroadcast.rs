@@ -128,6 +128,7 @@ fn the_recommended_templates_are_understood() {
     let received = read_json(WebhookKind::Inbound, &report);
     assert_eq!(received.external_id, "status:971235068:delivered");
     assert_eq!(news(&received).state, Some(DeliveryState::Delivered));
+    assert_eq!(news(&received).reference.as_deref(), Some("112233"));
 
     let stop = json!({ "kind": "optout", "from": "+61400000000", "message": "STOP", "reply_id": "$moId" });
     assert_eq!(inbound(&read_json(WebhookKind::Inbound, &stop)).opt_out, Some(OptOut::Stop));
@@ -177,12 +178,14 @@ fn receipts_of_both_generations_come_in_our_words() {
         assert_eq!(received.external_id, format!("status:1122334455:{}", word.to_lowercase()));
         let told = news(&received);
         assert_eq!((told.carrier_id.as_str(), told.state), ("1122334455", state));
+        assert_eq!(told.reference.as_deref(), Some("112233"));
         assert_eq!(told.carrier_state, word);
         assert_eq!(told.failure.is_some(), matches!(state, Some(Failed | Undelivered)), "{word}");
     }
-    let blocked = json!({ "status": "rejected", "code": "302", "msgref": "(971235068)" });
+    let blocked = json!({ "status": "rejected", "code": "302", "msgref": "(971235068)", "ref": "(1214)" });
     let received = read_json(WebhookKind::Status, &blocked);
     assert!(news(&received).opted_out);
+    assert_eq!(news(&received).reference.as_deref(), Some("1214"));
     assert_eq!(
         (news(&received).carrier_id.as_str(), news(&received).error_code.as_deref()),
         ("971235068", Some("302"))

@@ -1,6 +1,6 @@
-//! What carriers tell, read into our words.
+//! What Twilio tells, read into our words.
 
-use crate::signature::{mms, sms, status, whatsapp};
+use super::signature::{mms, sms, status, whatsapp};
 use crate::support::*;
 use model::message::{Channel, DeliveryState};
 use providers::{Account, Event, Login, OptOut, Received, Rejected, Verification, WebhookKind};

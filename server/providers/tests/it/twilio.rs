@@ -1,0 +1,4 @@
+//! Twilio: its published signatures, alterations that must not pass, and what it tells, read.
+
+mod signature;
+mod webhooks;
