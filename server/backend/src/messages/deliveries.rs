@@ -3,8 +3,10 @@
 use crate::consent::{self, Entry, Source, Wish};
 use crate::conversations::rows::known;
 use crate::jobs::{Job, queue};
+use crate::messages::cost;
 use crate::store::{Tx, args};
 use crate::{Backend, Error, Result, live};
+use model::line::{Currency, Price};
 use model::live::Change;
 use model::message::{Channel, DeliveryState};
 use model::{ConversationId, DeliveryId, LineAccountId, MessageId, Millis, OrgId};
@@ -27,6 +29,8 @@ pub(crate) struct News {
     pub(crate) failure: Option<String>,
     /// The number has opted out at the carrier.
     pub(crate) opted_out: bool,
+    /// What the carrier says that it costs.
+    pub(crate) price: Option<Price>,
 }
 
 impl News {
@@ -39,6 +43,7 @@ impl News {
             error_code: None,
             failure: Some(failure.into()),
             opted_out: false,
+            price: None,
         }
     }
 }
@@ -52,6 +57,7 @@ impl From<providers::Status> for News {
             error_code: status.error_code,
             failure: status.failure,
             opted_out: status.opted_out,
+            price: status.price,
         }
     }
 }
@@ -183,6 +189,9 @@ pub(crate) async fn hear(
         .await?;
         metrics::counter!("deliveries_total", "state" => after.as_str()).increment(1);
     }
+    if let Some(price) = news.price {
+        cost::told(tx, delivery, price).await?;
+    }
     if news.opted_out {
         withdraw(backend, tx, whole, news.error_code.as_deref().unwrap_or_default()).await?;
     }
@@ -218,6 +227,23 @@ struct Parked {
     error_code: Option<String>,
     failure: Option<String>,
     opted_out: bool,
+    price_micros: Option<i64>,
+    price_currency: Option<String>,
+}
+
+impl From<Parked> for News {
+    fn from(parked: Parked) -> Self {
+        let currency = parked.price_currency.as_deref().and_then(Currency::from_word);
+        Self {
+            state: DeliveryState::from_word(&parked.state),
+            carrier_id: None,
+            carrier_state: parked.carrier_state,
+            error_code: parked.error_code,
+            failure: parked.failure,
+            opted_out: parked.opted_out,
+            price: parked.price_micros.zip(currency).map(|(micros, currency)| Price { micros, currency }),
+        }
+    }
 }
 
 /// What became of a status.
@@ -241,9 +267,9 @@ pub(crate) async fn hear_status(
     told: Option<DeliveryId>,
     at: Millis,
 ) -> Result<Heard> {
-    let row: Option<(Uuid, Uuid, Uuid, Uuid)> = tx
+    let row: Option<(Uuid, Uuid, Uuid, Uuid, bool)> = tx
         .one(
-            "SELECT d.id, d.org_id, m.id, m.conversation_id FROM delivery d
+            "SELECT d.id, d.org_id, m.id, m.conversation_id, d.carrier_id IS NULL FROM delivery d
              JOIN message m ON m.id = d.message_id
              WHERE d.account_id = $1
                AND (d.carrier_id = $2 OR d.id = $3 AND d.carrier_id IS NULL AND d.marked_at IS NOT NULL)
@@ -251,12 +277,13 @@ pub(crate) async fn hear_status(
             args![account, &status.carrier_id, told],
         )
         .await?;
-    let Some((delivery, org, message, conversation)) = row else {
+    let Some((delivery, org, message, conversation, unanswered)) = row else {
         let parked = tx
             .execute(
                 "INSERT INTO parked_status
-                     (account_id, carrier_id, state, carrier_state, error_code, failure, opted_out, received_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                     (account_id, carrier_id, state, carrier_state, error_code, failure, opted_out, received_at,
+                      price_micros, price_currency)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
                  ON CONFLICT (account_id, carrier_id, state) DO NOTHING",
                 args![
                     account,
@@ -266,7 +293,9 @@ pub(crate) async fn hear_status(
                     status.error_code,
                     status.failure,
                     status.opted_out,
-                    at
+                    at,
+                    status.price.map(|price| price.micros),
+                    status.price.map(|price| price.currency.as_str())
                 ],
             )
             .await?;
@@ -280,6 +309,9 @@ pub(crate) async fn hear_status(
         args![account, &status.carrier_id],
     )
     .await?;
+    if unanswered {
+        cost::taken(backend, tx, delivery.into(), account, None).await?;
+    }
     let carrier_id = Some(status.carrier_id.clone());
     let news = News { carrier_id, ..status.into() };
     hear(backend, tx, whole, delivery.into(), &news).await?;
@@ -297,15 +329,13 @@ pub(crate) async fn hear_parked(
 ) -> Result<()> {
     let parked: Vec<Parked> = tx
         .all(
-            "SELECT state, carrier_state, error_code, failure, opted_out FROM parked_status
-             WHERE account_id = $1 AND carrier_id = $2 ORDER BY received_at",
+            "SELECT state, carrier_state, error_code, failure, opted_out, price_micros, price_currency
+             FROM parked_status WHERE account_id = $1 AND carrier_id = $2 ORDER BY received_at",
             args![account, carrier_id],
         )
         .await?;
-    for Parked { state, carrier_state, error_code, failure, opted_out } in parked {
-        let state = DeliveryState::from_word(&state);
-        let news = News { state, carrier_id: None, carrier_state, error_code, failure, opted_out };
-        hear(backend, tx, whole, delivery, &news).await?;
+    for parked in parked {
+        hear(backend, tx, whole, delivery, &parked.into()).await?;
     }
     tx.execute(
         "DELETE FROM parked_status WHERE account_id = $1 AND carrier_id = $2",
