@@ -8,6 +8,7 @@ mod doors;
 mod journey;
 mod keys;
 mod repeating;
+mod reports;
 mod roles;
 mod running;
 mod twilio;
