@@ -15,6 +15,12 @@ pub(crate) fn offset_minutes(at: model::Millis) -> i64 {
     -(js_sys::Date::new(&JsValue::from_f64(at as f64)).get_timezone_offset() as i64)
 }
 
+/// The name of the browser's time zone: `Australia/Sydney`. One that hides it has none.
+pub(crate) fn zone_name() -> Option<String> {
+    let options = js_sys::Intl::DateTimeFormat::default().resolved_options();
+    js_sys::Reflect::get(&options, &"timeZone".into()).ok()?.as_string()
+}
+
 /// A random UUID. Outside a secure context (plain http in the local network) browsers make none, so it is made
 /// from random numbers there.
 pub(crate) fn random_id() -> String {

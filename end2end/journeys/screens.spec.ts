@@ -131,6 +131,26 @@ test('records and images are well in every size and scheme', async ({ staff }) =
   await expectWell(staff, 'Image, large', errors);
 });
 
+test('reports are well in every size and scheme', async ({ staff }) => {
+  const errors = listen(staff);
+  await staff.goto('/reports', { waitUntil: 'networkidle' });
+  await expect(staff.getByText('Nothing sent or received')).toBeVisible();
+  await expectWell(staff, 'Reports, empty', errors);
+  await staff.goto('/', { waitUntil: 'networkidle' });
+  await openConversation(staff, 'Amelia Hart');
+  await send(staff, 'Hello', 'Send SMS');
+  await expect(bubble(staff, 'Hello').getByText('Delivered')).toBeVisible({ timeout: 60_000 });
+  for (const by of ['day', 'line', 'carrier', 'channel']) {
+    await staff.goto(`/reports?by=${by}`, { waitUntil: 'networkidle' });
+    await expectWell(staff, `Reports by ${by}`, errors);
+  }
+  await staff.goto('/reports?from=2026-03-02&to=2026-03-01', { waitUntil: 'networkidle' });
+  await expect(staff.getByText('The last day is before the first one.')).toBeVisible();
+  await expectWell(staff, 'Reports, refused', errors, /status of 422/);
+  await staff.goto('/reports/compare', { waitUntil: 'networkidle' });
+  await expectWell(staff, 'Compare carriers', errors);
+});
+
 test('settings and what is not there are well in every size and scheme', async ({ staff }) => {
   const errors = listen(staff);
   for (const tab of ['organisation', 'staff', 'lines', 'tokens', 'profile']) {

@@ -5,6 +5,7 @@
 //!
 //! Instants are [`Millis`]: whole milliseconds since the Unix epoch, in UTC.
 
+pub mod comparison;
 pub mod conversation;
 pub mod failure;
 pub mod ids;
@@ -12,8 +13,10 @@ pub mod line;
 pub mod live;
 pub mod media;
 pub mod message;
+mod money;
 pub mod patient;
 pub mod phone;
+pub mod report;
 pub mod segments;
 pub mod simulator;
 pub mod staff;

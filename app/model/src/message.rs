@@ -1,5 +1,6 @@
 //! Messages and how far they have travelled.
 
+use crate::line::Price;
 use crate::media::AttachmentView;
 use crate::{ConversationId, MessageId, Millis, PhoneNumber};
 use serde::{Deserialize, Serialize};
@@ -151,6 +152,11 @@ pub struct MessageView {
     pub attachments: Vec<AttachmentView>,
     /// SMS parts, by our count until the carrier tells its own.
     pub parts: u32,
+    /// What sending it costs, as far as that is known in one currency.
+    pub price: Option<Price>,
+    /// The price is by the tariff: the carrier has not told its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub price_estimated: bool,
     /// The id the sender chose, so that sending twice sends once.
     pub client_id: Option<String>,
     /// Sent by a simulator while `MESSAGING_MOCK_MODE` is on.

@@ -35,7 +35,8 @@ impl Role {
             Permission::SendMessages
             | Permission::AssignConversations
             | Permission::EditPatients
-            | Permission::FileImages => Self::Staff,
+            | Permission::FileImages
+            | Permission::ReadReports => Self::Staff,
             Permission::DeleteImages
             | Permission::ManageStaff
             | Permission::ManageTokens
@@ -63,6 +64,8 @@ pub enum Permission {
     EditPatients,
     /// File photos in a record and change their category.
     FileImages,
+    /// See how much was sent and received, and what it cost.
+    ReadReports,
     /// Take a photo out of a record.
     DeleteImages,
     /// Invite, change roles, disable.
@@ -77,7 +80,7 @@ pub enum Permission {
 
 impl Permission {
     /// All of them, for the table's test and its page in the docs.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ReadConversations,
         Self::ReadPatients,
         Self::MarkRead,
@@ -85,6 +88,7 @@ impl Permission {
         Self::AssignConversations,
         Self::EditPatients,
         Self::FileImages,
+        Self::ReadReports,
         Self::DeleteImages,
         Self::ManageStaff,
         Self::ManageTokens,
@@ -205,5 +209,11 @@ mod tests {
             assert!(!Role::Viewer.may(permission));
             assert!(Role::Staff.may(permission));
         }
+    }
+
+    #[test]
+    fn what_it_costs_is_for_those_who_send() {
+        assert!(Role::Admin.may(Permission::ReadReports) && Role::Staff.may(Permission::ReadReports));
+        assert!(!Role::Viewer.may(Permission::ReadReports));
     }
 }

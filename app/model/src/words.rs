@@ -33,6 +33,7 @@ mod tests {
         line::{Currency, ProviderKind},
         media::*,
         message::*,
+        report::GroupBy,
         staff::Role,
     };
 
@@ -56,7 +57,8 @@ mod tests {
             Category,
             Role,
             ProviderKind,
-            Currency
+            Currency,
+            GroupBy
         );
     }
 }

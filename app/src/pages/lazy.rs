@@ -9,6 +9,8 @@ use super::images::ImagesPage;
 use super::patient::PatientPage;
 use super::patients::PatientsPage;
 use super::phone::PhonePage;
+use super::reports::ReportsPage;
+use super::reports::compare::ComparePage;
 use super::settings::TabPage;
 use super::sign_in::SignInPage;
 use super::welcome::WelcomePage;
@@ -48,6 +50,8 @@ screens! {
     Patient: PatientPage,
     Images: ImagesPage,
     Phone: PhonePage,
+    Reports: ReportsPage,
+    Compare: ComparePage,
     SettingsTab: TabPage,
 }
 
@@ -59,5 +63,7 @@ pub(super) async fn load_all() {
     Patient::preload().await;
     Images::preload().await;
     Phone::preload().await;
+    Reports::preload().await;
+    Compare::preload().await;
     SettingsTab::preload().await;
 }

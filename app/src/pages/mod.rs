@@ -9,6 +9,7 @@ pub mod not_found;
 pub mod patient;
 pub mod patients;
 pub mod phone;
+pub mod reports;
 pub mod settings;
 pub mod sign_in;
 pub mod welcome;
@@ -46,6 +47,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/patients") view={Lazy::<lazy::Patients>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/patients/:patient") view={Lazy::<lazy::Patient>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/images") view={Lazy::<lazy::Images>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/reports") view={Lazy::<lazy::Reports>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/reports/compare") view={Lazy::<lazy::Compare>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/phone") view={Lazy::<lazy::Phone>::new()} ssr=SsrMode::Async />
                     <ParentRoute path=path!("/settings") view=SettingsPage ssr=SsrMode::Async>
                         <Route path=path!("") view=FirstTab ssr=SsrMode::Async />

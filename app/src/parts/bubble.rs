@@ -134,9 +134,12 @@ fn Delivery(message: MessageView) -> impl IntoView {
         view! { <Button kind=ButtonKind::Quiet disabled=busy on_press=move |_| act(does)>{words}</Button> }
     };
     let (glyph, words, tone) = state_words(message.state);
+    let price = message.price.map(|price| {
+        if message.price_estimated { format!("About {}", price.exact()) } else { price.exact() }
+    });
     let reason = message.failure.clone().map(|reason| format!(": {reason}")).unwrap_or_default();
     view! {
-        <span class=format!("state {tone}")>
+        <span class=format!("state {tone}") title=price>
             <Icon glyph=glyph />
             <span>{words}{message.state.may_retry().then_some(reason)}</span>
         </span>

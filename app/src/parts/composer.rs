@@ -228,6 +228,8 @@ fn as_queued(thread: &Thread, author: &str, text: &str, chosen: &[Chosen]) -> Me
         author: Some(author.to_owned()),
         attachments: chosen.iter().filter_map(as_attachment).collect(),
         parts: 0,
+        price: None,
+        price_estimated: false,
         client_id: Some(id),
         mock: false,
     }

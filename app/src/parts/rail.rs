@@ -6,13 +6,15 @@ use crate::parts::sign_out::SignOut;
 use crate::ui::{Glyph, Icon, Menu, MenuItem, initials};
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
+use model::staff::Permission;
 
-/// Places of the rail: address, name, icon.
-const PLACES: [(&str, &str, Glyph); 4] = [
-    ("/", "Inbox", Glyph::Inbox),
-    ("/patients", "Patients", Glyph::Users),
-    ("/images", "Images", Glyph::Photo),
-    ("/settings", "Settings", Glyph::Settings),
+/// Places of the rail: address, name, icon, and what one must be allowed to do to find anything there.
+const PLACES: [(&str, &str, Glyph, Option<Permission>); 5] = [
+    ("/", "Inbox", Glyph::Inbox, None),
+    ("/patients", "Patients", Glyph::Users, None),
+    ("/images", "Images", Glyph::Photo, None),
+    ("/reports", "Reports", Glyph::Report, Some(Permission::ReadReports)),
+    ("/settings", "Settings", Glyph::Settings, None),
 ];
 
 /// The rail.
@@ -25,12 +27,15 @@ pub fn Rail() -> impl IntoView {
         let path = path.get();
         if place == "/" { path == "/" || path.starts_with("/c/") } else { path.starts_with(place) }
     };
+    let role = session.me.role;
     let me = format!("{} · {}", session.me.name, session.me.organisation.name);
     view! {
         <nav class="rail" aria-label="Main">
             <ul>
                 {PLACES
-                    .map(|(href, name, glyph)| {
+                    .into_iter()
+                    .filter(|(_, _, _, permission)| permission.is_none_or(|permission| role.may(permission)))
+                    .map(|(href, name, glyph, _)| {
                         view! {
                             <li>
                                 <a href=href title=name aria-current=move || here(href).then_some("page")>

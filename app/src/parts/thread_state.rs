@@ -545,6 +545,8 @@ mod tests {
             author: None,
             attachments: Vec::new(),
             parts: 1,
+            price: None,
+            price_estimated: false,
             client_id: None,
             mock: false,
         })

@@ -12,6 +12,9 @@ use model::Millis;
 /// The cookie in which the browser leaves its offset from UTC, in minutes.
 pub const ZONE_COOKIE: &str = "heliograph_zone";
 
+/// The cookie in which it leaves the name of its time zone, for sums by day: an offset holds for part of the year only.
+pub const ZONE_NAME_COOKIE: &str = "heliograph_zone_name";
+
 const MINUTE: Millis = 60_000;
 const DAY: Millis = 86_400_000;
 
@@ -50,6 +53,7 @@ impl Times {
             times.zone.set(Zone::Browser);
             times.now.set(browser::now());
             browser::set_cookie(ZONE_COOKIE, &browser::offset_minutes(browser::now()).to_string());
+            browser::set_cookie(ZONE_NAME_COOKIE, &browser::zone_name().unwrap_or_default());
             Interval::new(MINUTE as u32, move || {
                 times.now.try_set(browser::now());
             })
@@ -177,6 +181,18 @@ fn words(at: Millis, now: Millis, style: TimeStyle) -> String {
     }
 }
 
+/// A day of the calendar, written `2025-11-03`, in words: "3 Nov 2025". Anything else stays as it is.
+pub fn day_words(day: &str) -> String {
+    let mut numbers = day.splitn(3, '-').map(str::parse::<usize>);
+    let month = |month: usize| MONTHS.get(month.checked_sub(1)?);
+    match (numbers.next(), numbers.next(), numbers.next()) {
+        (Some(Ok(year)), Some(Ok(at)), Some(Ok(day))) if month(at).is_some() => {
+            format!("{day} {} {year}", &MONTHS[at - 1][..3])
+        }
+        _ => day.to_owned(),
+    }
+}
+
 /// For machines: `2025-11-03T10:42:00Z`.
 fn iso(at: Millis) -> String {
     let date = Date::of(at.div_euclid(DAY));
@@ -194,7 +210,7 @@ fn iso(at: Millis) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{DAY, MINUTE, TimeStyle, iso, words};
+    use super::{DAY, MINUTE, TimeStyle, day_words, iso, words};
 
     /// Monday 3 November 2025, 10:42 UTC.
     const AT: i64 = 1_762_166_520_000;
@@ -213,6 +229,14 @@ mod tests {
         assert_eq!(words(AT, AT, TimeStyle::Day), "Today");
         assert_eq!(words(AT, AT + 9 * DAY, TimeStyle::Day), "Monday 3 November");
         assert_eq!(words(AT, AT + 400 * DAY, TimeStyle::Exact), "3 November 2025, 10:42");
+    }
+
+    #[test]
+    fn writes_days_of_the_calendar() {
+        assert_eq!(day_words("2025-11-03"), "3 Nov 2025");
+        for other in ["", "2025-13-01", "2025-00-01", "Front-desk", "2025-11"] {
+            assert_eq!(day_words(other), other);
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub use wire::{AcceptAnswer, SIGNATURE_HEADER};
 
 use crate::http::{Answer, Call};
 use crate::*;
+use model::line::Currency;
 use serde::Deserialize;
 use wire::{MEDIA_PATH, MEDIA_USER, MESSAGES_PATH, Submission, Webhook};
 
@@ -33,6 +34,16 @@ const LIMITS: Limits = Limits {
     text_chars: 1600,
 };
 
+/// Made up, so that a demo's reports have something to show. Nobody pays it.
+const DEMO_TARIFF: Tariff = Tariff {
+    currency: Currency::Aud,
+    sms: Some(50_000),
+    mms: Some(250_000),
+    whatsapp: Some(100_000),
+    sms_in: Some(0),
+    mms_in: Some(0),
+};
+
 #[derive(Deserialize)]
 struct Credentials {
     /// Where the simulated network answers: this server's own public base.
@@ -44,6 +55,11 @@ struct Credentials {
 impl Provider for Simulator {
     fn limits(&self) -> Limits {
         LIMITS
+    }
+
+    /// The same everywhere, see [`DEMO_TARIFF`].
+    fn published_tariff(&self, _: Country) -> Option<Tariff> {
+        Some(DEMO_TARIFF)
     }
 
     fn check_credentials(&self, credentials: &serde_json::Value) -> Result<(), CredentialError> {

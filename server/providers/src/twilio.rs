@@ -8,6 +8,7 @@ use crate::fields::Fields;
 use crate::meaning::Meaning;
 use crate::*;
 use model::PhoneNumber;
+use model::line::Currency;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -23,6 +24,18 @@ const LIMITS: Limits = Limits {
     media_types: &["image/jpeg", "image/png", "image/gif"],
     wants_bytes: false,
     text_chars: 1600,
+};
+
+/// Twilio's list prices for ordinary numbers (long codes) of the United States, read in July 2026 in three summaries of
+/// its price page that agree. The networks' surcharges of about a third of a cent, and discounts above 150,000 messages
+/// a month, are not in it. What WhatsApp costs depends on the kind of message and the country, so it is left out.
+const US_TARIFF: Tariff = Tariff {
+    currency: Currency::Usd,
+    sms: Some(8_300),
+    mms: Some(22_000),
+    whatsapp: None,
+    sms_in: Some(8_300),
+    mms_in: Some(16_500),
 };
 
 const API: &str = "https://api.twilio.com";
@@ -51,6 +64,11 @@ struct Credentials {
 impl Provider for Twilio {
     fn limits(&self) -> Limits {
         LIMITS
+    }
+
+    /// Of the United States alone: of Australia no price could be read that Twilio itself or several others name.
+    fn published_tariff(&self, country: Country) -> Option<Tariff> {
+        (country.code() == "US").then_some(US_TARIFF)
     }
 
     fn check_credentials(&self, credentials: &serde_json::Value) -> Result<(), CredentialError> {

@@ -21,6 +21,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
         (name = "conversations", description = "The inbox"),
         (name = "patients", description = "Records"),
         (name = "images", description = "Photos in records"),
+        (name = "reports", description = "How much came and went, and what it cost"),
         (name = "live", description = "Changes as they happen"),
     ),
     security(("token" = []), ("session" = [])),

@@ -4,6 +4,7 @@ mod conversations;
 mod docs;
 mod images;
 mod patients;
+mod reports;
 mod sms;
 
 use crate::{App, live};
@@ -52,6 +53,8 @@ fn calls() -> OpenApiRouter<App> {
         .routes(routes!(patients::list, patients::create))
         .routes(routes!(patients::get, patients::update, patients::delete))
         .routes(routes!(images::get, images::update, images::delete))
+        .routes(routes!(reports::messages))
+        .routes(routes!(reports::messages_csv))
         .routes(routes!(live::live))
         .layer(DefaultBodyLimit::max(JSON_BYTES))
         .merge(uploads)

@@ -26,6 +26,8 @@ async fn the_description_has_every_call() {
         ("/api/patients/{id}/images", &["post"]),
         ("/api/images", &["get", "post"]),
         ("/api/images/{id}", &["get", "patch", "delete"]),
+        ("/api/reports/messages", &["get"]),
+        ("/api/reports/messages.csv", &["get"]),
         ("/api/live", &["get"]),
     ] {
         for method in methods {

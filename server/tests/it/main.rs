@@ -10,6 +10,7 @@ mod doors;
 mod journey;
 mod keys;
 mod repeating;
+mod reports;
 mod roles;
 mod running;
 mod story;

@@ -35,6 +35,9 @@ async fn each_role_may_what_the_table_says() {
         (Method::GET, "/api/images/{none}", Value::Null, [404, 404, 404]),
         (Method::PATCH, "/api/images/{none}", json!({"caption": "x"}), [404, 404, 403]),
         (Method::DELETE, "/api/images/{none}", Value::Null, [404, 403, 403]),
+        (Method::GET, "/api/reports/messages", Value::Null, [200, 200, 403]),
+        (Method::GET, "/api/reports/messages.csv?group_by=line", Value::Null, [200, 200, 403]),
+        (Method::GET, "/api/reports/messages?zone=Atlantis", Value::Null, [422, 422, 403]),
     ];
     for (method, path, body, expected) in table {
         let path = path.replace("{patient}", &patient).replace("{none}", none);

@@ -2,6 +2,7 @@
 
 use super::cursor::Cursor;
 use super::rows::known;
+use crate::messages::cost;
 use crate::store::{Tx, Value, args};
 use crate::{Backend, Caller, Error, Result, media};
 use model::conversation::{ThreadFrom, ThreadSlice};
@@ -144,11 +145,13 @@ async fn select(tx: &mut Tx, tail: &'static str, args: Vec<Value>) -> Result<Vec
 async fn views(backend: &Backend, tx: &mut Tx, org: OrgId, records: Vec<Record>) -> Result<Vec<MessageView>> {
     let ids: Vec<MessageId> = records.iter().map(|record| record.id.into()).collect();
     let mut attachments = media::views_of_messages(backend, tx, org, &ids).await?;
+    let mut prices = cost::of_messages(tx, &ids).await?;
     records
         .into_iter()
         .map(|record| {
             let id = MessageId(record.id);
             let direction = known(Direction::from_word(&record.direction))?;
+            let (price, price_estimated) = prices.remove(&id).unzip();
             Ok(MessageView {
                 id,
                 conversation_id: record.conversation_id.into(),
@@ -162,6 +165,8 @@ async fn views(backend: &Backend, tx: &mut Tx, org: OrgId, records: Vec<Record>)
                 author: record.author,
                 attachments: attachments.remove(&id).unwrap_or_default(),
                 parts: u32::try_from(record.parts).unwrap_or(0),
+                price,
+                price_estimated: price_estimated.unwrap_or_default(),
                 client_id: record.client_id,
                 mock: backend.settings.mock_mode && direction == Direction::Outbound,
             })

@@ -11,7 +11,7 @@ use crate::lines::{self, Route};
 use crate::media::blobs::{BlobError, BlobKey, Variant};
 use crate::media::{kind, links};
 use crate::messages::deliveries::{self, News, Whole};
-use crate::messages::{NO_WAY_BACK, unreadable_words};
+use crate::messages::{NO_WAY_BACK, cost, unreadable_words};
 use crate::store::{Tx, args};
 use crate::{Backend, Error, Result, numbers};
 use bytes::Bytes;
@@ -313,8 +313,10 @@ async fn accepted(backend: &Backend, request: Request, receipt: Receipt) -> Resu
         error_code: None,
         failure: None,
         opted_out: false,
+        price: receipt.price,
     };
     deliveries::hear(backend, &mut tx, request.whole, request.id, &news).await?;
+    cost::taken(backend, &mut tx, request.id, request.account, receipt.parts).await?;
     deliveries::hear_parked(
         backend,
         &mut tx,

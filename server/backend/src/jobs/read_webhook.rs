@@ -5,6 +5,7 @@ use super::{Job, Outcome, queue};
 use crate::consent::{self, Entry, Source, Wish};
 use crate::keys::Purpose;
 use crate::lines::{self, Route};
+use crate::messages::cost;
 use crate::messages::deliveries::{self, Heard};
 use crate::store::{Tx, args};
 use crate::{Backend, Error, Result, conversations, live, numbers, organisations};
@@ -193,11 +194,13 @@ async fn receive(
     let number = numbers::find_or_make_sender(backend, tx, route.org_id, &from).await?;
     let (conversation, _) = conversations::find_or_make(backend, tx, route.org_id, number, at).await?;
     let message: MessageId = backend.clock.new_id();
+    let parts = segments::count(&inbound.text).parts;
+    let price = cost::received(backend, route, inbound.channel, parts);
     let inserted = tx
         .execute(
             "INSERT INTO message (id, org_id, conversation_id, line_id, direction, channel, body, at, state,
-                 state_at, parts, account_id, carrier_id)
-             VALUES ($1, $2, $3, $4, 'inbound', $5, $6, $7, 'delivered', $7, $8, $9, $10)
+                 state_at, parts, account_id, carrier_id, price_micros, price_currency)
+             VALUES ($1, $2, $3, $4, 'inbound', $5, $6, $7, 'delivered', $7, $8, $9, $10, $11, $12)
              ON CONFLICT (account_id, carrier_id) DO NOTHING",
             args![
                 message,
@@ -207,9 +210,11 @@ async fn receive(
                 inbound.channel.as_str(),
                 &inbound.text,
                 at,
-                segments::count(&inbound.text).parts,
+                parts,
                 route.account_id,
-                &inbound.carrier_id
+                &inbound.carrier_id,
+                price.map(|price| price.micros),
+                price.map(|price| price.currency.as_str())
             ],
         )
         .await?;

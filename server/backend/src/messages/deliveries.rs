@@ -1,11 +1,13 @@
 //! Deliveries: how far each request to a carrier has come, and what that makes of its message.
 
-use super::reported;
+use super::reported::{self, Reported};
 use crate::consent::{self, Entry, Source, Wish};
 use crate::conversations::rows::known;
 use crate::jobs::{Job, queue};
+use crate::messages::cost;
 use crate::store::{Tx, args};
 use crate::{Backend, Error, Result, live};
+use model::line::{Currency, Price};
 use model::live::Change;
 use model::message::{Channel, DeliveryState};
 use model::{ConversationId, DeliveryId, LineAccountId, MessageId, Millis, OrgId};
@@ -28,6 +30,8 @@ pub(crate) struct News {
     pub(crate) failure: Option<String>,
     /// The number has opted out at the carrier.
     pub(crate) opted_out: bool,
+    /// What the carrier says that it costs.
+    pub(crate) price: Option<Price>,
 }
 
 impl News {
@@ -40,6 +44,7 @@ impl News {
             error_code: None,
             failure: Some(failure.into()),
             opted_out: false,
+            price: None,
         }
     }
 }
@@ -53,6 +58,7 @@ impl From<providers::Status> for News {
             error_code: status.error_code,
             failure: status.failure,
             opted_out: status.opted_out,
+            price: status.price,
         }
     }
 }
@@ -184,6 +190,9 @@ pub(crate) async fn hear(
         .await?;
         metrics::counter!("deliveries_total", "state" => after.as_str()).increment(1);
     }
+    if let Some(price) = news.price {
+        cost::told(tx, delivery, price).await?;
+    }
     if news.opted_out {
         withdraw(backend, tx, whole, news.error_code.as_deref().unwrap_or_default()).await?;
     }
@@ -219,6 +228,23 @@ struct Parked {
     error_code: Option<String>,
     failure: Option<String>,
     opted_out: bool,
+    price_micros: Option<i64>,
+    price_currency: Option<String>,
+}
+
+impl From<Parked> for News {
+    fn from(parked: Parked) -> Self {
+        let currency = parked.price_currency.as_deref().and_then(Currency::from_word);
+        Self {
+            state: DeliveryState::from_word(&parked.state),
+            carrier_id: None,
+            carrier_state: parked.carrier_state,
+            error_code: parked.error_code,
+            failure: parked.failure,
+            opted_out: parked.opted_out,
+            price: parked.price_micros.zip(currency).map(|(micros, currency)| Price { micros, currency }),
+        }
+    }
 }
 
 /// What became of a status.
@@ -242,12 +268,14 @@ pub(crate) async fn hear_status(
     told: Option<DeliveryId>,
     at: Millis,
 ) -> Result<Heard> {
-    let Some((delivery, whole)) = reported::find(tx, account, &status, told, at).await? else {
+    let found = reported::find(tx, account, &status, told, at).await?;
+    let Some(Reported { delivery, whole, unanswered }) = found else {
         let parked = tx
             .execute(
                 "INSERT INTO parked_status
-                     (account_id, carrier_id, state, carrier_state, error_code, failure, opted_out, received_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                     (account_id, carrier_id, state, carrier_state, error_code, failure, opted_out, received_at,
+                      price_micros, price_currency)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
                  ON CONFLICT (account_id, carrier_id, state) DO NOTHING",
                 args![
                     account,
@@ -257,7 +285,9 @@ pub(crate) async fn hear_status(
                     status.error_code,
                     status.failure,
                     status.opted_out,
-                    at
+                    at,
+                    status.price.map(|price| price.micros),
+                    status.price.map(|price| price.currency.as_str())
                 ],
             )
             .await?;
@@ -270,6 +300,9 @@ pub(crate) async fn hear_status(
         args![account, &status.carrier_id],
     )
     .await?;
+    if unanswered {
+        cost::taken(backend, tx, delivery, account, None).await?;
+    }
     let carrier_id = Some(status.carrier_id.clone());
     let news = News { carrier_id, ..status.into() };
     hear(backend, tx, whole, delivery, &news).await?;
@@ -287,15 +320,13 @@ pub(crate) async fn hear_parked(
 ) -> Result<()> {
     let parked: Vec<Parked> = tx
         .all(
-            "SELECT state, carrier_state, error_code, failure, opted_out FROM parked_status
-             WHERE account_id = $1 AND carrier_id = $2 ORDER BY received_at",
+            "SELECT state, carrier_state, error_code, failure, opted_out, price_micros, price_currency
+             FROM parked_status WHERE account_id = $1 AND carrier_id = $2 ORDER BY received_at",
             args![account, carrier_id],
         )
         .await?;
-    for Parked { state, carrier_state, error_code, failure, opted_out } in parked {
-        let state = DeliveryState::from_word(&state);
-        let news = News { state, carrier_id: None, carrier_state, error_code, failure, opted_out };
-        hear(backend, tx, whole, delivery, &news).await?;
+    for parked in parked {
+        hear(backend, tx, whole, delivery, &parked.into()).await?;
     }
     tx.execute(
         "DELETE FROM parked_status WHERE account_id = $1 AND carrier_id = $2",

@@ -1,5 +1,6 @@
 //! Sending.
 
+pub(crate) mod cost;
 pub(crate) mod deliveries;
 mod fetched;
 mod reported;
@@ -170,6 +171,9 @@ pub async fn resolve(
         News::of(DeliveryState::Failed, "Marked as not arrived by staff. It can be sent again.")
     };
     for part in uncertain {
+        if arrived {
+            cost::taken(backend, &mut tx, part.delivery, part.account, None).await?;
+        }
         deliveries::hear(backend, &mut tx, whole, part.delivery, &news).await?;
     }
     finish(backend, caller, tx, whole, "message.resolve").await

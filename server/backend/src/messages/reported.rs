@@ -15,6 +15,14 @@ const REPORTED_WITHIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Characters of a reference below which it could be anybody's.
 const LEAST_REFERENCE: usize = 16;
 
+/// A delivery that a carrier reports on.
+pub(super) struct Reported {
+    pub(super) delivery: DeliveryId,
+    pub(super) whole: Whole,
+    /// No answer of the carrier has told its id: this report is the first that is heard of it.
+    pub(super) unanswered: bool,
+}
+
 /// The delivery that a status is about. Where the carrier's answer to our request got lost, so that its id is not
 /// known, `told` names it, which the address that was called was made for, or our reference does.
 pub(super) async fn find(
@@ -23,7 +31,7 @@ pub(super) async fn find(
     status: &Status,
     told: Option<DeliveryId>,
     at: Millis,
-) -> Result<Option<(DeliveryId, Whole)>> {
+) -> Result<Option<Reported>> {
     let found = named(tx, account, &status.carrier_id, told).await?;
     let (None, Some(reference)) = (&found, &status.reference) else { return Ok(found) };
     let referred = referred(tx, account, reference, at).await?;
@@ -37,10 +45,10 @@ async fn named(
     account: LineAccountId,
     carrier_id: &str,
     said: Option<DeliveryId>,
-) -> Result<Option<(DeliveryId, Whole)>> {
-    let row: Option<(Uuid, Uuid, Uuid, Uuid)> = tx
+) -> Result<Option<Reported>> {
+    let row: Option<(Uuid, Uuid, Uuid, Uuid, bool)> = tx
         .one(
-            "SELECT d.id, d.org_id, m.id, m.conversation_id FROM delivery d
+            "SELECT d.id, d.org_id, m.id, m.conversation_id, d.carrier_id IS NULL FROM delivery d
              JOIN message m ON m.id = d.message_id
              WHERE d.account_id = $1
                AND (d.carrier_id = $2 OR d.id = $3 AND d.carrier_id IS NULL AND d.marked_at IS NOT NULL)
@@ -48,9 +56,9 @@ async fn named(
             args![account, carrier_id, said],
         )
         .await?;
-    Ok(row.map(|(delivery, org, message, conversation)| {
+    Ok(row.map(|(delivery, org, message, conversation, unanswered)| {
         let whole = Whole { org: org.into(), message: message.into(), conversation: conversation.into() };
-        (delivery.into(), whole)
+        Reported { delivery: delivery.into(), whole, unanswered }
     }))
 }
 

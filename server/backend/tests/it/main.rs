@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a story may panic")]
 
 mod blobs;
+mod cost;
 mod fetching;
 mod images;
 mod inbox;
@@ -15,6 +16,7 @@ mod mms;
 mod patients;
 mod people;
 mod photos;
+mod reported;
 mod reports;
 mod senders;
 mod sending;

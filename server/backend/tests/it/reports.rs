@@ -1,169 +1,197 @@
-//! Reports that name a message by our reference: they settle it where the carrier's answer got lost, at carriers that
-//! report to one address for all messages.
+//! Reports: what is counted, on which day, and in which currency.
 
-use crate::twilio::{draft, shown, to};
+use crate::cost::has_a_contract;
+use crate::sending::with_settings;
+use crate::twilio::*;
 use backend::lines::{self, NewLine};
-use backend::providers::{WebhookKind, WebhookRequest};
-use backend::testing::{TestBackend, on_each_engine};
-use backend::{inbox, messages};
-use model::line::{LineView, ProviderKind};
-use model::message::DeliveryState;
-use serde_json::{Value, json};
-use url::{Url, form_urlencoded};
-use wiremock::matchers::any;
-use wiremock::{Mock, Request, ResponseTemplate};
+use backend::testing::{TWILIO_ACCOUNT, TWILIO_TOKEN, TestBackend, on_each_engine};
+use backend::{Caller, messages, reports};
+use model::FailureCode;
+use model::comparison::Volumes;
+use model::line::{Currency, Price, ProviderKind};
+use model::report::{GroupBy, Period, Report, Sums, by_group};
+use model::staff::Role;
+use serde_json::json;
+use std::time::Duration;
 
-/// A carrier that gives our reference back.
-struct Carrier {
-    kind: ProviderKind,
-    number: &'static str,
-    credentials: Value,
-    /// Our reference in a request to send.
-    reference: fn(&Request) -> String,
-    /// Content type and body of a report under the carrier's id with a state and our reference.
-    report: fn(&str, bool, &str) -> (&'static str, String),
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+async fn report(t: &TestBackend, group_by: GroupBy, zone: &str) -> Report {
+    reports::messages(&t.backend, &t.admin, &Period::Last30Days, group_by, zone).await.unwrap()
 }
 
-fn carriers() -> [Carrier; 3] {
-    [
-        Carrier {
-            kind: ProviderKind::ClickSend,
-            number: "0491 570 110",
-            credentials: json!({"username": "clinic", "api_key": "key"}),
-            reference: |request| text(&body(request)["messages"][0]["custom_string"]),
-            report: |id, delivered, reference| {
-                let code = if delivered { "201" } else { "200" };
-                let fields = [
-                    ("message_id", id),
-                    ("status_code", code),
-                    ("custom_string", reference),
-                    ("error_code", ""),
-                ];
-                let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-                ("application/x-www-form-urlencoded", body)
-            },
-        },
-        Carrier {
-            kind: ProviderKind::SmsBroadcast,
-            number: "0491 570 313",
-            credentials: json!({"username": "key", "password": "secret"}),
-            reference: |request| {
-                let mut fields = form_urlencoded::parse(&request.body);
-                fields.find(|(name, _)| name == "ref").unwrap().1.into_owned()
-            },
-            report: |id, delivered, reference| {
-                let status = if delivered { "delivered" } else { "submitted" };
-                // Some of its templates wrap what they give back.
-                let told =
-                    json!({"kind": "dr", "status": status, "ref": format!("({reference})"), "msgref": id});
-                ("application/json", told.to_string())
-            },
-        },
-        Carrier {
-            kind: ProviderKind::MessageMedia,
-            number: "0491 570 737",
-            credentials: json!({"api_key": "key", "api_secret": "secret"}),
-            reference: |request| text(&body(request)["messages"][0]["metadata"]["reference"]),
-            report: |id, delivered, reference| {
-                let status = if delivered { "delivered" } else { "submitted" };
-                let told = json!({"message_id": id, "status": status, "metadata": {"reference": reference}});
-                ("application/json", told.to_string())
-            },
-        },
-    ]
+async fn all(t: &TestBackend) -> Sums {
+    Sums::of(&report(t, GroupBy::Day, "UTC").await.rows)
 }
 
-fn body(request: &Request) -> Value {
-    serde_json::from_slice(&request.body).unwrap()
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap().to_owned()
-}
-
-/// A report comes to the line's own status address and is worked on.
-async fn reports(t: &TestBackend, carrier: &Carrier, line: &LineView, (kind, body): (&str, String)) {
-    let url: Url = line.status_url.parse().unwrap();
-    let line_key = url.path_segments().unwrap().nth(2).unwrap().to_owned();
-    let request = WebhookRequest {
-        kind: WebhookKind::Status,
-        method: "POST".to_owned(),
-        url: line.status_url.clone(),
-        headers: vec![("content-type".to_owned(), kind.to_owned())],
-        body: body.into_bytes(),
-        received_at: t.backend.clock.now(),
-    };
-    let accepted = inbox::accept(&t.backend, carrier.kind, &line_key, &request).await.unwrap();
-    assert_eq!(accepted, inbox::Accepted::Journalled);
+async fn sends(t: &TestBackend, text: &str) -> model::message::MessageView {
+    let sent = messages::send(&t.backend, &t.admin, &to(0), &draft(text, text)).await.unwrap();
     t.run_jobs().await;
+    sent
+}
+
+fn aud(micros: i64) -> Price {
+    Price { micros, currency: Currency::Aud }
+}
+
+/// Names and counts of the groups: sent, received, parts.
+fn counts(report: &Report) -> Vec<(String, [u64; 3])> {
+    let groups = by_group(&report.rows);
+    groups.into_iter().map(|(name, sums)| (name, [sums.sent, sums.received, sums.parts])).collect()
 }
 
 #[tokio::test]
-async fn our_reference_settles_a_message_whose_answer_got_lost() {
+async fn a_day_begins_at_midnight_where_the_clinic_is() {
     on_each_engine(async |t: TestBackend| {
-        for (patient, carrier) in carriers().into_iter().enumerate() {
-            t.carrier.reset().await;
-            Mock::given(any()).respond_with(ResponseTemplate::new(502)).mount(&t.carrier).await;
-            let mut credentials = carrier.credentials.clone();
-            credentials["api_base"] = json!(t.carrier.uri());
-            let (name, number) = (carrier.kind.label().to_owned(), carrier.number.to_owned());
-            let new = NewLine { name, number, provider: carrier.kind, credentials };
-            let line = lines::create(&t.backend, &t.admin, new).await.unwrap();
-            lines::set_default(&t.backend, &t.admin, line.id).await.unwrap();
-            let mut sent = Vec::new();
-            for text in ["Come at 3", "Bring your card"] {
-                let draft = draft(text, &format!("{patient} {text}"));
-                sent.push(messages::send(&t.backend, &t.admin, &to(patient), &draft).await.unwrap().id);
-                t.run_jobs().await;
-            }
-            let asked = t.carrier.received_requests().await.unwrap();
-            let references: Vec<_> = asked.iter().map(|request| (carrier.reference)(request)).collect();
-            assert_eq!(references.len(), 2, "{:?}", carrier.kind);
-            let states = async || [shown(&t, sent[0]).await.state, shown(&t, sent[1]).await.state];
-            assert_eq!(states().await, [DeliveryState::Uncertain; 2], "{:?}", carrier.kind);
-
-            // A reference that is too short, or another's, settles nothing.
-            let end = &references[0][references[0].len() - 8..];
-            reports(&t, &carrier, &line, (carrier.report)("X1", true, end)).await;
-            reports(&t, &carrier, &line, (carrier.report)("X2", true, "0123456789abcdef0123")).await;
-            assert_eq!(states().await, [DeliveryState::Uncertain; 2], "{:?}", carrier.kind);
-
-            reports(&t, &carrier, &line, (carrier.report)("M1", false, &references[1])).await;
-            let settled = [DeliveryState::Uncertain, DeliveryState::Sent];
-            assert_eq!(states().await, settled, "{:?}", carrier.kind);
-            // From here on the id is known, and no other one is believed for the same message.
-            reports(&t, &carrier, &line, (carrier.report)("M2", true, &references[1])).await;
-            assert_eq!(states().await, settled, "{:?}", carrier.kind);
-            reports(&t, &carrier, &line, (carrier.report)("M1", true, "")).await;
-            assert_eq!(states().await[1], DeliveryState::Delivered, "{:?}", carrier.kind);
-            assert_eq!(t.carrier.received_requests().await.unwrap().len(), 2, "nothing was sent again");
-        }
+        carrier_accepts(&t).await;
+        // 20:00 in Sydney, and five hours later 1:00 of the next day.
+        sends(&t, "In the evening").await;
+        t.backend.clock.advance(5 * HOUR);
+        sends(&t, "After midnight").await;
+        let utc = report(&t, GroupBy::Day, "UTC").await;
+        assert_eq!(counts(&utc), [("2026-03-02".to_owned(), [2, 0, 2])]);
+        assert_eq!((utc.from.as_str(), utc.to.as_str(), utc.days.len()), ("2026-02-01", "2026-03-02", 30));
+        let sydney = report(&t, GroupBy::Day, "Australia/Sydney").await;
+        let expected = [("2026-03-02".to_owned(), [1, 0, 1]), ("2026-03-03".to_owned(), [1, 0, 1])];
+        assert_eq!(counts(&sydney), expected);
+        let last: Vec<_> = sydney.days[28..].iter().map(|day| (day.day.as_str(), day.sms)).collect();
+        assert_eq!(last, [("2026-03-02", 1), ("2026-03-03", 1)]);
+        // The clocks go back on 5 April: what is sent in the hour before midnight stays on its day.
+        t.backend.clock.advance(34 * 24 * HOUR - HOUR / 2);
+        sends(&t, "Before midnight of the longer day").await;
+        let week = Period::Between { from: "2026-04-03".to_owned(), to: "2026-04-08".to_owned() };
+        let week =
+            reports::messages(&t.backend, &t.admin, &week, GroupBy::Day, "Australia/Sydney").await.unwrap();
+        assert_eq!(counts(&week), [("2026-04-05".to_owned(), [1, 0, 1])]);
         t
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_reference_of_another_account_settles_nothing() {
+async fn what_was_not_taken_or_only_pretended_is_not_counted() {
+    on_each_engine(async |mut t: TestBackend| {
+        has_a_contract(&t).await;
+        carrier_answers(&t, |_| refused(21211)).await;
+        sends(&t, "Refused").await;
+        carrier_answers(&t, |_| wiremock::ResponseTemplate::new(502)).await;
+        let lost = sends(&t, "Lost").await;
+        assert_eq!(all(&t).await, Sums::default());
+        messages::resolve(&t.backend, &t.admin, lost.id, true).await.unwrap();
+        assert_eq!((all(&t).await.sent, all(&t).await.costs), (1, vec![aud(50_000)]));
+
+        let real = t.backend.clone();
+        t.backend = with_settings(&real, |settings| settings.mock_mode = true);
+        messages::send(&t.backend, &t.admin, &to(0), &draft("Pretended", "m")).await.unwrap();
+        t.alter("UPDATE delivery SET carrier_id = 'simulated', state = 'delivered' WHERE mock").await;
+        assert_eq!(all(&t).await.sent, 1);
+        t.backend = real;
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_counts_once_and_everything_that_it_took_is_paid() {
     on_each_engine(async |t: TestBackend| {
-        Mock::given(any()).respond_with(ResponseTemplate::new(502)).mount(&t.carrier).await;
-        let sent = messages::send(&t.backend, &t.admin, &to(0), &draft("Come at 3", "a")).await.unwrap();
+        has_a_contract(&t).await;
+        carrier_accepts(&t).await;
+        let sent = sends(&t, "Hello").await;
+        is_read(&t, &failed_status(&t, &sid(1000), "undelivered", "30003")).await;
+        messages::retry(&t.backend, &t.admin, sent.id).await.unwrap();
         t.run_jobs().await;
-        let asked = t.carrier.received_requests().await.unwrap();
-        let callback =
-            form_urlencoded::parse(&asked[0].body).find(|(name, _)| name == "StatusCallback").unwrap();
-        let callback: Url = callback.1.parse().unwrap();
-        let reference = callback.query_pairs().find(|(name, _)| name == "d").unwrap().1.into_owned();
-        let [clicksend, ..] = carriers();
-        let new = NewLine {
-            name: "Other".to_owned(),
-            number: clicksend.number.to_owned(),
-            provider: clicksend.kind,
-            credentials: clicksend.credentials.clone(),
+        is_read(&t, &text(&t, 1, 0, "Got it")).await;
+        let sums = all(&t).await;
+        assert_eq!((sums.sent, sums.received, sums.parts, sums.unpriced), (1, 1, 3, 0));
+        assert_eq!(sums.costs, [aud(110_000)], "two parts sent, one received");
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn currencies_and_lines_stay_apart_and_what_has_no_price_is_said() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        has_a_contract(&t).await;
+        carrier_accepts(&t).await;
+        sends(&t, "In Australian dollars").await;
+        let second = NewLine {
+            name: "Annexe".to_owned(),
+            number: "0491 570 313".to_owned(),
+            provider: ProviderKind::Twilio,
+            credentials: json!({
+                "account_sid": TWILIO_ACCOUNT, "auth_token": TWILIO_TOKEN, "api_base": t.carrier.uri(),
+            }),
         };
-        let line = lines::create(&t.backend, &t.admin, new).await.unwrap();
-        reports(&t, &clicksend, &line, (clicksend.report)("M1", true, &reference)).await;
-        assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Uncertain);
+        let line = lines::create(b, &t.admin, second).await.unwrap();
+        lines::set_default(b, &t.admin, line.id).await.unwrap();
+        messages::send(b, &t.admin, &to(1), &draft("Without a price", "1")).await.unwrap();
+        t.run_jobs().await;
+        t.alter(
+            r#"UPDATE line_account SET tariff = '{"currency": "USD", "sms": 8300}' WHERE tariff IS NULL"#,
+        )
+        .await;
+        messages::send(b, &t.admin, &to(2), &draft("In American ones", "2")).await.unwrap();
+        t.run_jobs().await;
+
+        let sums = all(&t).await;
+        assert_eq!((sums.sent, sums.unpriced), (3, 1));
+        assert_eq!(sums.costs, [aud(50_000), Price { micros: 8_300, currency: Currency::Usd }]);
+        let by_line = report(&t, GroupBy::Line, "UTC").await;
+        let expected = [("Annexe".to_owned(), [2, 0, 2]), ("Front desk".to_owned(), [1, 0, 1])];
+        assert_eq!(counts(&by_line), expected);
+        assert_eq!(counts(&report(&t, GroupBy::Carrier, "UTC").await), [("Twilio".to_owned(), [3, 0, 3])]);
+        assert_eq!(counts(&report(&t, GroupBy::Channel, "UTC").await), [("SMS".to_owned(), [3, 0, 3])]);
+        assert_eq!(counts(&report(&t, GroupBy::Direction, "UTC").await), [("Sent".to_owned(), [3, 0, 3])]);
+        let csv = reports::csv(&by_line);
+        assert!(csv.contains("Annexe,outbound,1,1,USD,0.0083\r\nAnnexe,outbound,1,1,,\r\n"), "{csv}");
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_report_is_for_those_who_send_and_of_their_own_organisation() {
+    on_each_engine(async |t: TestBackend| {
+        carrier_accepts(&t).await;
+        sends(&t, "Hello").await;
+        let ask = async |caller: &Caller| {
+            reports::messages(&t.backend, caller, &Period::Last30Days, GroupBy::Day, "UTC").await
+        };
+        assert_eq!(ask(&t.stranger().await).await.unwrap().rows, []);
+        assert_eq!(ask(&t.colleague(Role::Staff).await).await.unwrap().rows.len(), 1);
+        let viewer = t.colleague(Role::Viewer).await;
+        assert_eq!(failure(ask(&viewer).await).code, FailureCode::NotAllowed);
+        let compared = failure(reports::comparison(&t.backend, &viewer, "UTC").await);
+        assert_eq!(compared.code, FailureCode::NotAllowed);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_comparison_knows_our_own_prices_and_those_that_are_published() {
+    on_each_engine(async |t: TestBackend| {
+        has_a_contract(&t).await;
+        carrier_accepts(&t).await;
+        sends(&t, &"Two parts. ".repeat(20)).await;
+        t.alter("UPDATE delivery SET parts = 2").await;
+        is_read(&t, &text(&t, 1, 0, "Thanks")).await;
+        let comparison = reports::comparison(&t.backend, &t.admin, "Australia/Sydney").await.unwrap();
+        assert_eq!(comparison.volumes, Volumes { sms: 2, mms: 0, sms_in: 1, mms_in: 0 });
+        let ours = &comparison.offers[0];
+        assert_eq!((ours.provider, ours.by_contract, ours.sends_mms), (ProviderKind::Twilio, true, true));
+        assert_eq!(
+            (ours.lines.as_slice(), ours.tariff.unwrap().sms),
+            (&["Front desk".to_owned()][..], Some(50_000))
+        );
+        let of = |provider| comparison.offers.iter().filter(move |offer| offer.provider == provider);
+        assert_eq!((of(ProviderKind::Twilio).count(), of(ProviderKind::Simulator).count()), (1, 0));
+        let broadcast = of(ProviderKind::SmsBroadcast).next().unwrap();
+        assert!(!broadcast.sends_mms && broadcast.tariff.is_none() && broadcast.lines.is_empty());
+        let telnyx = of(ProviderKind::Telnyx).next().unwrap();
+        assert!(!telnyx.sends_mms, "only with numbers of America");
         t
     })
     .await;
