@@ -14,6 +14,7 @@ pub mod media;
 pub mod message;
 pub mod patient;
 pub mod phone;
+pub mod routing;
 pub mod segments;
 pub mod staff;
 mod words;

@@ -30,7 +30,7 @@ pub(crate) use words;
 #[cfg(test)]
 mod tests {
     use crate::{
-        line::{Currency, ProviderKind},
+        line::{Currency, ProviderKind, Verification},
         media::*,
         message::*,
         staff::Role,
@@ -56,7 +56,8 @@ mod tests {
             Category,
             Role,
             ProviderKind,
-            Currency
+            Currency,
+            Verification
         );
     }
 }

@@ -49,6 +49,7 @@ pub fn Bubble(
     };
     let needs_words = move || {
         local.read().is_some()
+            || message.read().detour.is_some()
             || matches!(
                 message.read().state,
                 DeliveryState::Failed | DeliveryState::Undelivered | DeliveryState::Uncertain
@@ -134,16 +135,22 @@ fn Delivery(message: MessageView) -> impl IntoView {
         view! { <Button kind=ButtonKind::Quiet disabled=busy on_press=move |_| act(does)>{words}</Button> }
     };
     let (glyph, words, tone) = state_words(message.state);
+    let carrier = message.carrier.filter(|_| !message.mock);
+    let through = carrier.map(|carrier| format!("Through {}", carrier.label()));
+    // Where there is one carrier only, nobody needs to read of it again and again.
+    let several = move || thread.view.read().can_send.line.as_ref().is_some_and(|line| line.routes.len() > 1);
     let reason = message.failure.clone().map(|reason| format!(": {reason}")).unwrap_or_default();
     view! {
-        <span class=format!("state {tone}")>
+        <span class=format!("state {tone}") title=through>
             <Icon glyph=glyph />
             <span>{words}{message.state.may_retry().then_some(reason)}</span>
         </span>
         {message.mock.then_some(" · simulated")}
+        {carrier.map(|carrier| move || several().then(|| view! { <span class="bubble-carrier">{carrier.label()}</span> }))}
         {message.state.may_retry().then(|| button("Retry", Act::Retry))}
         {(message.state == DeliveryState::Uncertain)
             .then(|| (button("It arrived", Act::Arrived), button("Send again", Act::SendAgain)))}
+        {message.detour.map(|detour| view! { <p class="bubble-detour">{detour}</p> })}
     }
 }
 

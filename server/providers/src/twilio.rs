@@ -23,6 +23,7 @@ const LIMITS: Limits = Limits {
     media_types: &["image/jpeg", "image/png", "image/gif"],
     wants_bytes: false,
     text_chars: 1600,
+    sms_parts: None,
 };
 
 const API: &str = "https://api.twilio.com";
@@ -164,7 +165,8 @@ impl Credentials {
 
 async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Receipt, SendError> {
     let credentials = Credentials::read(&account.credentials).map_err(|error| {
-        SendError::refused(
+        SendError::refused_by(
+            Blame::Account,
             "credentials",
             format!("The line's credentials are incomplete: {error}. See Settings > Lines."),
         )
@@ -198,7 +200,8 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
     match http.post_form(&url, Some(&credentials.login()), &fields).await {
         Ok(answer) => read_answer(&answer),
         Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
-        Err(HttpError::Forbidden) => Err(SendError::refused(
+        Err(HttpError::Forbidden) => Err(SendError::refused_by(
+            Blame::Account,
             "address",
             "The line's API address is private or not https. Correct it in Settings > Lines.",
         )),

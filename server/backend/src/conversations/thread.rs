@@ -1,10 +1,12 @@
 //! Messages of a conversation, a slice at a time.
 
+use super::carriers::{self, Carried};
 use super::cursor::Cursor;
 use super::rows::known;
 use crate::store::{Tx, Value, args};
 use crate::{Backend, Caller, Error, Result, media};
 use model::conversation::{ThreadFrom, ThreadSlice};
+use model::line::ProviderKind;
 use model::message::{Channel, DeliveryState, Direction, MessageView};
 use model::staff::Permission;
 use model::{ConversationId, MessageId, Millis, OrgId};
@@ -28,6 +30,8 @@ struct Record {
     parts: i64,
     client_id: Option<String>,
     author: Option<String>,
+    line_id: Option<Uuid>,
+    provider: Option<String>,
 }
 
 /// Messages from a place on, and whether there are more beyond them.
@@ -135,8 +139,9 @@ async fn after(tx: &mut Tx, conversation: ConversationId, start: Cursor, limit: 
 async fn select(tx: &mut Tx, tail: &'static str, args: Vec<Value>) -> Result<Vec<Record>> {
     let sql = format!(
         "SELECT m.id, m.conversation_id, m.direction, m.channel, m.body, m.at, m.state, m.state_at, m.failure,
-                m.parts, m.client_id, s.name AS author
-         FROM message m LEFT JOIN staff s ON s.id = m.author_id WHERE {tail}"
+                m.parts, m.client_id, s.name AS author, m.line_id, a.provider
+         FROM message m LEFT JOIN staff s ON s.id = m.author_id
+         LEFT JOIN line_account a ON a.id = m.account_id WHERE {tail}"
     );
     Ok(tx.all(AssertSqlSafe(sql), args).await?)
 }
@@ -144,11 +149,14 @@ async fn select(tx: &mut Tx, tail: &'static str, args: Vec<Value>) -> Result<Vec
 async fn views(backend: &Backend, tx: &mut Tx, org: OrgId, records: Vec<Record>) -> Result<Vec<MessageView>> {
     let ids: Vec<MessageId> = records.iter().map(|record| record.id.into()).collect();
     let mut attachments = media::views_of_messages(backend, tx, org, &ids).await?;
+    let mut carried = carriers::of_messages(tx, &ids).await?;
     records
         .into_iter()
         .map(|record| {
             let id = MessageId(record.id);
             let direction = known(Direction::from_word(&record.direction))?;
+            let Carried { carrier, detour } = carried.remove(&id).unwrap_or_default();
+            let of_account = record.provider.as_deref().and_then(ProviderKind::from_word);
             Ok(MessageView {
                 id,
                 conversation_id: record.conversation_id.into(),
@@ -164,6 +172,9 @@ async fn views(backend: &Backend, tx: &mut Tx, org: OrgId, records: Vec<Record>)
                 parts: u32::try_from(record.parts).unwrap_or(0),
                 client_id: record.client_id,
                 mock: backend.settings.mock_mode && direction == Direction::Outbound,
+                line_id: record.line_id.map(Into::into),
+                carrier: carrier.or(of_account),
+                detour,
             })
         })
         .collect()

@@ -73,6 +73,7 @@ fn request(url: &str, body: &str, key: &str, digest: &str, signature: &str) -> W
         headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         body: body.as_bytes().to_vec(),
         received_at: RECEIVED_AT,
+        client: None,
     }
 }
 
@@ -649,6 +650,7 @@ fn json_request(kind: WebhookKind, body: &str) -> WebhookRequest {
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
         body: body.as_bytes().to_vec(),
         received_at: RECEIVED_AT,
+        client: None,
     }
 }
 
