@@ -121,7 +121,7 @@ pub fn plan(options: &[RouteOption], load: &Load) -> Plans {
     }
     // The sort is stable: what is equal stays in the order of age.
     order.sort_by_key(|(option, plan)| {
-        (!option.pinned, option.cooling, plan.price.is_none(), plan.price.map(|price| in_one_currency(price)))
+        (!option.pinned, option.cooling, plan.price.is_none(), plan.price.map(in_one_currency))
     });
     plans.usable = order.into_iter().map(|(_, plan)| plan).collect();
     plans

@@ -90,8 +90,9 @@ pub fn RouteWords(
     move || {
         let plan = way.plans.read().usable.first().cloned().filter(|_| !way.is_empty.get())?;
         let Plan { sentence, poor, .. } = plan;
+        let whole = sentence.clone();
         Some(view! {
-            <span class="route-words" title=sentence.clone()>
+            <span class="route-words" title=whole>
                 <span class="number">{sentence}</span>
                 {poor.then(|| view! { <span class="is-warn">" · so small that one sees it"</span> })}
             </span>

@@ -169,7 +169,11 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
         )
     })?;
     if would_be_cut(outbound) {
-        return Err(SendError::refused_by(Blame::Carrier, "length", "The text is longer than ClickSend carries. Shorten it."));
+        return Err(SendError::refused_by(
+            Blame::Carrier,
+            "length",
+            "The text is longer than ClickSend carries. Shorten it.",
+        ));
     }
     let mut message = json!({
         "source": "heliograph",

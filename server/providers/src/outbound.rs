@@ -13,7 +13,24 @@ pub struct Account {
     pub sender: PhoneNumber,
     /// In the carrier's own shape, checked by [`crate::Provider::check_credentials`] when they were stored.
     pub credentials: serde_json::Value,
-    /// What a carrier carries, and what fits into one request to it.
+    /// What to do with a webhook that does not prove that the carrier sent it.
+    pub verification: Verification,
+    /// What proves it where the carrier signs nothing: the current secret, then the one before it while they are
+    /// being exchanged. Part of both addresses below.
+    pub webhook_secrets: Vec<String>,
+    /// Where the carrier brings messages.
+    pub inbound_url: Url,
+    /// Where it reports what becomes of ours.
+    pub status_url: Url,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Account").field("verification", &self.verification).finish_non_exhaustive()
+    }
+}
+
+/// What a carrier carries, and what fits into one request to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// How messages can leave through it. MMS may depend on the country of the number as well.

@@ -108,7 +108,11 @@ impl Credentials {
 
 async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Receipt, SendError> {
     let credentials = Credentials::read(&account.credentials).map_err(|error| {
-        SendError::refused_by(Blame::Account, "credentials", format!("The line's credentials are incomplete: {error}."))
+        SendError::refused_by(
+            Blame::Account,
+            "credentials",
+            format!("The line's credentials are incomplete: {error}."),
+        )
     })?;
     let submission = Submission {
         reference: outbound.reference.clone(),

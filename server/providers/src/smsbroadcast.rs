@@ -149,7 +149,11 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
     })?;
     // Pictures would be dropped without a word.
     if !outbound.media.is_empty() {
-        return Err(SendError::refused_by(Blame::Carrier, "media", "SMS Broadcast cannot send pictures. Send a link instead."));
+        return Err(SendError::refused_by(
+            Blame::Carrier,
+            "media",
+            "SMS Broadcast cannot send pictures. Send a link instead.",
+        ));
     }
     if segments::count(&outbound.text).parts > MOST_PARTS {
         return Err(SendError::refused_by(

@@ -140,7 +140,7 @@ pub async fn retry(backend: &Backend, caller: &Caller, id: MessageId) -> Result<
     }
     for part in failed {
         // Whichever of the line's carriers is the best one now.
-        let account = route::for_part(backend, &mut tx, whole, &part, &[]).await?.unwrap_or(part.account);
+        let account = for_part(backend, &mut tx, whole, &part, &[]).await?.unwrap_or(part.account);
         let again = Attempt { account, part: part.part, attempt: part.attempt + 1, media_bytes: None };
         deliveries::add(backend, &mut tx, whole, again).await?;
     }

@@ -259,7 +259,7 @@ async fn a_simulated_number_belongs_to_one_organisation_of_a_server() {
 }
 
 /// A photo of nothing but noise, which does not get small.
-fn noisy_jpeg() -> Vec<u8> {
+pub(crate) fn noisy_jpeg() -> Vec<u8> {
     let mut state = 1_u32;
     let pixels = image::RgbImage::from_fn(1200, 900, |_, _| {
         image::Rgb([(); 3].map(|()| {

@@ -6,13 +6,21 @@ use crate::Blame;
 /// The fields that a refusal may point to, whose doing it is, and words for staff: what happened and what to do. The
 /// longer of two names that share an ending stands first.
 const FIELDS: &[(&str, Blame, &str)] = &[
-    ("/destination_number", Blame::Message, "This is not a valid telephone number. Check the patient's number."),
+    (
+        "/destination_number",
+        Blame::Message,
+        "This is not a valid telephone number. Check the patient's number.",
+    ),
     (
         "/source_number",
         Blame::Carrier,
         "MessageMedia does not accept the line's number as a sender. Register it under Numbers in MessageMedia's console.",
     ),
-    ("/content", Blame::Carrier, "MessageMedia does not accept the text: it has at most 5000 characters. Shorten it."),
+    (
+        "/content",
+        Blame::Carrier,
+        "MessageMedia does not accept the text: it has at most 5000 characters. Shorten it.",
+    ),
     (
         "/media",
         Blame::Carrier,
