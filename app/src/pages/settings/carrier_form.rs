@@ -20,9 +20,12 @@ const AMOUNTS: [(&str, &str); 5] = [
 
 /// The form.
 #[component]
-pub(super) fn ChangeCarrier(
+pub fn ChangeCarrier(
+    /// As it is now.
     account: AccountView,
+    /// The lines.
     pager: Pager<LineView>,
+    /// Closes the dialog around it.
     open: RwSignal<bool>,
 ) -> impl IntoView {
     let id = account.route.account_id;

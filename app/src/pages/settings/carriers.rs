@@ -28,12 +28,16 @@ pub(super) fn carrier_options(taken: &[ProviderKind]) -> Vec<(String, String)> {
 
 /// One carrier of a line.
 #[component]
-pub(super) fn Carrier(
+pub fn Carrier(
+    /// The line.
     line: LineId,
+    /// Its number.
     number: PhoneNumber,
+    /// The account there.
     account: AccountView,
     /// The line has others.
     several: bool,
+    /// The lines.
     pager: Pager<LineView>,
 ) -> impl IntoView {
     let (id, provider) = (account.route.account_id, account.route.provider);
@@ -238,10 +242,14 @@ fn Quarantine(id: LineAccountId, count: u32, pager: Pager<LineView>) -> impl Int
 
 /// The form for one more carrier.
 #[component]
-pub(super) fn AddCarrier(
+pub fn AddCarrier(
+    /// The line.
     line: LineId,
+    /// Carriers that it does not have yet.
     options: Vec<(String, String)>,
+    /// The lines.
     pager: Pager<LineView>,
+    /// Closes the dialog around it.
     open: RwSignal<bool>,
 ) -> impl IntoView {
     let first = options.first().map(|(word, _)| word.clone()).unwrap_or_default();

@@ -1,8 +1,8 @@
 //! Settings: one file per tab.
 
 mod account_fields;
-mod carrier_form;
-mod carriers;
+pub mod carrier_form;
+pub mod carriers;
 pub mod lines;
 pub mod organisation;
 pub mod profile;

@@ -566,6 +566,25 @@ async fn while_a_secret_is_exchanged_both_are_taken() {
 }
 
 #[tokio::test]
+async fn while_the_server_only_pretends_the_simulator_stands_in_for_all() {
+    on_each_engine(async |t: TestBackend| {
+        let line = two_carriers(&t).await;
+        let media = account(&line, ProviderKind::MessageMedia);
+        lines::pin(&t.backend, &t.admin, line.id, Some(media)).await.unwrap();
+        let pretending = crate::sending::with_settings(&t.backend, |settings| settings.mock_mode = true);
+        let sent = messages::send(&pretending, &t.admin, &to(0), &draft("Only a test", "a")).await.unwrap();
+        assert_eq!(sent.carrier, Some(ProviderKind::Simulator));
+        // Reports come through the simulator's door, which leads to the line's first account.
+        let through_first = t
+            .count("SELECT COUNT(*) FROM delivery d JOIN line_account a ON a.id = d.account_id WHERE a.provider = 'twilio'")
+            .await;
+        assert_eq!(through_first, 1);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn only_admins_of_the_organisation_change_its_carriers() {
     on_each_engine(async |t: TestBackend| {
         let b = &t.backend;
