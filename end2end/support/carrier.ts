@@ -7,7 +7,7 @@ import { expect, type Page } from '@playwright/test';
 export interface Carrier {
   /** Its address as the server's settings name it. */
   host: string;
-  /** Statuses of its next answers; without any left it takes what it is given. */
+  /** Statuses of its next answers, 400 for credentials that do not hold; without any left it takes what it is given. */
   answers: number[];
   /** What it was asked to send, one entry for each attempt. */
   asked: string[];
@@ -24,8 +24,10 @@ export async function startCarrier(): Promise<Carrier> {
     }
     asked.push(new URLSearchParams(Buffer.concat(body).toString()).get('Body') ?? '');
     const sid = `SM${asked.length.toString(16).padStart(32, '0')}`;
-    response.writeHead(answers.shift() ?? 201, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ sid, status: 'queued', num_segments: '1' }));
+    const status = answers.shift() ?? 201;
+    const refusal = { code: 20003, message: 'Authenticate', status };
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(status === 400 ? refusal : { sid, status: 'queued', num_segments: '1' }));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

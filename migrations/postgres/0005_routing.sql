@@ -16,6 +16,9 @@ ALTER TABLE delivery ADD COLUMN price_by_carrier BOOLEAN NOT NULL DEFAULT FALSE;
 -- SMS parts, as the carrier counted them.
 ALTER TABLE delivery ADD COLUMN parts BIGINT;
 
--- The same for what came in.
+-- Bytes of its pictures together, at most, because the carrier found those of the attempt before too large.
+ALTER TABLE delivery ADD COLUMN media_bytes BIGINT;
+
+-- What it cost, for what came in.
 ALTER TABLE message ADD COLUMN price_micros BIGINT;
 ALTER TABLE message ADD COLUMN price_currency TEXT;

@@ -16,6 +16,9 @@ ALTER TABLE delivery ADD COLUMN price_by_carrier INTEGER NOT NULL DEFAULT 0;
 -- SMS parts, as the carrier counted them.
 ALTER TABLE delivery ADD COLUMN parts INTEGER;
 
--- The same for what came in.
+-- Bytes of its pictures together, at most, because the carrier found those of the attempt before too large.
+ALTER TABLE delivery ADD COLUMN media_bytes INTEGER;
+
+-- What it cost, for what came in.
 ALTER TABLE message ADD COLUMN price_micros INTEGER;
 ALTER TABLE message ADD COLUMN price_currency TEXT;

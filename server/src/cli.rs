@@ -118,13 +118,76 @@ enum Line {
         #[arg(long)]
         org: Option<String>,
     },
-    /// Ask every line's carrier whether credentials, number and webhook addresses are right, and what is left to spend.
-    /// Sends nothing and costs nothing.
+    /// List the lines with their carriers, and the webhook addresses to paste into each carrier's console.
+    List {
+        /// Name of the organisation, where there are several.
+        #[arg(long)]
+        org: Option<String>,
+    },
+    /// The carriers behind a line.
+    #[command(subcommand)]
+    Carrier(Carrier),
+    /// Ask every carrier of every line whether credentials, number and webhook addresses are right, and what is left to
+    /// spend. Sends nothing and costs nothing.
     Check {
         /// Name of the organisation, where there are several.
         #[arg(long)]
         org: Option<String>,
     },
+}
+
+#[derive(Subcommand)]
+enum Carrier {
+    /// Add a carrier to a line. Messages then come in through any of its carriers, and leave through the best one.
+    Add {
+        #[command(flatten)]
+        which: Which,
+        /// File with the carrier's credentials as JSON; `-` reads them from standard input.
+        #[arg(long, value_name = "FILE")]
+        credentials: Option<String>,
+    },
+    /// Change a line's carrier; what is not named stays.
+    Set {
+        #[command(flatten)]
+        which: Which,
+        /// File with the fields of the credentials that change, as JSON; `-` reads them from standard input.
+        #[arg(long, value_name = "FILE")]
+        credentials: Option<String>,
+        /// What to do with webhooks that do not prove that the carrier sent them: enforce puts them in quarantine,
+        /// observe reads and counts them, off reads them.
+        #[arg(long, value_name = "enforce|observe|off")]
+        verification: Option<String>,
+        /// The only addresses and networks that its webhooks may come from, with spaces between them; empty for any.
+        #[arg(long, value_name = "LIST")]
+        addresses: Option<String>,
+        /// Make a new secret for the webhook addresses. The one before it is taken for a week.
+        #[arg(long)]
+        exchange_secret: bool,
+        /// Take the secret before the current one no longer.
+        #[arg(long)]
+        end_exchange: bool,
+        /// Send everything through this carrier that it can carry, or with `false` the cheapest way again.
+        #[arg(long, value_name = "true|false")]
+        pin: Option<bool>,
+    },
+    /// Take a carrier away from a line. Its webhook addresses go on working, for what is under way.
+    Remove {
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+/// Which carrier of which line.
+#[derive(clap::Args)]
+struct Which {
+    /// The line's number, in any format, or its name.
+    line: String,
+    /// twilio, telnyx, messagemedia, smsbroadcast, clicksend or simulator.
+    #[arg(long)]
+    provider: String,
+    /// Name of the organisation, where there are several.
+    #[arg(long)]
+    org: Option<String>,
 }
 
 #[derive(Subcommand)]

@@ -4,6 +4,7 @@
 use crate::App;
 use crate::failure::{Id, Problem, Raw};
 use crate::guards::CalledUri;
+use app::api::session::NetworkAddress;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Extension, State};
 use axum::http::{HeaderMap, Method, header};
@@ -27,6 +28,7 @@ async fn receive(
     State(app): State<App>,
     Id((provider, line_key, kind)): Id<(String, String, String)>,
     Extension(CalledUri(called)): Extension<CalledUri>,
+    Extension(NetworkAddress(client)): Extension<NetworkAddress>,
     method: Method,
     headers: HeaderMap,
     Raw(body): Raw,
@@ -45,6 +47,7 @@ async fn receive(
         headers: kept_headers(&headers),
         body: body.to_vec(),
         received_at: app.backend.clock.now(),
+        client: client.parse().ok(),
     };
     // However it was taken, the answer is the same.
     inbox::accept(&app.backend, provider, &line_key, &request).await?;

@@ -1,7 +1,8 @@
 //! Conversations: an organisation and one number, or one of the few senders that have none.
 
 use crate::message::{Channel, DeliveryState, Direction, MessageView};
-use crate::{Address, ConversationId, MessageId, Millis, PatientId, StaffId};
+use crate::routing::RouteOption;
+use crate::{Address, ConversationId, LineId, MessageId, Millis, PatientId, PhoneNumber, StaffId};
 use serde::{Deserialize, Serialize};
 
 /// A row of the inbox.
@@ -112,6 +113,27 @@ pub struct SendAbility {
     pub pictures: bool,
     /// Everything goes to a simulator.
     pub mock: bool,
+    /// The line that the patient knows, or the one that new conversations go out on; absent where there is none.
+    #[serde(default)]
+    pub line: Option<LineChoice>,
+    /// Other lines of the organisation: a message through one of them shows the patient another number.
+    #[serde(default)]
+    pub offers: Vec<LineChoice>,
+}
+
+/// A line that a message may leave through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LineChoice {
+    /// The line.
+    pub id: LineId,
+    /// What staff call it.
+    pub name: String,
+    /// What the patient sees.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub number: PhoneNumber,
+    /// Its carriers, the oldest first.
+    pub routes: Vec<RouteOption>,
 }
 
 /// A stretch of a thread.

@@ -17,6 +17,7 @@ mod money;
 pub mod patient;
 pub mod phone;
 pub mod report;
+pub mod routing;
 pub mod segments;
 pub mod simulator;
 pub mod staff;

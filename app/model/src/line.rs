@@ -1,7 +1,8 @@
 //! Lines: the numbers that patients write to, and the carriers behind them.
 
 use crate::message::Channel;
-use crate::{LineId, PhoneNumber};
+use crate::routing::RouteOption;
+use crate::{LineId, Millis, PhoneNumber};
 use serde::{Deserialize, Serialize};
 
 /// A carrier that the product can speak with.
@@ -46,6 +47,21 @@ impl ProviderKind {
     }
 }
 
+/// What to do with a webhook that does not prove that the carrier sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Verification {
+    /// Read it without checking: for entries that were checked when they were journalled, or released by hand.
+    Off,
+    /// Read it, and say that it did not verify.
+    Observe,
+    /// Reject it.
+    Enforce,
+}
+
+crate::words::words!(Verification { Off = "off", Observe = "observe", Enforce = "enforce" });
+
 /// A line in Settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -57,10 +73,34 @@ pub struct LineView {
     /// What patients write to.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub number: PhoneNumber,
-    /// The carrier behind it.
-    pub provider: ProviderKind,
     /// New conversations go out here.
     pub is_default: bool,
+    /// The carriers behind it, the oldest first; messages come in through any of them.
+    pub accounts: Vec<AccountView>,
+}
+
+/// A line's account at a carrier, in Settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AccountView {
+    /// What it can do and costs, and whether it is preferred or spared at the moment.
+    pub route: RouteOption,
+    /// Whether it brings pictures from patients.
+    pub pictures_in: bool,
+    /// Whether the prices are the organisation's own; otherwise they are those that the carrier publishes.
+    pub own_tariff: bool,
+    /// It failed, and the others go first until then.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<i64>))]
+    pub cooling_until: Option<Millis>,
+    /// What is done with webhooks that do not prove where they come from.
+    pub verification: Verification,
+    /// Whether the carrier signs nothing, or not always, so that its webhook addresses carry a secret.
+    pub by_secret: bool,
+    /// While the secret in the webhook addresses is being exchanged, the one before it is taken until then.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<i64>))]
+    pub old_secret_until: Option<Millis>,
+    /// The only network addresses that its webhooks may come from, separated by spaces; empty for any.
+    pub addresses: String,
     /// To paste into the carrier's console, whole: what stands after a `#` has the carrier call again after a failure.
     pub inbound_url: String,
     /// To paste into the carrier's console, where it asks for one.
@@ -167,6 +207,32 @@ impl Price {
         let fraction: i64 = format!("{fraction:0<6}").get(..6)?.parse().ok()?;
         Some(Self { micros: whole.checked_mul(1_000_000)?.checked_add(fraction)?, currency })
     }
+
+    /// For people: `A$0.30`, `US$0.0079`; two digits behind the point at least, four at most.
+    #[must_use]
+    pub fn words(&self) -> String {
+        // Rounded to what is shown.
+        let shown = (self.micros + 50) / 100;
+        let (whole, fraction) = (shown / 10_000, format!("{:04}", shown % 10_000));
+        let fraction =
+            fraction.strip_suffix("00").or_else(|| fraction.strip_suffix('0')).unwrap_or(&fraction);
+        format!("{}{whole}.{fraction}", self.currency.sign())
+    }
+}
+
+impl Currency {
+    /// As it stands before an amount.
+    #[must_use]
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::Aud => "A$",
+            Self::Gbp => "£",
+            Self::Eur => "€",
+            Self::Nzd => "NZ$",
+            Self::Cad => "C$",
+            Self::Usd => "US$",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -184,5 +250,20 @@ mod tests {
             assert_eq!(micros(wrong), None, "{wrong}");
         }
         assert_eq!(Price::parse("1", "XXX"), None);
+    }
+
+    #[test]
+    fn amounts_are_shown_as_people_write_them() {
+        let words = |amount| Price::parse(amount, "AUD").map(|price| price.words());
+        for (amount, shown) in [
+            ("0.3", "A$0.30"),
+            ("0.079", "A$0.079"),
+            ("0.0079", "A$0.0079"),
+            ("0.00004", "A$0.00"),
+            ("12", "A$12.00"),
+            ("0.29999", "A$0.30"),
+        ] {
+            assert_eq!(words(amount).as_deref(), Some(shown));
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Messages and how far they have travelled.
 
-use crate::line::Price;
+use crate::line::{Price, ProviderKind};
 use crate::media::AttachmentView;
-use crate::{ConversationId, MessageId, Millis, PhoneNumber};
+use crate::{ConversationId, LineId, MessageId, Millis, PhoneNumber};
 use serde::{Deserialize, Serialize};
 
 /// From whom to whom.
@@ -162,6 +162,15 @@ pub struct MessageView {
     /// Sent by a simulator while `MESSAGING_MOCK_MODE` is on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mock: bool,
+    /// The line that it came or goes through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line_id: Option<LineId>,
+    /// The carrier that brought it or was asked last to send it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<ProviderKind>,
+    /// In words for staff: which carriers did not take it before another one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detour: Option<String>,
 }
 
 /// A message that staff or an API caller want sent.
@@ -173,6 +182,10 @@ pub struct Draft {
     pub attachments: Vec<crate::AttachmentId>,
     /// Chosen by the sender, unique per organisation; the same one again answers with the same message.
     pub client_id: String,
+    /// Through this line, although the patient may know another one and will see its number; without it through the one
+    /// that they know.
+    #[serde(default)]
+    pub line: Option<LineId>,
 }
 
 /// Pictures one message may carry.

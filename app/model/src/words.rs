@@ -30,7 +30,7 @@ pub(crate) use words;
 #[cfg(test)]
 mod tests {
     use crate::{
-        line::{Currency, ProviderKind},
+        line::{Currency, ProviderKind, Verification},
         media::*,
         message::*,
         report::GroupBy,
@@ -58,7 +58,8 @@ mod tests {
             Role,
             ProviderKind,
             Currency,
-            GroupBy
+            GroupBy,
+            Verification
         );
     }
 }

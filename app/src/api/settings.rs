@@ -5,9 +5,9 @@ use super::Answer;
 use super::signed_in;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
-use model::line::{LineView, ProviderKind};
+use model::line::{LineView, ProviderKind, Tariff, Verification};
 use model::staff::{ApiTokenView, Invitation, Role, StaffView};
-use model::{ApiTokenId, LineId, StaffId};
+use model::{ApiTokenId, LineAccountId, LineId, StaffId};
 
 /// Everyone who works here, by name.
 #[server(prefix = "/api/ui", endpoint = "settings/staff", input = Json)]
@@ -64,18 +64,74 @@ pub async fn create_line(
     Ok(backend::lines::create(&backend, &caller, new).await?)
 }
 
-/// Changes a line's name, and those fields of its credentials that are named.
-#[server(prefix = "/api/ui", endpoint = "settings/update-line", input = Json)]
-pub async fn update_line(id: LineId, name: String, credentials: serde_json::Value) -> Answer<LineView> {
+/// Gives a line another name.
+#[server(prefix = "/api/ui", endpoint = "settings/rename-line", input = Json)]
+pub async fn rename_line(id: LineId, name: String) -> Answer<LineView> {
     let (backend, caller) = signed_in().await?;
-    let change = backend::lines::LineChange { name: Some(name), credentials: Some(credentials) };
-    Ok(backend::lines::update(&backend, &caller, id, change).await?)
+    Ok(backend::lines::rename(&backend, &caller, id, &name).await?)
 }
 
-/// Checks a line's webhooks in quarantine once more; with `release` they are read whatever comes of it. Answers how
+/// Adds a carrier to a line.
+#[server(prefix = "/api/ui", endpoint = "settings/add-carrier", input = Json)]
+pub async fn add_carrier(
+    line: LineId,
+    provider: ProviderKind,
+    credentials: serde_json::Value,
+) -> Answer<LineView> {
+    let (backend, caller) = signed_in().await?;
+    let new = backend::lines::NewAccount { provider, credentials };
+    Ok(backend::lines::add_account(&backend, &caller, line, new).await?)
+}
+
+/// Changes those fields of a carrier's credentials that are named, how its webhooks are checked, and what it costs:
+/// without a tariff, what it publishes.
+#[server(prefix = "/api/ui", endpoint = "settings/change-carrier", input = Json)]
+pub async fn change_carrier(
+    id: LineAccountId,
+    credentials: Option<serde_json::Value>,
+    verification: Verification,
+    addresses: String,
+    tariff: Option<Tariff>,
+) -> Answer<LineView> {
+    use backend::lines::{AccountChange, Prices};
+    let (backend, caller) = signed_in().await?;
+    let change = AccountChange {
+        credentials,
+        verification: Some(verification),
+        addresses: Some(addresses),
+        prices: Some(tariff.map_or(Prices::Published, Prices::Own)),
+    };
+    Ok(backend::lines::update_account(&backend, &caller, id, change).await?)
+}
+
+/// Takes a carrier away from its line.
+#[server(prefix = "/api/ui", endpoint = "settings/remove-carrier", input = Json)]
+pub async fn remove_carrier(id: LineAccountId) -> Answer<LineView> {
+    let (backend, caller) = signed_in().await?;
+    Ok(backend::lines::remove_account(&backend, &caller, id).await?)
+}
+
+/// Sends everything through one of a line's carriers that it can carry; without one, the cheapest goes first.
+#[server(prefix = "/api/ui", endpoint = "settings/pin-carrier", input = Json)]
+pub async fn pin_carrier(line: LineId, account: Option<LineAccountId>) -> Answer<LineView> {
+    let (backend, caller) = signed_in().await?;
+    Ok(backend::lines::pin(&backend, &caller, line, account).await?)
+}
+
+/// Makes a new secret for a carrier's webhook addresses; with `end` the one before it is taken no longer.
+#[server(prefix = "/api/ui", endpoint = "settings/exchange-secret", input = Json)]
+pub async fn exchange_secret(id: LineAccountId, end: bool) -> Answer<LineView> {
+    let (backend, caller) = signed_in().await?;
+    Ok(match end {
+        true => backend::lines::end_exchange(&backend, &caller, id).await?,
+        false => backend::lines::exchange_secret(&backend, &caller, id).await?,
+    })
+}
+
+/// Checks a carrier's webhooks in quarantine once more; with `release` they are read whatever comes of it. Answers how
 /// many left quarantine.
 #[server(prefix = "/api/ui", endpoint = "settings/check-quarantine", input = Json)]
-pub async fn check_quarantine(id: LineId, release: bool) -> Answer<u32> {
+pub async fn check_quarantine(id: LineAccountId, release: bool) -> Answer<u32> {
     let (backend, caller) = signed_in().await?;
     Ok(backend::lines::check_again(&backend, &caller, id, release).await?)
 }

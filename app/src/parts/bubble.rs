@@ -49,6 +49,7 @@ pub fn Bubble(
     };
     let needs_words = move || {
         local.read().is_some()
+            || message.read().detour.is_some()
             || matches!(
                 message.read().state,
                 DeliveryState::Failed | DeliveryState::Undelivered | DeliveryState::Uncertain
@@ -137,16 +138,24 @@ fn Delivery(message: MessageView) -> impl IntoView {
     let price = message.price.map(|price| {
         if message.price_estimated { format!("About {}", price.exact()) } else { price.exact() }
     });
+    let carrier = message.carrier.filter(|_| !message.mock);
+    let through = carrier.map(|carrier| format!("Through {}", carrier.label()));
+    let told = through.into_iter().chain(price).collect::<Vec<_>>().join(" · ");
+    let told = (!told.is_empty()).then_some(told);
+    // Where there is one carrier only, nobody needs to read of it again and again.
+    let several = move || thread.view.read().can_send.line.as_ref().is_some_and(|line| line.routes.len() > 1);
     let reason = message.failure.clone().map(|reason| format!(": {reason}")).unwrap_or_default();
     view! {
-        <span class=format!("state {tone}") title=price>
+        <span class=format!("state {tone}") title=told>
             <Icon glyph=glyph />
             <span>{words}{message.state.may_retry().then_some(reason)}</span>
         </span>
         {message.mock.then_some(" · simulated")}
+        {carrier.map(|carrier| move || several().then(|| view! { <span class="bubble-carrier">{carrier.label()}</span> }))}
         {message.state.may_retry().then(|| button("Retry", Act::Retry))}
         {(message.state == DeliveryState::Uncertain)
             .then(|| (button("It arrived", Act::Arrived), button("Send again", Act::SendAgain)))}
+        {message.detour.map(|detour| view! { <p class="bubble-detour">{detour}</p> })}
     }
 }
 

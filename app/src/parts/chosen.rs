@@ -13,7 +13,7 @@ use leptos::task::spawn_local;
 use model::live::Change;
 use model::media::{AttachmentState, AttachmentView};
 use model::message::MAX_ATTACHMENTS;
-use model::{AttachmentId, ConversationId, FailureCode, StaffId};
+use model::{AttachmentId, ConversationId, FailureCode, LineId, StaffId};
 use picture::{HEAD_BYTES, PictureKind};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
@@ -196,6 +196,8 @@ pub struct Draft {
     pub text: ArcRwSignal<String>,
     /// The pictures, in order.
     pub chosen: ArcRwSignal<Vec<Chosen>>,
+    /// Another line than the one that the patient knows, for this one message.
+    pub line: ArcRwSignal<Option<LineId>>,
     /// Where the text is kept beyond the page.
     name: String,
     /// What was kept there has been brought back.
@@ -229,6 +231,7 @@ impl Drafts {
             let draft = Draft {
                 text: ArcRwSignal::default(),
                 chosen: ArcRwSignal::default(),
+                line: ArcRwSignal::default(),
                 name: format!("{}{id}", drafts_of(self.me)),
                 restored: ArcRwSignal::new(false),
             };

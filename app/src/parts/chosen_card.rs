@@ -12,6 +12,8 @@ use model::media::{AttachmentState, human_bytes};
 pub fn ChosenCard(
     /// The picture.
     chosen: Chosen,
+    /// Bytes that the carrier leaves for it at most, once it is known who that is.
+    share: Signal<Option<u64>>,
     /// Takes it out.
     #[prop(into)]
     on_remove: Callback<()>,
@@ -45,13 +47,13 @@ pub fn ChosenCard(
             </div>
             <p class="chosen-name" title=name>{name}</p>
             <p class="muted number">{move || human_bytes(sized.size())}</p>
-            {move || outcome(&told)}
+            {move || outcome(&told, share)}
         </li>
     }
 }
 
 /// What became of it, or what the patient will get.
-fn outcome(chosen: &Chosen) -> AnyView {
+fn outcome(chosen: &Chosen, share: Signal<Option<u64>>) -> AnyView {
     match chosen.upload.get() {
         Progress::Failed(reason) => return view! { <p class="is-bad" role="alert">{reason}</p> }.into_any(),
         Progress::Sending(_) | Progress::Processing => return ().into_any(),
@@ -59,7 +61,10 @@ fn outcome(chosen: &Chosen) -> AnyView {
     }
     let Some(attachment) = chosen.attachment.get() else { return ().into_any() };
     if let Some(carrier) = attachment.carrier {
-        let words = format!("{} x {} · {}", carrier.width, carrier.height, human_bytes(carrier.byte_size));
+        let words = match share.get() {
+            Some(most) if most < carrier.byte_size => format!("made smaller: at most {}", human_bytes(most)),
+            _ => format!("{} x {} · {}", carrier.width, carrier.height, human_bytes(carrier.byte_size)),
+        };
         return view! { <p class="number" title="What the patient will get"><Icon glyph=Glyph::Phone />{words}</p> }.into_any();
     }
     match attachment.state {

@@ -7,6 +7,7 @@ use crate::parts::chosen::{Chosen, Draft, files};
 use crate::parts::chosen_card::ChosenCard;
 use crate::parts::inbox_list::navigator;
 use crate::parts::patient_panel::People;
+use crate::parts::route_line::{Offers, OtherNumber, RouteWords, Way};
 use crate::parts::shortcuts::{Shortcut, on_shortcut};
 use crate::parts::thread_state::Thread;
 use crate::parts::upload::Progress;
@@ -33,6 +34,7 @@ pub fn Composer(
     let may_send = session.me.role.may(Permission::SendMessages);
     let text = RwSignal::from(draft.text.clone());
     let chosen = RwSignal::from(draft.chosen.clone());
+    let way = Way::new(thread, text, chosen, RwSignal::from(draft.line.clone()));
     let draft = StoredValue::new(draft);
     let area = NodeRef::<html::Textarea>::new();
     let input = NodeRef::<html::Input>::new();
@@ -55,13 +57,15 @@ pub fn Composer(
         }
         _ => {}
     });
-    let blocked = Memo::new(move |_| why_not(may_send, moving.get(), &thread, &text.read(), &chosen.read()));
+    let blocked = Memo::new(move |_| why_not(may_send, moving.get(), way, &text.read(), &chosen.read()));
     let send = move || {
         if blocked.get_untracked().is_some() {
             return;
         }
         let (words, pictures) = (text.get_untracked(), chosen.get_untracked());
-        thread.send(as_queued(&thread, &session.me.name, &words, &pictures), pictures);
+        let message = as_queued(&thread, &session.me.name, &words, &pictures);
+        thread.send(MessageView { line_id: way.asked(), ..message }, pictures);
+        way.forget();
         text.set(String::new());
         chosen.set(Vec::new());
         browser::focus("#composer-text");
@@ -111,13 +115,14 @@ pub fn Composer(
             <Show when=has_pictures>
                 <ul class="cards" aria-label="Pictures to send">
                     <For each=move || chosen.get() key=|chosen| chosen.key.clone() let(card)>
-                        <ChosenCard chosen=card.clone() on_remove={
+                        <ChosenCard chosen=card.clone() share=way.share_of(card.key.clone()) on_remove={
                             let key = card.key.clone();
                             move |()| draft.with_value(|draft| draft.remove(&key))
                         } />
                     </For>
                 </ul>
             </Show>
+            <OtherNumber way=way />
             <div class="composer-foot">
                 <IconButton
                     glyph=Glyph::Paperclip
@@ -144,6 +149,11 @@ pub fn Composer(
                         event.target().set_value("");
                     }
                 />
+                <Offers way=way />
+                {move || {
+                    let why = blocked.get().filter(|why| !why.is_empty());
+                    why.is_none().then(|| view! { <RouteWords way=way /> })
+                }}
                 <span class="composer-why" role="status">{move || blocked.get().filter(|why| !why.is_empty())}</span>
                 <Counter text=text has_pictures=Signal::derive(has_pictures) />
                 {move || {
@@ -170,19 +180,15 @@ pub(crate) fn attach(draft: Draft, files: Vec<web_sys::File>, notices: Notices) 
 }
 
 /// Why it cannot be sent now; empty where there is nothing to explain. `None` when it can.
-fn why_not(may_send: bool, moving: bool, thread: &Thread, text: &str, chosen: &[Chosen]) -> Option<String> {
-    let ability = thread.view.read().can_send.clone();
+fn why_not(may_send: bool, moving: bool, way: Way, text: &str, chosen: &[Chosen]) -> Option<String> {
     if !may_send {
         return Some("Your role can read, not send.".to_owned());
     }
     if moving {
         return Some("Changing the number…".to_owned());
     }
-    if let Some(reason) = ability.blocked {
+    if let Some(reason) = way.blocked() {
         return Some(reason);
-    }
-    if !chosen.is_empty() && !ability.pictures {
-        return Some("This line cannot send pictures. Remove them to send the text.".to_owned());
     }
     if chosen.len() > MAX_ATTACHMENTS {
         return Some(format!("A message carries at most {MAX_ATTACHMENTS} pictures. Remove some."));
@@ -232,6 +238,9 @@ fn as_queued(thread: &Thread, author: &str, text: &str, chosen: &[Chosen]) -> Me
         price_estimated: false,
         client_id: Some(id),
         mock: false,
+        line_id: None,
+        carrier: None,
+        detour: None,
     }
 }
 

@@ -23,6 +23,7 @@ pub mod chosen;
 pub mod chosen_card;
 pub mod composer;
 pub mod preview;
+pub mod route_line;
 pub mod upload;
 
 pub mod filing;

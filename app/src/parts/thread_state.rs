@@ -128,6 +128,8 @@ impl Thread {
                         self.refresh_view();
                     }
                 }
+                // What can be sent from here, and through whom.
+                News::Change(Change::SettingsChanged) => self.refresh_view(),
                 News::Change(_) => {}
             });
             // What changed while the thread was read, nobody was here to hear.

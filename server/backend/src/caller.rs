@@ -18,6 +18,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The operator of the server, who may do everything and is no member of staff.
+    pub fn operator(org_id: OrgId) -> Self {
+        Self { org_id, role: Role::Admin, staff_id: None, token_id: None }
+    }
+
     /// # Errors
     /// [`FailureCode::NotAllowed`] unless the caller's role may do this.
     pub fn require(&self, permission: Permission) -> Result<()> {

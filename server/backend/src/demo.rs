@@ -36,7 +36,7 @@ pub async fn seed(backend: &Backend) -> Result<Option<String>> {
             credentials: serde_json::Value::Null,
         };
         lines::add(backend, org, line).await?;
-        let operator = Caller { org_id: org, role: Role::Admin, staff_id: None, token_id: None };
+        let operator = Caller::operator(org);
         for (name, born, reference, number) in PATIENTS {
             let input = PatientInput {
                 name: name.to_owned(),

@@ -7,7 +7,7 @@ use crate::store::{Tx, args};
 use crate::{Backend, Error, Result};
 use model::line::ProviderKind;
 use model::{FailureCode, JournalEntryId, Millis};
-use providers::{Event, Received, Rejected, WebhookKind, WebhookRequest};
+use providers::{Event, Received, Rejected, Verification, WebhookKind, WebhookRequest};
 
 /// Webhooks in quarantine per account above which those older than four days make room.
 pub const MAX_QUARANTINED: i64 = 1000;
@@ -51,16 +51,18 @@ pub async fn accept(
         count("unknown_line", provider);
         return Err(Error::not_found("webhook address"));
     };
+    let known_address = route.addresses.allows(request.client);
     let entry = match providers::for_kind(provider).receive(&route.account, request) {
-        Ok(received) => pending(backend, &route, received),
+        Ok(_) if !known_address && route.account.verification == Verification::Enforce => {
+            count("address", provider);
+            quarantined(request, "it came from an address that is not on the line's list")
+        }
+        Ok(received) => {
+            pending(backend, &route, Received { verified: received.verified && known_address, ..received })
+        }
         Err(Rejected::Signature) => {
             count("signature", provider);
-            Entry {
-                state: "quarantined",
-                external_id: format!("quarantined:{}", digest(request)),
-                failure: Some("the signature does not hold"),
-                order_key: None,
-            }
+            quarantined(request, "the signature does not hold")
         }
         Err(Rejected::Malformed(why)) => {
             count("malformed", provider);
@@ -94,6 +96,15 @@ fn pending(backend: &Backend, route: &Route, received: Received) -> Entry {
         format!("sender:{}:{}", route.org_id, hex::encode(hash))
     });
     Entry { state: "pending", external_id: received.external_id, failure: None, order_key }
+}
+
+fn quarantined(request: &WebhookRequest, why: &'static str) -> Entry {
+    Entry {
+        state: "quarantined",
+        external_id: format!("quarantined:{}", digest(request)),
+        failure: Some(why),
+        order_key: None,
+    }
 }
 
 async fn journal(

@@ -113,7 +113,7 @@ impl TestBackend {
         )
         .await
         .expect("a line");
-        let line_key = line.inbound_url.rsplit('/').nth(1).unwrap_or_default().to_owned();
+        let line_key = line.accounts[0].inbound_url.rsplit('/').nth(1).unwrap_or_default().to_owned();
         Self { backend, org, admin, carrier, line_key, expected_failed_jobs: 0, _folder: folder }
     }
 

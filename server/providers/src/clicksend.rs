@@ -26,6 +26,7 @@ const LIMITS: Limits = Limits {
     media_types: &["image/jpeg", "image/gif"],
     wants_bytes: true,
     text_chars: 1224,
+    sms_parts: Some(MOST_PARTS),
 };
 
 /// Parts of an SMS. ClickSend cuts what is longer, without a word.
@@ -163,13 +164,18 @@ fn media_hosts(json: &Value) -> Result<Vec<String>, CredentialError> {
 
 async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Receipt, SendError> {
     let credentials = Credentials::read(&account.credentials).map_err(|error| {
-        SendError::refused(
+        SendError::refused_by(
+            Blame::Account,
             "credentials",
             format!("The line's credentials are incomplete: {error}. See Settings > Lines."),
         )
     })?;
     if would_be_cut(outbound) {
-        return Err(SendError::refused("length", "The text is longer than ClickSend carries. Shorten it."));
+        return Err(SendError::refused_by(
+            Blame::Carrier,
+            "length",
+            "The text is longer than ClickSend carries. Shorten it.",
+        ));
     }
     let mut message = json!({
         "source": "heliograph",
@@ -207,7 +213,8 @@ fn would_be_cut(outbound: &Outbound) -> bool {
 fn unreached(error: HttpError) -> Option<SendError> {
     match error {
         HttpError::Connect => Some(SendError::Retry { after: None }),
-        HttpError::Forbidden => Some(SendError::refused(
+        HttpError::Forbidden => Some(SendError::refused_by(
+            Blame::Account,
             "address",
             "The line's API address is private or not https. Correct it in Settings > Lines.",
         )),
@@ -236,7 +243,8 @@ async fn upload(
     let code = filled(&body["response_code"]).unwrap_or_default();
     match answer.status {
         200..=299 if code == "SUCCESS" => filled(&body["data"]["_url"]).ok_or_else(|| {
-            SendError::refused(
+            SendError::refused_by(
+                Blame::Carrier,
                 "upload",
                 "ClickSend took the picture and did not say where it is. Ask its support.",
             )

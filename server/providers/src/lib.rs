@@ -24,7 +24,8 @@ mod webhook;
 pub use credentials::CredentialError;
 pub use health::{Finding, Health, Subject, Verdict};
 pub use http::{Http, HttpError, Netguard, NoTrust};
-pub use outbound::{Account, Limits, Outbound, OutboundMedia, Receipt, SendError, Template, Verification};
+pub use model::line::Verification;
+pub use outbound::{Account, Blame, Limits, Outbound, OutboundMedia, Receipt, SendError, Template};
 pub use secret::{SECRET_HEADER, SECRET_PARAMETER};
 pub use webhook::{
     Event, Inbound, InboundMedia, MediaPlace, OptOut, Received, Rejected, Status, WebhookKind, WebhookRequest,

@@ -1,13 +1,17 @@
 //! What a carrier's code comes to, whichever carrier's it is.
 
-use crate::SendError;
+use crate::{Blame, SendError};
 use std::time::Duration;
 
 /// What a code asks us to do with a send that it refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// The same request would fail again.
+    /// Any carrier would refuse it: the recipient or the message is wrong.
     Refused,
+    /// The same request would fail again at this carrier; another one may take it.
+    NotHere,
+    /// The account refuses everything until somebody sees to it; another carrier may take it.
+    Account,
     /// The pictures are too large; smaller ones may pass.
     TooLarge,
     /// The recipient does not want messages from this sender.
@@ -24,8 +28,14 @@ impl Meaning {
     pub(crate) fn error(self, code: String, reason: String, retry_after: Option<Duration>) -> SendError {
         match self {
             Self::Refused => SendError::refused(code, reason),
-            Self::TooLarge => SendError::Refused { code, reason, opted_out: false, too_large: true },
-            Self::OptedOut => SendError::Refused { code, reason, opted_out: true, too_large: false },
+            Self::NotHere => SendError::refused_by(Blame::Carrier, code, reason),
+            Self::Account => SendError::refused_by(Blame::Account, code, reason),
+            Self::TooLarge => {
+                SendError::Refused { code, reason, opted_out: false, too_large: true, blame: Blame::Carrier }
+            }
+            Self::OptedOut => {
+                SendError::Refused { code, reason, opted_out: true, too_large: false, blame: Blame::Message }
+            }
             Self::Later(after) => SendError::Retry { after: retry_after.or(Some(after)) },
             Self::Unknown => SendError::Unknown,
         }

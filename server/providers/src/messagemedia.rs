@@ -25,6 +25,7 @@ const LIMITS: Limits = Limits {
     media_types: &["image/jpeg", "image/png", "image/gif"],
     wants_bytes: false,
     text_chars: 5000,
+    sms_parts: None,
 };
 
 const API: &str = "https://api.messagemedia.com";
@@ -226,7 +227,8 @@ struct Metadata<'a> {
 
 async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Receipt, SendError> {
     let credentials = Credentials::read(&account.credentials).map_err(|error| {
-        SendError::refused(
+        SendError::refused_by(
+            Blame::Account,
             "credentials",
             format!("The line's credentials are incomplete: {error}. See Settings > Lines."),
         )
@@ -253,7 +255,8 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
     match http.post(call).await {
         Ok(answer) => read_answer(&answer),
         Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
-        Err(HttpError::Forbidden) => Err(SendError::refused(
+        Err(HttpError::Forbidden) => Err(SendError::refused_by(
+            Blame::Account,
             "address",
             "The line's API address is private or not https. Correct it in Settings > Lines.",
         )),
@@ -301,11 +304,13 @@ fn read_answer(answer: &http::Answer) -> Result<Receipt, SendError> {
         400..=499 if answer.status != 408 => {
             let problem: Problem = serde_json::from_slice(&answer.body).map_err(|_| SendError::Unknown)?;
             let details = problem.details.unwrap_or_default();
+            let (blame, reason) = tables::refusal(answer.status, &details);
             Err(SendError::Refused {
                 code: answer.status.to_string(),
-                reason: tables::refusal(answer.status, &details),
+                reason,
                 opted_out: false,
                 too_large: tables::is_too_large(&problem.message, &details),
+                blame,
             })
         }
         _ => Err(SendError::Unknown),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use model::PhoneNumber;
-use model::line::Price;
+use model::line::{Price, Verification};
 use model::message::{Channel, DeliveryState};
 use std::time::Duration;
 use url::Url;
@@ -30,17 +30,6 @@ impl std::fmt::Debug for Account {
     }
 }
 
-/// What to do with a webhook that does not prove that the carrier sent it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verification {
-    /// Read it without checking: for entries that were checked when they were journalled, or released by hand.
-    Off,
-    /// Read it, and say that it did not verify.
-    Observe,
-    /// Reject it.
-    Enforce,
-}
-
 /// What a carrier carries, and what fits into one request to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -60,6 +49,8 @@ pub struct Limits {
     pub wants_bytes: bool,
     /// Characters of text.
     pub text_chars: usize,
+    /// Parts of an SMS, where the carrier counts them.
+    pub sms_parts: Option<usize>,
 }
 
 /// One request to a carrier.
@@ -134,15 +125,35 @@ pub enum SendError {
         opted_out: bool,
         /// The pictures are too large; smaller ones may pass.
         too_large: bool,
+        /// Whose doing it is.
+        blame: Blame,
     },
     /// The carrier may have accepted it: a time-out, reset or 5xx after the request was written.
     #[error("the outcome is unknown")]
     Unknown,
 }
 
+/// Whose doing a refusal is, which tells whether another carrier may take the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The recipient or the message itself: any carrier would say no, or must not be asked.
+    Message,
+    /// What this carrier can do with the line's number, or one of its rules: another one may take it.
+    Carrier,
+    /// The account as a whole, such as its credentials or its balance: nothing leaves through it until somebody sees to
+    /// it.
+    Account,
+}
+
 impl SendError {
-    /// A refusal that has nothing to do with consent or size.
+    /// A refusal that has nothing to do with consent or size, and that any carrier would answer with.
     pub(crate) fn refused(code: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::Refused { code: code.into(), reason: reason.into(), opted_out: false, too_large: false }
+        Self::refused_by(Blame::Message, code, reason)
+    }
+
+    /// A refusal that has nothing to do with consent or size.
+    pub(crate) fn refused_by(blame: Blame, code: impl Into<String>, reason: impl Into<String>) -> Self {
+        let (code, reason) = (code.into(), reason.into());
+        Self::Refused { code, reason, opted_out: false, too_large: false, blame }
     }
 }

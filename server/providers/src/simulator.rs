@@ -32,6 +32,7 @@ const LIMITS: Limits = Limits {
     media_types: &["image/jpeg", "image/png", "image/gif"],
     wants_bytes: false,
     text_chars: 1600,
+    sms_parts: None,
 };
 
 /// Made up, so that a demo's reports have something to show. Nobody pays it.
@@ -125,7 +126,11 @@ impl Credentials {
 
 async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Receipt, SendError> {
     let credentials = Credentials::read(&account.credentials).map_err(|error| {
-        SendError::refused("credentials", format!("The line's credentials are incomplete: {error}."))
+        SendError::refused_by(
+            Blame::Account,
+            "credentials",
+            format!("The line's credentials are incomplete: {error}."),
+        )
     })?;
     let submission = Submission {
         reference: outbound.reference.clone(),
@@ -147,7 +152,8 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
     match http.simulated().post(call).await {
         Ok(answer) => read_answer(&answer),
         Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
-        Err(HttpError::Forbidden) => Err(SendError::refused(
+        Err(HttpError::Forbidden) => Err(SendError::refused_by(
+            Blame::Account,
             "address",
             "The simulator's address is private or not https. Check APP_URL.",
         )),

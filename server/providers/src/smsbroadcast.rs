@@ -21,6 +21,7 @@ const LIMITS: Limits = Limits {
     media_types: &[],
     wants_bytes: false,
     text_chars: 765,
+    sms_parts: Some(MOST_PARTS),
 };
 
 const API: &str = "https://api.smsbroadcast.com.au";
@@ -140,17 +141,23 @@ impl Credentials {
 
 async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Receipt, SendError> {
     let credentials = Credentials::read(&account.credentials).map_err(|error| {
-        SendError::refused(
+        SendError::refused_by(
+            Blame::Account,
             "credentials",
             format!("The line's credentials are incomplete: {error}. See Settings > Lines."),
         )
     })?;
     // Pictures would be dropped without a word.
     if !outbound.media.is_empty() {
-        return Err(SendError::refused("media", "SMS Broadcast cannot send pictures. Send a link instead."));
+        return Err(SendError::refused_by(
+            Blame::Carrier,
+            "media",
+            "SMS Broadcast cannot send pictures. Send a link instead.",
+        ));
     }
     if segments::count(&outbound.text).parts > MOST_PARTS {
-        return Err(SendError::refused(
+        return Err(SendError::refused_by(
+            Blame::Carrier,
             "too_long",
             "The text takes more than five SMS parts. Shorten it; without emoji and unusual characters twice as much \
              fits.",
@@ -165,7 +172,8 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
     match credentials.post(http, &fields).await {
         Ok(answer) => read_answer(&answer),
         Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
-        Err(HttpError::Forbidden) => Err(SendError::refused(
+        Err(HttpError::Forbidden) => Err(SendError::refused_by(
+            Blame::Account,
             "address",
             "The line's API address is private or not https. Correct it in Settings > Lines.",
         )),
@@ -234,12 +242,9 @@ fn read_answer(answer: &http::Answer) -> Result<Receipt, SendError> {
     }
     // Anything else, a page that reports a fault or nothing at all, leaves open what happened.
     let (code, reason) = refused.ok_or(SendError::Unknown)?;
-    Err(SendError::Refused {
-        code: code.to_owned(),
-        reason: tables::refusal(code, reason),
-        opted_out: tables::is_opted_out(reason),
-        too_large: false,
-    })
+    let opted_out = tables::is_opted_out(reason);
+    let (blame, reason) = tables::refusal(code, reason);
+    Err(SendError::Refused { code: code.to_owned(), reason, opted_out, too_large: false, blame })
 }
 
 // What the documents and the recommended templates call things, then what the engine's own samples call them.
@@ -364,7 +369,7 @@ async fn health(http: &Http, account: &Account) -> Health {
     let credits = match lines(&answer).next() {
         Some(Line::Ok(credits)) => credits.to_owned(),
         Some(Line::Bad(reason) | Line::Error(reason)) => {
-            let words = tables::refusal("ERROR", reason);
+            let (_, words) = tables::refusal("ERROR", reason);
             return Health::of([Finding::new(Subject::Credentials, Verdict::Bad, words)]);
         }
         None => {

@@ -27,6 +27,7 @@ const LIMITS: Limits = Limits {
     wants_bytes: false,
     // Ten parts, which is fewer characters in any but the plain alphabet; Telnyx refuses what is longer.
     text_chars: 1530,
+    sms_parts: Some(10),
 };
 
 const API: &str = "https://api.telnyx.com/v2";
@@ -122,7 +123,8 @@ fn parse_key(field: &'static str, key: &str) -> Result<PublicKey, CredentialErro
 
 async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Receipt, SendError> {
     let credentials = Credentials::read(&account.credentials).map_err(|error| {
-        SendError::refused(
+        SendError::refused_by(
+            Blame::Account,
             "credentials",
             format!("The line's credentials are incomplete: {error}. See Settings > Lines."),
         )
@@ -146,7 +148,8 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
     match http.post_json(&url, Some(&credentials.login()), &message).await {
         Ok(answer) => read_answer(&answer),
         Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
-        Err(HttpError::Forbidden) => Err(SendError::refused(
+        Err(HttpError::Forbidden) => Err(SendError::refused_by(
+            Blame::Account,
             "address",
             "The line's API address is private or not https. Correct it in Settings > Lines.",
         )),

@@ -24,6 +24,7 @@ const LIMITS: Limits = Limits {
     media_types: &["image/jpeg", "image/png", "image/gif"],
     wants_bytes: false,
     text_chars: 1600,
+    sms_parts: None,
 };
 
 /// Twilio's list prices for ordinary numbers (long codes) of the United States, read in July 2026 in three summaries of
@@ -182,7 +183,8 @@ impl Credentials {
 
 async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Receipt, SendError> {
     let credentials = Credentials::read(&account.credentials).map_err(|error| {
-        SendError::refused(
+        SendError::refused_by(
+            Blame::Account,
             "credentials",
             format!("The line's credentials are incomplete: {error}. See Settings > Lines."),
         )
@@ -216,7 +218,8 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
     match http.post_form(&url, Some(&credentials.login()), &fields).await {
         Ok(answer) => read_answer(&answer),
         Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
-        Err(HttpError::Forbidden) => Err(SendError::refused(
+        Err(HttpError::Forbidden) => Err(SendError::refused_by(
+            Blame::Account,
             "address",
             "The line's API address is private or not https. Correct it in Settings > Lines.",
         )),

@@ -5,6 +5,7 @@ use model::PhoneNumber;
 use model::line::Price;
 use model::message::{Channel, DeliveryState};
 use std::borrow::Cow;
+use std::net::IpAddr;
 use url::Url;
 
 /// A webhook exactly as it arrived: some signatures cover the body, some the URL, some both. `Debug` shows no
@@ -25,6 +26,9 @@ pub struct WebhookRequest {
     /// When it came, in milliseconds since the Unix epoch: some signatures hold for minutes only.
     #[serde(default)]
     pub received_at: i64,
+    /// The network address that it came from, where that is known.
+    #[serde(default)]
+    pub client: Option<IpAddr>,
 }
 
 impl std::fmt::Debug for WebhookRequest {

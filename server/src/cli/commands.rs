@@ -1,16 +1,15 @@
 //! What each command does.
 
-use super::{Command, Jobs, Line, Org, Staff, Token};
+mod lines;
+
+use super::{Command, Jobs, Org, Staff, Token};
 use crate::config::{Config, ConfigError, Settings, env_example};
 use crate::setup::{self, SetupError};
 use crate::{App, serve};
-use backend::lines::NewLine;
-use backend::providers::{Finding, Verdict};
-use backend::{Backend, demo, jobs, lines, organisations, staff, tokens};
-use model::line::ProviderKind;
+use backend::{Backend, demo, jobs, organisations, staff, tokens};
 use model::phone::Country;
 use model::staff::{Invitation, Role};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -84,38 +83,7 @@ async fn once(command: Command, backend: &Backend) -> Result<(), CommandError> {
             let token = tokens::add(backend, org, &name, self::role(&role)?).await?;
             say(&token)
         }
-        Command::Line(Line::Add { number, provider, name, credentials, org }) => {
-            let org = organisations::by_name(backend, org.as_deref()).await?;
-            let provider = ProviderKind::from_word(&provider).ok_or_else(|| {
-                CommandError::Refused(format!(
-                    "--provider: write one of {}",
-                    words(ProviderKind::ALL.map(ProviderKind::as_str))
-                ))
-            })?;
-            let credentials = credentials.as_deref().map_or(Ok(serde_json::Value::Null), read_json)?;
-            let line = lines::add(backend, org, NewLine { name, number, provider, credentials }).await?;
-            say(&format!("Inbound webhook: {}\nStatus webhook:  {}", line.inbound_url, line.status_url))
-        }
-        Command::Line(Line::Check { org }) => {
-            let org = organisations::by_name(backend, org.as_deref()).await?;
-            let mut bad = 0;
-            for (line, health) in lines::check(backend, org).await? {
-                say(&format!("{} ({}, {})", line.name, line.number.spaced(), line.provider.label()))?;
-                for Finding { verdict, words, .. } in health.findings {
-                    bad += usize::from(verdict == Verdict::Bad);
-                    let mark = match verdict {
-                        Verdict::Good => "ok     ",
-                        Verdict::Bad => "WRONG  ",
-                        Verdict::Unknown => "unclear",
-                    };
-                    say(&format!("  {mark} {words}"))?;
-                }
-            }
-            if bad > 0 {
-                return Err(CommandError::Refused(format!("{bad} of these must be put right")));
-            }
-            Ok(())
-        }
+        Command::Line(line) => lines::run(line, backend).await,
         Command::Jobs(Jobs::Requeue) => {
             let jobs::Requeued { jobs, webhooks, left } = jobs::requeue(backend).await?;
             say(&format!("Put back: {jobs} jobs and {webhooks} webhooks that could not be read."))?;
@@ -160,19 +128,6 @@ fn role(word: &str) -> Result<Role, CommandError> {
 
 fn words<const N: usize>(words: [&str; N]) -> String {
     words.join(", ")
-}
-
-fn read_json(file: &str) -> Result<serde_json::Value, CommandError> {
-    let text = if file == "-" {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text)?;
-        text
-    } else {
-        std::fs::read_to_string(file)
-            .map_err(|error| CommandError::Refused(format!("--credentials: {file}: {error}")))?
-    };
-    serde_json::from_str(&text)
-        .map_err(|_| CommandError::Refused("--credentials: the file does not hold JSON".to_owned()))
 }
 
 /// A line for whoever ran the command; scripts read it.

@@ -9,7 +9,7 @@ use axum::http::header;
 use backend::{conversations, media, messages};
 use model::conversation::{ConversationRow, ConversationView, InboxQuery, Show, ThreadFrom, ThreadSlice};
 use model::message::{Draft, MAX_ATTACHMENTS, MessageView, Recipient};
-use model::{AttachmentId, ConversationId, FailureCode, MessageId, Page};
+use model::{AttachmentId, ConversationId, FailureCode, LineId, MessageId, Page};
 use serde::{Deserialize, Serialize};
 
 /// Which conversations to list.
@@ -103,6 +103,10 @@ pub(crate) struct Turn {
     /// Chosen by the caller; the same one again answers with the same message and sends nothing.
     #[serde(default)]
     pub(crate) client_id: Option<String>,
+    /// Through this line, although the other side may know another one and will see its number; one of `can_send.offers`.
+    /// Without it through the line that they know.
+    #[serde(default)]
+    pub(crate) line_id: Option<LineId>,
 }
 
 /// Pictures to send.
@@ -122,7 +126,8 @@ impl Turn {
         let (backend, caller) = (asker.backend(), &asker.caller);
         let client_id = self.client_id.filter(|id| !id.trim().is_empty());
         let client_id = client_id.unwrap_or_else(|| backend.clock.new_id::<MessageId>().to_string());
-        let draft = Draft { text: self.message, attachments: self.media.media_ids, client_id };
+        let draft =
+            Draft { text: self.message, attachments: self.media.media_ids, client_id, line: self.line_id };
         let url = self.media.media_url.as_deref().map(str::trim).filter(|url| !url.is_empty());
         Ok(match url {
             Some(url) => messages::send_with_url(backend, caller, to, &draft, url).await?,
@@ -156,6 +161,8 @@ pub(crate) struct ReplyForm {
     message: Option<String>,
     /// As in `reply`.
     client_id: Option<String>,
+    /// As in `reply`.
+    line_id: Option<String>,
     /// One to ten pictures.
     #[schema(value_type = Vec<String>, format = Binary)]
     file: Vec<Vec<u8>>,
@@ -219,6 +226,7 @@ async fn read_form(asker: &Asker, mut form: Form, turn: &mut Turn) -> Result<(),
             Part::Text(name, value) => match name.as_str() {
                 "message" => turn.message = value,
                 "client_id" => turn.client_id = Some(value),
+                "line_id" => turn.line_id = Some(line_named(&value)?),
                 "media_url" => turn.media.media_url = Some(value),
                 _ => {}
             },
@@ -238,6 +246,10 @@ async fn read_form(asker: &Asker, mut form: Form, turn: &mut Turn) -> Result<(),
         }
     }
     Ok(())
+}
+
+fn line_named(text: &str) -> Result<LineId, Problem> {
+    text.trim().parse().map_err(|_| Problem::field("line_id", "This is not the id of a line."))
 }
 
 async fn say(asker: Asker, id: ConversationId, turn: Turn) -> Result<Reply<MessageView>, Problem> {

@@ -10,7 +10,7 @@ use model::media::{Category, UploadedMedia};
 use model::message::{MessageView, Recipient};
 use model::patient::{PatientView, SavedImage};
 use model::phone::Country;
-use model::{AttachmentId, ConversationId, MessageId, PatientId, PatientImageId, PhoneNumber};
+use model::{AttachmentId, ConversationId, LineId, MessageId, PatientId, PatientImageId, PhoneNumber};
 use serde::{Deserialize, Serialize};
 
 /// A file in a form.
@@ -56,6 +56,10 @@ pub(crate) struct SendInput {
     /// Chosen by the caller; the same one again answers with the same message and sends nothing.
     #[serde(default)]
     client_id: Option<String>,
+    /// Through this line, although the patient may know another one and will see its number; one of the conversation's
+    /// `can_send.offers`. Without it through the line that they know.
+    #[serde(default)]
+    line_id: Option<LineId>,
     /// Not offered yet; a message with it is refused.
     #[serde(default)]
     send_at: Option<i64>,
@@ -84,7 +88,7 @@ pub(crate) async fn send(
     let patient = patients::get(asker.backend(), &asker.caller, patient).await?;
     let to = Recipient::Number(number_of(&asker, &patient, input.phone_number.as_deref()).await?);
     let media = MediaChoice { media_ids: input.media_ids, media_url: input.media_url };
-    let turn = Turn { message: input.message, media, client_id: input.client_id };
+    let turn = Turn { message: input.message, media, client_id: input.client_id, line_id: input.line_id };
     let sent = turn.send(&asker, &to).await?;
     Ok(asker.created(sent))
 }

@@ -96,5 +96,5 @@ async fn twilio_line(running: &Running) -> String {
             "auth_token": "test_auth_token_0123456789abcdef",
         }),
     };
-    backend::lines::add(&running.backend, running.org, new).await.unwrap().inbound_url
+    backend::lines::add(&running.backend, running.org, new).await.unwrap().accounts[0].inbound_url.clone()
 }

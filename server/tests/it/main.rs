@@ -9,6 +9,7 @@ mod carriers;
 mod doors;
 mod journey;
 mod keys;
+mod lines;
 mod repeating;
 mod reports;
 mod roles;

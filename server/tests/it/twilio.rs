@@ -24,7 +24,7 @@ async fn line(running: &Running) -> LineView {
 
 /// The address as Twilio calls and signs it: what is pasted ends with what Twilio keeps for itself.
 fn called(line: &LineView) -> String {
-    line.inbound_url.strip_suffix("#rc=5&rp=5xx,ct,rt").unwrap().to_owned()
+    line.accounts[0].inbound_url.strip_suffix("#rc=5&rp=5xx,ct,rt").unwrap().to_owned()
 }
 
 fn inbound<'a>(sid: &'a str, text: &'a str) -> Vec<(&'a str, &'a str)> {
@@ -100,7 +100,7 @@ async fn a_forged_webhook_shows_nothing_and_is_counted() {
     assert_eq!(list["items"][0]["last"]["excerpt"], "Hello");
     let admin = backend::Caller { org_id: running.org, role: Role::Admin, staff_id: None, token_id: None };
     let lines = lines::list(&running.backend, &admin).await.unwrap();
-    let counted = lines.iter().find(|other| other.id == line.id).unwrap().quarantined;
+    let counted = lines.iter().find(|other| other.id == line.id).unwrap().accounts[0].quarantined;
     assert_eq!(counted, 2);
     let metrics = running.nobody().request(Method::GET, "/metrics").send().await.unwrap();
     let metrics = metrics.text().await.unwrap();

@@ -126,6 +126,17 @@ impl AccountFields {
         Self { provider, typed: StoredValue::new(typed.collect()) }
     }
 
+    /// Those of the carrier whose word is chosen. Each choice begins with empty inputs.
+    pub(super) fn following(provider: RwSignal<String>) -> Memo<Option<(ProviderKind, Self)>> {
+        Memo::new_with_compare(
+            move |_| {
+                let kind = provider.with(|provider| ProviderKind::from_word(provider))?;
+                Some((kind, Self::new(kind)))
+            },
+            |_, _| true,
+        )
+    }
+
     /// Whether there is anything to enter.
     pub(super) fn is_empty(self) -> bool {
         self.typed.with_value(Vec::is_empty)
@@ -141,6 +152,19 @@ impl AccountFields {
         let typed = self.typed.get_value().into_iter().map(|(field, value)| (field, value.get_untracked()));
         let filled = typed.filter(|(_, value)| !value.trim().is_empty());
         serde_json::Value::Object(filled.map(|(field, value)| (field.to_owned(), value.into())).collect())
+    }
+
+    /// The inputs for an account that is not known yet, and what becomes of what is entered; nothing where there is
+    /// nothing to enter.
+    pub(super) fn for_new(self, form: Submission) -> AnyView {
+        if self.is_empty() {
+            return ().into_any();
+        }
+        view! {
+            {self.view(form, true)}
+            <p class="muted">"What you enter here is sealed on the server and never shown again. The addresses for the carrier's console appear when it is added."</p>
+        }
+        .into_any()
     }
 
     /// The inputs; `required` for an account that is not known yet.

@@ -1,13 +1,14 @@
 //! The numbers that people write to, and the carriers behind them.
 
 use super::account_fields::AccountFields;
+use super::carriers::{AddCarrier, Carrier, carrier_options};
 use super::{Listed, OnlyWith};
 use crate::api::settings;
 use crate::parts::live::Live;
 use crate::parts::pager::Pager;
 use crate::parts::submission::Submission;
 use crate::ui::{
-    Banner, Button, ButtonKind, CopyField, Dialog, Empty, Glyph, Icon, Notices, SelectField, TextField, Tone,
+    Banner, Button, ButtonKind, Dialog, Empty, Glyph, Menu, MenuItem, Notices, SelectField, TextField, Tone,
 };
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
@@ -33,7 +34,10 @@ fn show(pager: Pager<LineView>) -> impl IntoView {
     let (items, none) = (pager.items(), pager.is_empty());
     view! {
         <div class="settings-head">
-            <p class="muted">"A line is one number at one carrier. New conversations go out on the default line."</p>
+            <p class="muted">
+                "A line is one number, with one carrier behind it or several. New conversations go out on the default line. "
+                <a href="/guides/keeping-your-number" target="_blank" rel="external">"Changing carriers without changing the number"</a>
+            </p>
             <Button kind=ButtonKind::Primary glyph=Glyph::Add on_press=move |_| adding.set(true)>"Add a line"</Button>
         </div>
         <Show
@@ -49,7 +53,8 @@ fn show(pager: Pager<LineView>) -> impl IntoView {
             }
         >
             <ul class="stack" aria-label="Lines">
-                <For each=move || items.get() key=|line| (line.id, line.name.clone(), line.is_default, line.quarantined) let(line)>
+                // Whatever changes about a line draws it anew.
+                <For each=move || items.get() key=|line| format!("{line:?}") let(line)>
                     <Line line=line pager=pager />
                 </For>
             </ul>
@@ -63,8 +68,8 @@ fn show(pager: Pager<LineView>) -> impl IntoView {
 #[component]
 fn Line(line: LineView, pager: Pager<LineView>) -> impl IntoView {
     let notices = Notices::of_page();
-    let id = line.id;
-    let make_default = move |_| {
+    let (id, is_default) = (line.id, line.is_default);
+    let make_default = move |()| {
         spawn_local(async move {
             match settings::set_default_line(id).await {
                 Ok(()) => pager.refresh(),
@@ -73,131 +78,69 @@ fn Line(line: LineView, pager: Pager<LineView>) -> impl IntoView {
             }
         });
     };
-    let changing = RwSignal::new(false);
-    let quarantined =
-        (line.quarantined > 0).then(|| view! { <Quarantine id=id count=line.quarantined pager=pager /> });
-    let (name, provider) = (line.name.clone(), line.provider);
-    let urls = match line.provider {
-        ProviderKind::Simulator => view! { <PhoneLink number=line.number.as_e164().to_owned() /> }.into_any(),
-        provider => view! {
-            <p class="muted">
-                {match provider {
-                    ProviderKind::Twilio => "In Twilio's console, at the number or its messaging service: “A message comes in” and the status callback, both as HTTP POST.",
-                    _ => "Enter both in the carrier's console, as its page in the documentation says. They contain a secret: show them to nobody else.",
-                }}
-            </p>
-            <CopyField label="When a message comes in" id=format!("inbound-{id}") text=line.inbound_url />
-            <CopyField label="Status callback" id=format!("status-{id}") text=line.status_url />
-        }
-        .into_any(),
-    };
+    let (renaming, adding) = (RwSignal::new(false), RwSignal::new(false));
+    let name = StoredValue::new(line.name.clone());
+    let taken: Vec<ProviderKind> = line.accounts.iter().map(|account| account.route.provider).collect();
+    let free = StoredValue::new(carrier_options(&taken));
+    let several = line.accounts.len() > 1;
+    let number = StoredValue::new(line.number.clone());
     view! {
         <li class="card stack line">
             <div class="section-head">
                 <span class="settings-name">
                     <strong>{line.name}</strong>
-                    <span class="muted number">{line.number.spaced()} " · " {line.provider.label()}</span>
+                    <span class="muted number">{line.number.spaced()}</span>
                 </span>
                 <span class="actions">
-                    {if line.is_default {
-                        view! { <span class="badge tone-good">"Default"</span> }.into_any()
-                    } else {
-                        view! { <Button on_press=make_default>"Make default"</Button> }.into_any()
-                    }}
-                    <Button on_press=move |_| changing.set(true)>"Change"</Button>
+                    {is_default.then(|| view! { <span class="badge tone-good">"Default"</span> })}
+                    <Menu label=format!("More for {}", name.get_value())>
+                        {(!is_default).then(|| view! { <MenuItem glyph=Glyph::Check on_press=make_default>"Make default"</MenuItem> })}
+                        <MenuItem glyph=Glyph::Edit on_press=move |()| renaming.set(true)>"Rename"</MenuItem>
+                    </Menu>
                 </span>
             </div>
-            {quarantined}
-            {urls}
-            <Dialog open=changing title="Change the line">
-                <Change id=id name=name.clone() provider=provider pager=pager open=changing />
+            <ul class="carriers" aria-label=format!("Carriers of {}", name.get_value())>
+                {line
+                    .accounts
+                    .into_iter()
+                    .map(|account| view! { <Carrier line=id number=number.get_value() account=account several=several pager=pager /> })
+                    .collect_view()}
+            </ul>
+            {(!free.read_value().is_empty())
+                .then(|| {
+                    view! {
+                        <p class="actions">
+                            <Button glyph=Glyph::Add on_press=move |_| adding.set(true)>"Add a carrier"</Button>
+                            <span class="muted">"Messages come in through any carrier, and leave the cheapest way that can carry them."</span>
+                        </p>
+                    }
+                })}
+            <Dialog open=renaming title="Rename the line">
+                <Rename id=id name=name.get_value() pager=pager open=renaming />
+            </Dialog>
+            <Dialog open=adding title="Add a carrier">
+                <AddCarrier line=id options=free.get_value() pager=pager open=adding />
             </Dialog>
         </li>
     }
 }
 
-/// The phone with which a simulator line talks.
 #[component]
-fn PhoneLink(number: String) -> impl IntoView {
-    // A `+` in an address means a space.
-    let href = format!("/phone?line=%2B{}", number.trim_start_matches('+'));
-    view! {
-        <p class="actions">
-            <a class="button" href=href>
-                <Icon glyph=Glyph::Phone />
-                <span>"Open the phone"</span>
-            </a>
-            <span class="muted">"Nothing leaves this server: messages go to the simulated phone."</span>
-        </p>
-    }
-}
-
-/// What stands in quarantine, and the ways out.
-#[component]
-fn Quarantine(id: LineId, count: u32, pager: Pager<LineView>) -> impl IntoView {
-    let notices = Notices::of_page();
-    let check = move |release| {
-        spawn_local(async move {
-            match settings::check_quarantine(id, release).await {
-                Ok(0) => notices.tell(
-                    Tone::Warn,
-                    "None of them holds. Compare the auth token and the server's public address with the carrier's console.",
-                ),
-                Ok(left) => {
-                    notices.tell(Tone::Good, format!("Taken out of quarantine: {left}."));
-                    pager.refresh();
-                }
-                Err(failure) if Live::signed_out(&failure) => {}
-                Err(failure) => notices.failed(&failure),
-            }
-        });
-    };
-    let webhooks = if count == 1 { "1 webhook is".to_owned() } else { format!("{count} webhooks are") };
-    view! {
-        <Banner tone=Tone::Warn>
-            <span class="stack">
-                {format!(
-                    "{webhooks} in quarantine because the signature did not hold, and not shown in conversations. Most often the auth token here or the server's public address is not the one that the carrier knows. Correct it, then check again.",
-                )}
-                <span class="actions">
-                    <Button on_press=move |_| check(false)>"Check again"</Button>
-                    <Button on_press=move |_| check(true)>"They are genuine: read them"</Button>
-                </span>
-            </span>
-        </Banner>
-    }
-}
-
-#[component]
-fn Change(
-    id: LineId,
-    name: String,
-    provider: ProviderKind,
-    pager: Pager<LineView>,
-    open: RwSignal<bool>,
-) -> impl IntoView {
+fn Rename(id: LineId, name: String, pager: Pager<LineView>, open: RwSignal<bool>) -> impl IntoView {
     let name = RwSignal::new(name);
-    let fields = AccountFields::new(provider);
     let form = Submission::default();
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
-        form.send(settings::update_line(id, name.get_untracked(), fields.filled()), move |_| {
+        form.send(settings::rename_line(id, name.get_untracked()), move |_| {
             pager.refresh();
             open.try_set(false);
         });
     };
-    let beside = form.error_where(move |field| field != "name" && !fields.has(field));
+    let beside = form.error_beside(&["name"]);
     view! {
         <form class="stack" on:submit=on_submit novalidate autocomplete="off">
             {move || beside.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
-            <TextField label="Name" name="name" value=name error=form.error_of("name") required=true />
-            {(!fields.is_empty())
-                .then(|| {
-                    view! {
-                        <p class="muted">"What you leave empty stays as it is. With new credentials, webhooks in quarantine are checked again."</p>
-                        {fields.view(form, false)}
-                    }
-                })}
+            <TextField label="Name" name="name" value=name error=form.error_of("name") required=true autofocus=true />
             <div class="actions">
                 <Button kind=ButtonKind::Primary submit=true disabled=form.busy()>"Save"</Button>
             </div>
@@ -210,14 +153,7 @@ fn Add(pager: Pager<LineView>, open: RwSignal<bool>) -> impl IntoView {
     let text = || RwSignal::new(String::new());
     let provider = RwSignal::new(ProviderKind::Twilio.as_str().to_owned());
     let (name, number) = (text(), text());
-    // Each choice of a carrier begins with empty inputs.
-    let fields = Memo::new_with_compare(
-        move |_| {
-            let kind = provider.with(|provider| ProviderKind::from_word(provider))?;
-            Some((kind, AccountFields::new(kind)))
-        },
-        |_, _| true,
-    );
+    let fields = AccountFields::following(provider);
     let form = Submission::default();
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
@@ -232,13 +168,10 @@ fn Add(pager: Pager<LineView>, open: RwSignal<bool>) -> impl IntoView {
         let of_account = fields.with_untracked(|fields| fields.is_some_and(|(_, fields)| fields.has(field)));
         !of_account && !matches!(field, "name" | "number")
     });
-    let simulator_last = ProviderKind::ALL.into_iter().skip(1).chain([ProviderKind::Simulator]);
-    let carriers: Vec<_> =
-        simulator_last.map(|kind| (kind.as_str().to_owned(), kind.label().to_owned())).collect();
     view! {
         <form class="stack" on:submit=on_submit novalidate autocomplete="off">
             {move || beside.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
-            <SelectField label="Carrier" name="provider" value=provider options=carriers />
+            <SelectField label="Carrier" name="provider" value=provider options=carrier_options(&[]) />
             <TextField
                 label="Name"
                 name="name"
@@ -256,17 +189,7 @@ fn Add(pager: Pager<LineView>, open: RwSignal<bool>) -> impl IntoView {
                 error=form.error_of("number")
                 required=true
             />
-            {move || {
-                fields
-                    .get()
-                    .filter(|(_, fields)| !fields.is_empty())
-                    .map(|(_, fields)| {
-                        view! {
-                            {fields.view(form, true)}
-                            <p class="muted">"What you enter here is sealed on the server and never shown again. The addresses for the carrier's console appear when the line is added."</p>
-                        }
-                    })
-            }}
+            {move || fields.get().map(|(_, fields)| fields.for_new(form))}
             <div class="actions">
                 <Button kind=ButtonKind::Primary submit=true disabled=form.busy()>"Add line"</Button>
             </div>

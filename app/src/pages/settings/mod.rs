@@ -1,6 +1,8 @@
 //! Settings: one file per tab.
 
 mod account_fields;
+pub mod carrier_form;
+pub mod carriers;
 pub mod lines;
 pub mod organisation;
 pub mod profile;

@@ -1,5 +1,6 @@
 //! The inbox and its threads, as staff read them.
 
+mod carriers;
 pub(crate) mod cursor;
 pub(crate) mod rows;
 mod thread;

@@ -1,11 +1,13 @@
 //! Messages of a conversation, a slice at a time.
 
+use super::carriers::{self, Carried};
 use super::cursor::Cursor;
 use super::rows::known;
 use crate::messages::cost;
 use crate::store::{Tx, Value, args};
 use crate::{Backend, Caller, Error, Result, media};
 use model::conversation::{ThreadFrom, ThreadSlice};
+use model::line::ProviderKind;
 use model::message::{Channel, DeliveryState, Direction, MessageView};
 use model::staff::Permission;
 use model::{ConversationId, MessageId, Millis, OrgId};
@@ -29,6 +31,8 @@ struct Record {
     parts: i64,
     client_id: Option<String>,
     author: Option<String>,
+    line_id: Option<Uuid>,
+    provider: Option<String>,
 }
 
 /// Messages from a place on, and whether there are more beyond them.
@@ -136,8 +140,9 @@ async fn after(tx: &mut Tx, conversation: ConversationId, start: Cursor, limit: 
 async fn select(tx: &mut Tx, tail: &'static str, args: Vec<Value>) -> Result<Vec<Record>> {
     let sql = format!(
         "SELECT m.id, m.conversation_id, m.direction, m.channel, m.body, m.at, m.state, m.state_at, m.failure,
-                m.parts, m.client_id, s.name AS author
-         FROM message m LEFT JOIN staff s ON s.id = m.author_id WHERE {tail}"
+                m.parts, m.client_id, s.name AS author, m.line_id, a.provider
+         FROM message m LEFT JOIN staff s ON s.id = m.author_id
+         LEFT JOIN line_account a ON a.id = m.account_id WHERE {tail}"
     );
     Ok(tx.all(AssertSqlSafe(sql), args).await?)
 }
@@ -146,12 +151,15 @@ async fn views(backend: &Backend, tx: &mut Tx, org: OrgId, records: Vec<Record>)
     let ids: Vec<MessageId> = records.iter().map(|record| record.id.into()).collect();
     let mut attachments = media::views_of_messages(backend, tx, org, &ids).await?;
     let mut prices = cost::of_messages(tx, &ids).await?;
+    let mut carried = carriers::of_messages(tx, &ids).await?;
     records
         .into_iter()
         .map(|record| {
             let id = MessageId(record.id);
             let direction = known(Direction::from_word(&record.direction))?;
             let (price, price_estimated) = prices.remove(&id).unzip();
+            let Carried { carrier, detour } = carried.remove(&id).unwrap_or_default();
+            let of_account = record.provider.as_deref().and_then(ProviderKind::from_word);
             Ok(MessageView {
                 id,
                 conversation_id: record.conversation_id.into(),
@@ -169,6 +177,9 @@ async fn views(backend: &Backend, tx: &mut Tx, org: OrgId, records: Vec<Record>)
                 price_estimated: price_estimated.unwrap_or_default(),
                 client_id: record.client_id,
                 mock: backend.settings.mock_mode && direction == Direction::Outbound,
+                line_id: record.line_id.map(Into::into),
+                carrier: carrier.or(of_account),
+                detour,
             })
         })
         .collect()

@@ -3,6 +3,8 @@
 //! The attempt is marked, and the mark committed, before the carrier is called: a delivery that is found marked
 //! and without an outcome may have reached the patient, so it becomes uncertain and is never sent again by itself.
 
+mod next_attempt;
+
 use super::{Outcome, backoff, make_renditions};
 use crate::clock::millis;
 use crate::consent;
@@ -18,7 +20,9 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use model::media::{AttachmentState, RenditionRole};
 use model::message::{Channel, DeliveryState};
+use model::routing::{pictures_of_request, shares};
 use model::{Address, AttachmentId, DeliveryId, LineAccountId, Millis, NumberId, PhoneNumber};
+use next_attempt::{Next, UNREACHABLE_REST};
 use providers::{Outbound, OutboundMedia, Receipt, SendError};
 use std::time::Duration;
 use uuid::Uuid;
@@ -44,6 +48,8 @@ enum Step {
     Wait,
     /// It can go no further, and this is what to say of it.
     End(News),
+    /// Not through this carrier, which is why; perhaps through another one of the line.
+    Elsewhere(News),
     /// Everything is there.
     Send(Box<Ready>),
 }
@@ -64,6 +70,10 @@ struct Request {
     whole: Whole,
     account: LineAccountId,
     number: NumberId,
+    part: i64,
+    attempt: i64,
+    /// Bytes of its pictures together, at most, where the carrier found those of the attempt before too large.
+    media_bytes: Option<u64>,
     created_at: Millis,
 }
 
@@ -81,6 +91,8 @@ struct Row {
     account_id: Uuid,
     number_id: Uuid,
     part: i64,
+    attempt: i64,
+    media_bytes: Option<i64>,
     state: String,
     marked_at: Option<Millis>,
     created_at: Millis,
@@ -100,15 +112,19 @@ pub(super) async fn run(backend: &Backend, id: DeliveryId, attempt: u32) -> Resu
             after: backoff(attempt, Duration::from_millis(300), Duration::from_secs(10)),
         }),
         Step::End(news) => {
-            settle(backend, request, &news).await?;
+            settle(backend, request, &news, Next::Nothing).await?;
+            Ok(Outcome::Done)
+        }
+        Step::Elsewhere(news) => {
+            settle(backend, request, &news, Next::Elsewhere { rest: None }).await?;
             Ok(Outcome::Done)
         }
         Step::Send(ready) => {
-            let outbound = match outbound(backend, &ready).await {
+            let (outbound, sent_bytes) = match outbound(backend, &ready).await {
                 // The database still answers, so that staff can be told.
                 Err(error) if error.is_outage() && is_late(backend, request) => {
                     tracing::error!(%error, "a delivery waited for its pictures too long");
-                    settle(backend, request, &unprepared()).await?;
+                    settle(backend, request, &unprepared(), Next::Nothing).await?;
                     return Ok(Outcome::Done);
                 }
                 outbound => outbound?,
@@ -118,7 +134,7 @@ pub(super) async fn run(backend: &Backend, id: DeliveryId, attempt: u32) -> Resu
             }
             let provider = providers::for_kind(ready.route.provider);
             let answer = provider.send(&backend.http, &ready.route.account, &outbound).await;
-            record(backend, request, answer, attempt).await
+            record(backend, request, answer, sent_bytes, attempt).await
         }
     }
 }
@@ -126,8 +142,8 @@ pub(super) async fn run(backend: &Backend, id: DeliveryId, attempt: u32) -> Resu
 async fn load(tx: &mut Tx, id: DeliveryId) -> Result<Option<(Request, Row)>> {
     let row: Option<Row> = tx
         .one(
-            "SELECT d.org_id, d.message_id, m.conversation_id, d.account_id, c.number_id, d.part, d.state,
-                    d.marked_at, d.created_at, d.mock, m.body, n.address_sealed
+            "SELECT d.org_id, d.message_id, m.conversation_id, d.account_id, c.number_id, d.part, d.attempt,
+                    d.media_bytes, d.state, d.marked_at, d.created_at, d.mock, m.body, n.address_sealed
              FROM delivery d JOIN message m ON m.id = d.message_id
              JOIN conversation c ON c.id = m.conversation_id JOIN number n ON n.id = c.number_id
              WHERE d.id = $1",
@@ -145,6 +161,9 @@ async fn load(tx: &mut Tx, id: DeliveryId) -> Result<Option<(Request, Row)>> {
             whole,
             account: row.account_id.into(),
             number: row.number_id.into(),
+            part: row.part,
+            attempt: row.attempt,
+            media_bytes: row.media_bytes.and_then(|bytes| u64::try_from(bytes).ok()),
             created_at: row.created_at,
         };
         (request, row)
@@ -191,6 +210,10 @@ async fn next_step(backend: &Backend, tx: &mut Tx, request: Request, row: Row) -
     let Some(mut route) = lines::route_out(backend, tx, request.account).await? else {
         return failed("The line that this message was to leave through does not exist any more.");
     };
+    if route.disabled {
+        let words = "Taken away from the line before it was sent.";
+        return Ok(Step::Elsewhere(News::of(DeliveryState::Failed, words)));
+    }
     route.account.status_url.query_pairs_mut().append_pair(DELIVERY_PARAMETER, &request.id.to_string());
     let text = if row.part == 0 { row.body } else { String::new() };
     let Address::Number(to) = numbers::open_address(backend, &row.address_sealed)? else {
@@ -206,37 +229,46 @@ async fn pictures(tx: &mut Tx, request: Request, part: i64, parts: usize) -> Res
             args![request.whole.message],
         )
         .await?;
-    let share = deliveries::pictures_of_part(part, parts as i64, rows.len() as i64);
+    let share = pictures_of_request(usize::try_from(part).unwrap_or(usize::MAX), parts, rows.len());
     rows.into_iter()
-        .zip(0..)
-        .filter(|(_, position)| share.contains(position))
-        .map(|((id, state, file_name), _)| {
+        .take(share.end)
+        .skip(share.start)
+        .map(|(id, state, file_name)| {
             let state = known(AttachmentState::from_word(&state))?;
             Ok(Picture { id: id.into(), state, file_name })
         })
         .collect()
 }
 
-async fn outbound(backend: &Backend, ready: &Ready) -> Result<Outbound> {
+/// The request as its carrier takes it, and the bytes of its pictures, which share what the carrier takes in all.
+async fn outbound(backend: &Backend, ready: &Ready) -> Result<(Outbound, u64)> {
     let limits = providers::for_kind(ready.route.provider).limits();
-    let most = limits.media_bytes / ready.pictures.len().max(1) as u64;
-    let mut media = Vec::with_capacity(ready.pictures.len());
+    let budget = ready.request.media_bytes.map_or(limits.media_bytes, |most| most.min(limits.media_bytes));
+    let mut sizes = Vec::with_capacity(ready.pictures.len());
     for picture in &ready.pictures {
-        make_renditions::fit_carrier_copy(backend, picture.id, most).await?;
+        sizes.push(make_renditions::carrier_copy_size(backend, picture.id).await?);
+    }
+    let (mut media, mut bytes) = (Vec::with_capacity(ready.pictures.len()), 0);
+    for (picture, (size, share)) in ready.pictures.iter().zip(sizes.iter().zip(shares(budget, &sizes))) {
+        bytes += match size {
+            Some(size) if *size <= share => *size,
+            _ => make_renditions::fit_carrier_copy(backend, picture.id, share).await?,
+        };
         media.push(OutboundMedia {
             url: links::carrier_link(backend, picture.id, millis(LINKS_HOLD)).await?,
             media_type: kind::RENDITION.to_owned(),
             bytes: if limits.wants_bytes { carrier_copy(backend, picture.id).await? } else { Bytes::new() },
         });
     }
-    Ok(Outbound {
+    let outbound = Outbound {
         to: ready.to.clone(),
         channel: if media.is_empty() { Channel::Sms } else { Channel::Mms },
         text: ready.text.clone(),
         media,
         template: None,
         reference: ready.request.id.to_string(),
-    })
+    };
+    Ok((outbound, bytes))
 }
 
 /// The bytes of a picture as its carrier gets them; a few hundred kilobytes.
@@ -279,27 +311,29 @@ async fn record(
     backend: &Backend,
     request: Request,
     answer: Result<Receipt, SendError>,
+    sent_bytes: u64,
     attempt: u32,
 ) -> Result<Outcome> {
-    let news = match answer {
+    let (news, next) = match answer {
         Ok(receipt) => return accepted(backend, request, receipt).await,
         Err(SendError::Retry { after }) => {
             if !is_late(backend, request) {
-                unmark(backend, request).await?;
+                unmark(backend, request, after.is_none()).await?;
                 let pause = backoff(attempt, Duration::from_secs(2), Duration::from_secs(5 * 60));
                 return Ok(Outcome::Again { after: after.map_or(pause, |asked| asked.max(pause)) });
             }
-            News::of(
-                DeliveryState::Failed,
-                "The carrier could not be reached for an hour. Nothing was sent; try again later.",
-            )
+            let words = "The carrier could not be reached for an hour. Nothing was sent; try again later.";
+            let next = Next::Elsewhere { rest: Some(UNREACHABLE_REST) };
+            (News::of(DeliveryState::Failed, words), next)
         }
-        Err(SendError::Refused { code, reason, opted_out, .. }) => {
-            News { error_code: Some(code), opted_out, ..News::of(DeliveryState::Failed, reason) }
+        Err(SendError::Refused { code, reason, opted_out, too_large, blame }) => {
+            let next = Next::after_refusal(request, blame, opted_out, too_large, sent_bytes);
+            let failed = News::of(DeliveryState::Failed, reason);
+            (News { error_code: Some(code), opted_out, ..failed }, next)
         }
-        Err(SendError::Unknown) => uncertain(),
+        Err(SendError::Unknown) => (uncertain(), Next::Nothing),
     };
-    settle(backend, request, &news).await?;
+    settle(backend, request, &news, next).await?;
     Ok(Outcome::Done)
 }
 
@@ -337,18 +371,31 @@ async fn accepted(backend: &Backend, request: Request, receipt: Receipt) -> Resu
     Ok(Outcome::Done)
 }
 
-/// The carrier certainly did not take it: the next attempt may be made.
-async fn unmark(backend: &Backend, request: Request) -> Result<()> {
+/// The carrier certainly did not take it: the next attempt may be made. One that could not be reached at all goes last
+/// for messages that are written meanwhile.
+async fn unmark(backend: &Backend, request: Request, unreached: bool) -> Result<()> {
     let mut tx = backend.store.write().await?;
+    if unreached {
+        lines::cool_down(backend, &mut tx, request.account, UNREACHABLE_REST).await?;
+    }
     tx.execute("UPDATE delivery SET marked_at = NULL WHERE id = $1 AND state = 'sending'", args![request.id])
         .await?;
     commit(backend, tx, request).await
 }
 
-async fn settle(backend: &Backend, request: Request, news: &News) -> Result<()> {
+/// Records how an attempt ended and what follows it, in one moment: nobody sees a failure that is being seen to, and
+/// after anything but a certain failure nothing follows.
+async fn settle(backend: &Backend, request: Request, news: &News, next: Next) -> Result<()> {
     let mut tx = backend.store.write().await?;
     deliveries::hold(&mut tx, request.whole.message).await?;
     deliveries::hear(backend, &mut tx, request.whole, request.id, news).await?;
+    if let Next::Elsewhere { rest: Some(rest) } = next {
+        lines::cool_down(backend, &mut tx, request.account, rest).await?;
+    }
+    if let Some(attempt) = next_attempt::following(backend, &mut tx, request, next).await? {
+        deliveries::add(backend, &mut tx, request.whole, attempt).await?;
+        deliveries::fold(backend, &mut tx, request.whole).await?;
+    }
     commit(backend, tx, request).await
 }
 

@@ -55,30 +55,34 @@ pub(super) async fn run(backend: &Backend, owner: Owner, attempt: u32) -> Result
     }
 }
 
-/// Makes the carrier copy of an outbound picture smaller where it has more than `most` bytes, since not every carrier
-/// takes as much. A picture that does not get so small keeps its copy, and the carrier has its say.
-pub(super) async fn fit_carrier_copy(backend: &Backend, id: AttachmentId, most: u64) -> Result<()> {
-    let role = RenditionRole::Carrier.as_str();
+/// Bytes of the carrier copy of an outbound picture, once it is made.
+pub(super) async fn carrier_copy_size(backend: &Backend, id: AttachmentId) -> Result<Option<u64>> {
     let mut tx = backend.store.read().await?;
-    let size = tx
-        .number("SELECT byte_size FROM rendition WHERE owner_id = $1 AND role = $2", args![id, role])
+    let row: Option<(i64,)> = tx
+        .one(
+            "SELECT byte_size FROM rendition WHERE owner_id = $1 AND role = $2",
+            args![id, RenditionRole::Carrier.as_str()],
+        )
         .await?;
-    drop(tx);
+    Ok(row.and_then(|(size,)| u64::try_from(size).ok()))
+}
+
+/// Makes the carrier copy of an outbound picture anew with `most` bytes, since not every carrier takes as much. Answers
+/// how many it has then: a picture that does not get so small keeps its copy, and the carrier has its say.
+pub(super) async fn fit_carrier_copy(backend: &Backend, id: AttachmentId, most: u64) -> Result<u64> {
+    let role = RenditionRole::Carrier.as_str();
     let budget = Budget::new(Budget::CARRIER.longest, usize::try_from(most).unwrap_or(usize::MAX));
-    if u64::try_from(size).is_ok_and(|size| size <= most) {
-        return Ok(());
-    }
     let key = BlobKey::Outbound(id, Variant::Original);
     let original = backend.blobs.open_file(&key).await?;
     let developed = match work_on(backend, original, Wanted::carrier(budget)).await? {
         Ok(developed) => developed,
         Err(error) => {
             tracing::warn!(?error, "a carrier copy could not be made smaller");
-            return Ok(());
+            return Ok(carrier_copy_size(backend, id).await?.unwrap_or(0));
         }
     };
     let mut made = store(backend, &key, developed.renditions).await?;
-    let Some(Rendition { facts, .. }) = made.pop() else { return Ok(()) };
+    let Some(Rendition { facts, .. }) = made.pop() else { return Ok(0) };
     let mut tx = backend.store.write().await?;
     tx.execute(
         "UPDATE rendition SET width = $3, height = $4, byte_size = $5 WHERE owner_id = $1 AND role = $2",
@@ -86,7 +90,7 @@ pub(super) async fn fit_carrier_copy(backend: &Backend, id: AttachmentId, most: 
     )
     .await?;
     tx.commit().await?;
-    Ok(())
+    Ok(facts.byte_size)
 }
 
 /// Staff see that it cannot be shown, and may retry, rather than a picture that is worked on for ever.

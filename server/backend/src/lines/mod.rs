@@ -1,23 +1,30 @@
 //! The numbers that patients write to, and the carrier accounts behind them.
 
+mod accounts;
+mod addresses;
 mod quarantine;
 mod route;
+mod row;
 
+pub(crate) use accounts::cool_down;
+pub use accounts::{
+    AccountChange, NewAccount, Prices, add_account, end_exchange, exchange_secret, pin, remove_account,
+    update_account,
+};
 pub use quarantine::check_again;
 pub use route::{Route, simulators};
-pub(crate) use route::{default_route, line_of_inbound, route_by_key, route_in, route_out};
+pub(crate) use route::{choices, line_of_inbound, options_beside, route_by_key, route_in, route_out};
 
 use crate::clock::random_token;
-use crate::keys::Purpose;
 use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result, audit, live, numbers, organisations};
-use model::line::{LineView, ProviderKind};
+use model::line::{AccountView, LineView, ProviderKind};
 use model::live::Change;
 use model::staff::Permission;
-use model::{LineAccountId, LineId, OrgId, PhoneNumber};
+use model::{LineId, OrgId, PhoneNumber};
 use providers::Health;
-use route::Row;
-use serde_json::{Map, Value};
+use row::Row;
+use serde_json::Value;
 
 /// A line to make.
 pub struct NewLine {
@@ -35,22 +42,35 @@ pub struct NewLine {
 pub async fn list(backend: &Backend, caller: &Caller) -> Result<Vec<LineView>> {
     caller.require(Permission::ManageLines)?;
     let mut tx = backend.store.read().await?;
-    let rows = Row::of_org(&mut tx, caller.org_id).await?;
-    let mut views = Vec::with_capacity(rows.len());
-    for row in rows {
-        views.push(view(backend, &mut tx, row).await?);
+    let mut views: Vec<LineView> = Vec::new();
+    for row in Row::of_org(&mut tx, caller.org_id).await? {
+        let account = account_view(backend, &mut tx, &row).await?;
+        match views.last_mut() {
+            Some(view) if view.id == row.line_id() => view.accounts.push(account),
+            _ => views.push(LineView { accounts: vec![account], ..row.line_view(backend)? }),
+        }
     }
     Ok(views)
 }
 
-async fn view(backend: &Backend, tx: &mut Tx, row: Row) -> Result<LineView> {
+/// A line as Settings shows it.
+async fn view(backend: &Backend, tx: &mut Tx, org: OrgId, id: LineId) -> Result<LineView> {
+    let rows = Row::of_line(tx, org, id).await?;
+    let mut view = rows.first().ok_or_else(|| Error::not_found("line"))?.line_view(backend)?;
+    for row in &rows {
+        view.accounts.push(account_view(backend, tx, row).await?);
+    }
+    Ok(view)
+}
+
+async fn account_view(backend: &Backend, tx: &mut Tx, row: &Row) -> Result<AccountView> {
     let quarantined = tx
         .number(
             "SELECT COUNT(*) FROM journal_entry WHERE account_id = $1 AND state = 'quarantined'",
             args![row.account_id],
         )
         .await?;
-    Ok(LineView { quarantined: u32::try_from(quarantined).unwrap_or(u32::MAX), ..row.view(backend)? })
+    row.account_view(backend, u32::try_from(quarantined).unwrap_or(u32::MAX))
 }
 
 /// Makes a line; the organisation's first becomes its default.
@@ -76,76 +96,33 @@ pub async fn add(backend: &Backend, org: OrgId, new: NewLine) -> Result<LineView
     Ok(view)
 }
 
-/// What changes about a line; what is absent stays.
-#[derive(Debug, Clone, Default)]
-pub struct LineChange {
-    /// What staff call it.
-    pub name: Option<String>,
-    /// Fields of the carrier's credentials. An empty one is taken away, one that is not named stays.
-    pub credentials: Option<Value>,
-}
-
-/// Changes a line. With new credentials, webhooks in quarantine are checked once more: what holds now is read.
+/// Gives a line another name.
 ///
 /// # Errors
-/// `Invalid` names the field, `NotFound` for a line that is not there.
-pub async fn update(backend: &Backend, caller: &Caller, id: LineId, change: LineChange) -> Result<LineView> {
+/// `Invalid` for a name that is none, `NotFound` for a line that is not there.
+pub async fn rename(backend: &Backend, caller: &Caller, id: LineId, name: &str) -> Result<LineView> {
     caller.require(Permission::ManageLines)?;
+    let name = checked_name(name)?;
     let mut tx = backend.store.write().await?;
-    let row = Row::of_line(&mut tx, caller.org_id, id).await?.ok_or_else(|| Error::not_found("line"))?;
-    if let Some(name) = &change.name {
-        let name = checked_name(name)?;
-        tx.execute("UPDATE line SET name = $2 WHERE id = $1", args![id, name]).await?;
-    }
-    if let Some(credentials) = &change.credentials {
-        let merged = merged(row.credentials(backend)?, credentials)?;
-        check_credentials(row.stored_provider()?, &merged)?;
-        tx.execute(
-            "UPDATE line_account SET credentials_sealed = $2 WHERE id = $1",
-            args![row.account_id, sealed(backend, &merged)?],
-        )
+    tx.execute("UPDATE line SET name = $3 WHERE id = $1 AND org_id = $2", args![id, caller.org_id, name])
         .await?;
-    }
-    if change.credentials.is_some() {
-        quarantine::look_again(backend, &mut tx, row.account_id.into()).await?;
-    }
-    audit::note(backend, &mut tx, caller, "line.update", "line", Some(id.0)).await?;
+    finish(backend, caller, tx, id, "line.update").await
+}
+
+/// Notes what was done to a line, tells open screens, and answers with the line as it is now.
+async fn finish(
+    backend: &Backend,
+    caller: &Caller,
+    mut tx: Tx,
+    id: LineId,
+    action: &'static str,
+) -> Result<LineView> {
+    let view = view(backend, &mut tx, caller.org_id, id).await?;
+    audit::note(backend, &mut tx, caller, action, "line", Some(id.0)).await?;
     live::record(backend, &mut tx, caller.org_id, Change::SettingsChanged).await?;
-    let row =
-        Row::of_line(&mut tx, caller.org_id, id).await?.ok_or(Error::Inconsistent("a line vanished"))?;
-    let view = view(backend, &mut tx, row).await?;
     tx.commit().await?;
     backend.live.wake(caller.org_id);
     Ok(view)
-}
-
-/// Credentials with changed fields.
-fn merged(before: Value, changes: &Value) -> Result<Value> {
-    let (Value::Object(mut fields), Value::Object(changes)) = (before, changes) else {
-        return Err(Error::invalid("credentials", "Give the fields to change as a JSON object."));
-    };
-    for (name, value) in changes {
-        match value.as_str().map(str::trim) {
-            Some("") => fields.remove(name),
-            _ => fields.insert(name.clone(), value.clone()),
-        };
-    }
-    Ok(Value::Object(fields))
-}
-
-fn check_credentials(provider: ProviderKind, credentials: &Value) -> Result<()> {
-    if provider == ProviderKind::Simulator {
-        return Ok(());
-    }
-    providers::for_kind(provider)
-        .check_credentials(credentials)
-        .map_err(|error| Error::invalid(error.field, error.message))
-}
-
-fn sealed(backend: &Backend, credentials: &Value) -> Result<Vec<u8>> {
-    let plain =
-        serde_json::to_vec(credentials).map_err(|_| Error::Inconsistent("credentials do not serialise"))?;
-    Ok(backend.keys.seal(Purpose::Credentials, &plain))
 }
 
 fn checked_name(name: &str) -> Result<&str> {
@@ -159,21 +136,36 @@ fn checked_name(name: &str) -> Result<&str> {
     Ok(name)
 }
 
-/// Asks the carrier of each of an organisation's lines how it stands. For the operator of the server.
-pub async fn check(backend: &Backend, org: OrgId) -> Result<Vec<(LineView, Health)>> {
+/// How one of a line's accounts stands.
+pub struct Checked {
+    /// The line.
+    pub line: LineId,
+    /// What staff call it.
+    pub name: String,
+    /// What patients write to.
+    pub number: PhoneNumber,
+    /// The carrier that was asked.
+    pub provider: ProviderKind,
+    /// What it answered.
+    pub health: Health,
+}
+
+/// Asks every carrier of an organisation's lines how it stands. For the operator of the server.
+pub async fn check(backend: &Backend, org: OrgId) -> Result<Vec<Checked>> {
     let mut tx = backend.store.read().await?;
     let mut asked = Vec::new();
     for row in Row::of_org(&mut tx, org).await? {
-        let route = route_in(backend, &mut tx, row.account_id.into(), None).await?;
-        asked.push((row.view(backend)?, route.ok_or(Error::Inconsistent("a line vanished"))?));
+        let route = row.route(backend, row.stored_provider()?)?;
+        asked.push((row.name.clone(), route));
     }
     drop(tx);
-    let mut findings = Vec::with_capacity(asked.len());
-    for (view, route) in asked {
-        let health = providers::for_kind(route.provider).health(&backend.http, &route.account).await;
-        findings.push((view, health));
+    let mut all = Vec::with_capacity(asked.len());
+    for (name, route) in asked {
+        let provider = route.provider;
+        let health = providers::for_kind(provider).health(&backend.http, &route.account).await;
+        all.push(Checked { line: route.line_id, name, number: route.account.sender, provider, health });
     }
-    Ok(findings)
+    Ok(all)
 }
 
 /// New conversations go out here from now on.
@@ -202,18 +194,12 @@ async fn insert(backend: &Backend, tx: &mut Tx, org: OrgId, new: NewLine) -> Res
     let country = organisations::country(tx, org).await?;
     let number =
         PhoneNumber::parse(&new.number, country).map_err(|why| Error::invalid("number", why.to_string()))?;
-    check_credentials(new.provider, &new.credentials)?;
-    let simulated = new.provider == ProviderKind::Simulator || backend.settings.mock_mode;
-    if simulated && route::is_simulated_elsewhere(backend, tx, org, &number).await? {
-        return Err(Error::invalid(
-            "number",
-            "This number is taken in this server's simulated network. Choose another one.",
-        ));
-    }
+    accounts::check_credentials(new.provider, &new.credentials)?;
+    accounts::require_simulated_number(backend, tx, org, &number, new.provider).await?;
     let number_id = numbers::find_or_make(backend, tx, org, &number).await?;
     let lines =
         tx.number("SELECT COUNT(*) FROM line WHERE org_id = $1 AND disabled_at IS NULL", args![org]).await?;
-    let (id, account_id): (LineId, LineAccountId) = (backend.clock.new_id(), backend.clock.new_id());
+    let id: LineId = backend.clock.new_id();
     let now = backend.clock.now();
     tx.execute(
         "INSERT INTO line (id, org_id, name, number_id, line_key, is_default, created_at)
@@ -221,22 +207,13 @@ async fn insert(backend: &Backend, tx: &mut Tx, org: OrgId, new: NewLine) -> Res
         args![id, org, name, number_id, random_token(), lines == 0, now],
     )
     .await?;
-    let credentials = match new.credentials {
-        Value::Null => Value::Object(Map::new()),
-        credentials => credentials,
-    };
-    tx.execute(
-        "INSERT INTO line_account (id, org_id, line_id, provider, credentials_sealed, verification, created_at)
-         VALUES ($1, $2, $3, $4, $5, 'enforce', $6)",
-        args![
-            account_id,
-            org,
-            id,
-            new.provider.as_str(),
-            sealed(backend, &credentials)?,
-            now
-        ],
+    accounts::insert(
+        backend,
+        tx,
+        org,
+        id,
+        &NewAccount { provider: new.provider, credentials: new.credentials },
     )
     .await?;
-    Row::of_account(tx, account_id).await?.ok_or(Error::Inconsistent("a line vanished"))?.view(backend)
+    view(backend, tx, org, id).await
 }

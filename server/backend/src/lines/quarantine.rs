@@ -1,7 +1,7 @@
 //! The way out of quarantine: most webhooks that do not verify are genuine, and the line's credentials or the
 //! server's public address are wrong.
 
-use super::Row;
+use super::row::Row;
 use crate::inbox;
 use crate::keys::Purpose;
 use crate::store::{Tx, args};
@@ -9,25 +9,30 @@ use crate::{Backend, Caller, Error, Result, audit, live};
 use model::line::ProviderKind;
 use model::live::Change;
 use model::staff::Permission;
-use model::{JournalEntryId, LineAccountId, LineId};
+use model::{JournalEntryId, LineAccountId};
 use providers::{Verification, WebhookRequest};
 use uuid::Uuid;
 
-/// Checks a line's webhooks in quarantine once more, by today's credentials. What holds is read as if it had
-/// just come; `release` reads what does not hold too, on the word of an admin who knows that it is genuine.
+/// Checks an account's webhooks in quarantine once more, by today's credentials and addresses. What holds is read as if
+/// it had just come; `release` reads what does not hold too, on the word of an admin who knows that it is genuine.
 /// Answers how many left quarantine.
 ///
 /// # Errors
-/// `NotFound` for a line that is not there.
-pub async fn check_again(backend: &Backend, caller: &Caller, id: LineId, release: bool) -> Result<u32> {
+/// `NotFound` for an account that is not there.
+pub async fn check_again(
+    backend: &Backend,
+    caller: &Caller,
+    account: LineAccountId,
+    release: bool,
+) -> Result<u32> {
     caller.require(Permission::ManageLines)?;
     let mut tx = backend.store.write().await?;
-    let row = Row::of_line(&mut tx, caller.org_id, id).await?.ok_or_else(|| Error::not_found("line"))?;
-    let account = row.account_id.into();
+    let row =
+        Row::in_org(&mut tx, caller.org_id, account).await?.ok_or_else(|| Error::not_found("carrier"))?;
     let mut left = look_again(backend, &mut tx, account).await?;
     if release {
         left += read_all(backend, &mut tx, account, Verification::Off).await?;
-        audit::note(backend, &mut tx, caller, "line.release", "line", Some(id.0)).await?;
+        audit::note(backend, &mut tx, caller, "line.release", "line", Some(row.line_id().0)).await?;
     }
     if left > 0 {
         live::record(backend, &mut tx, caller.org_id, Change::SettingsChanged).await?;
@@ -64,6 +69,9 @@ async fn read_all(
         route.account.verification = verification;
         let raw = backend.keys.open(Purpose::Journal, &sealed)?;
         let Ok(request) = serde_json::from_slice::<WebhookRequest>(&raw) else { continue };
+        if verification == Verification::Enforce && !route.addresses.allows(request.client) {
+            continue;
+        }
         let Ok(received) = providers::for_kind(route.provider).receive(&route.account, &request) else {
             continue;
         };

@@ -1,31 +1,17 @@
 //! A line with one of its accounts, opened for use.
 
-use crate::keys::Purpose;
+use super::addresses::AddressList;
+use super::row::{Row, select_lines};
 use crate::store::{Tx, args};
-use crate::{Backend, Error, Result, numbers};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use model::line::{LineView, ProviderKind, Tariff};
-use model::{LineAccountId, LineId, Millis, OrgId, PhoneNumber};
-use providers::{MediaRequest, Rejected, SECRET_PARAMETER, Verification, WebhookKind};
-use serde_json::{Value, json};
+use crate::{Backend, Result};
+use model::conversation::LineChoice;
+use model::line::{ProviderKind, Tariff};
+use model::routing::RouteOption;
+use model::{LineAccountId, LineId, OrgId, PhoneNumber};
+use providers::{MediaRequest, Rejected};
 use std::collections::HashSet;
 use url::Url;
 use uuid::Uuid;
-
-/// How long the secret before the current one is taken while they are being exchanged: a week to paste the new one.
-const EXCHANGE: Millis = 7 * 24 * 60 * 60 * 1000;
-
-/// The columns of [`Row`], for lines that fulfil a condition.
-macro_rules! select_lines {
-    ($condition:literal) => {
-        concat!(
-            "SELECT l.id, l.org_id, l.name, l.line_key, l.is_default, n.address_sealed, a.id AS account_id, a.provider,
-                    a.credentials_sealed, a.verification, a.secret_generation, a.secret_exchanged_at, a.tariff
-             FROM line l JOIN number n ON n.id = l.number_id JOIN line_account a ON a.line_id = l.id WHERE ",
-            $condition
-        )
-    };
-}
 
 /// A line with one of its accounts, opened for use.
 #[derive(Debug)]
@@ -42,8 +28,12 @@ pub struct Route {
     pub account: providers::Account,
     /// What it costs: by the organisation's contract, else as the carrier publishes it, where that is known.
     pub tariff: Option<Tariff>,
+    /// The only network addresses that its webhooks may come from.
+    pub(crate) addresses: AddressList,
+    /// It was taken away from its line: what comes through it is still read, and nothing leaves through it.
+    pub(crate) disabled: bool,
     /// What the carrier's code needs for the simulator, while the server only pretends to send.
-    simulated: Option<providers::Account>,
+    pub(super) simulated: Option<providers::Account>,
 }
 
 impl Route {
@@ -64,7 +54,7 @@ impl Route {
 pub async fn simulators(backend: &Backend) -> Result<Vec<Route>> {
     let mut tx = backend.store.read().await?;
     let rows: Vec<Row> = tx
-        .all(select_lines!("l.disabled_at IS NULL AND a.disabled_at IS NULL ORDER BY l.id"), args![])
+        .all(select_lines!("l.disabled_at IS NULL AND a.disabled_at IS NULL ORDER BY l.id, a.id"), args![])
         .await?;
     let mut routes = rows
         .into_iter()
@@ -101,15 +91,46 @@ pub(super) async fn is_simulated_elsewhere(
     Ok(false)
 }
 
-/// The route that an organisation's outbound messages take: its default line. `None` without a line.
-pub(crate) async fn default_route(backend: &Backend, tx: &mut Tx, org: OrgId) -> Result<Option<Route>> {
-    let row: Option<Row> = tx
-        .one(
-            select_lines!("l.org_id = $1 AND l.is_default AND l.disabled_at IS NULL AND a.disabled_at IS NULL ORDER BY a.id LIMIT 1"),
-            args![org],
+/// The lines of an organisation that messages can leave through, the default one first, with their carriers, the oldest
+/// first.
+pub(crate) async fn choices(backend: &Backend, tx: &mut Tx, org: OrgId) -> Result<Vec<LineChoice>> {
+    let mut choices: Vec<LineChoice> = Vec::new();
+    for row in Row::of_org(tx, org).await? {
+        let option = row.option(backend)?;
+        match choices.last_mut() {
+            // While the server only pretends to send, the simulator stands in for all of them, behind one door.
+            Some(choice) if choice.id.0 == row.id && backend.settings.mock_mode => {}
+            Some(choice) if choice.id.0 == row.id => choice.routes.push(option),
+            _ => choices.push(LineChoice {
+                id: row.id.into(),
+                name: row.name.clone(),
+                number: row.number(backend)?,
+                routes: vec![option],
+            }),
+        }
+    }
+    Ok(choices)
+}
+
+/// The carriers of an account's line, the oldest first: all of them show the patient the same number.
+pub(crate) async fn options_beside(
+    backend: &Backend,
+    tx: &mut Tx,
+    account: LineAccountId,
+) -> Result<Vec<RouteOption>> {
+    let mut rows: Vec<Row> = tx
+        .all(
+            select_lines!(
+                "a.line_id = (SELECT line_id FROM line_account WHERE id = $1)
+                 AND a.disabled_at IS NULL AND l.disabled_at IS NULL ORDER BY a.id"
+            ),
+            args![account],
         )
         .await?;
-    row.map(|row| row.route(backend, row.sending_provider(backend)?)).transpose()
+    if backend.settings.mock_mode {
+        rows.truncate(1);
+    }
+    rows.iter().map(|row| row.option(backend)).collect()
 }
 
 /// The route of an account for a message to a patient: the simulator's while the server only pretends to send.
@@ -134,7 +155,8 @@ pub(crate) async fn route_in(
     row.map(|row| row.route(backend, through.map_or_else(|| row.stored_provider(), Ok)?)).transpose()
 }
 
-/// The route that a webhook path names.
+/// The route that a webhook path names. A carrier that was taken away from its line may have messages and reports under
+/// way, so its address goes on working.
 pub(crate) async fn route_by_key(
     backend: &Backend,
     tx: &mut Tx,
@@ -142,7 +164,10 @@ pub(crate) async fn route_by_key(
     line_key: &str,
 ) -> Result<Option<Route>> {
     let rows: Vec<Row> = tx
-        .all(select_lines!("l.line_key = $1 AND a.disabled_at IS NULL ORDER BY a.id"), args![line_key])
+        .all(
+            select_lines!("l.line_key = $1 ORDER BY CASE WHEN a.disabled_at IS NULL THEN 0 ELSE 1 END, a.id"),
+            args![line_key],
+        )
         .await?;
     for row in rows {
         if provider == row.stored_provider()? || provider == row.sending_provider(backend)? {
@@ -169,162 +194,4 @@ pub(crate) async fn line_of_inbound(
         )
         .await?;
     Ok(row.map(|(line,)| line.into()))
-}
-
-/// A line with one of its accounts, as stored.
-#[derive(sqlx::FromRow)]
-pub(super) struct Row {
-    id: Uuid,
-    org_id: Uuid,
-    name: String,
-    line_key: String,
-    is_default: bool,
-    address_sealed: Vec<u8>,
-    pub(super) account_id: Uuid,
-    provider: String,
-    credentials_sealed: Vec<u8>,
-    verification: String,
-    secret_generation: i64,
-    secret_exchanged_at: Option<Millis>,
-    tariff: Option<String>,
-}
-
-impl Row {
-    /// Lines that are not disabled, the default one first.
-    pub(super) async fn of_org(tx: &mut Tx, org: OrgId) -> Result<Vec<Self>> {
-        tx.all(
-            select_lines!("l.org_id = $1 AND l.disabled_at IS NULL ORDER BY l.is_default DESC, l.id, a.id"),
-            args![org],
-        )
-        .await
-        .map_err(Into::into)
-    }
-
-    /// A line of an organisation.
-    pub(super) async fn of_line(tx: &mut Tx, org: OrgId, id: LineId) -> Result<Option<Self>> {
-        tx.one(
-            select_lines!("l.org_id = $1 AND l.id = $2 AND l.disabled_at IS NULL ORDER BY a.id LIMIT 1"),
-            args![org, id],
-        )
-        .await
-        .map_err(Into::into)
-    }
-
-    /// The line of an account.
-    pub(super) async fn of_account(tx: &mut Tx, id: LineAccountId) -> Result<Option<Self>> {
-        tx.one(select_lines!("a.id = $1"), args![id]).await.map_err(Into::into)
-    }
-
-    /// The carrier that the account is at.
-    pub(super) fn stored_provider(&self) -> Result<ProviderKind> {
-        ProviderKind::from_word(&self.provider)
-            .ok_or(Error::Inconsistent("a carrier that this version does not know"))
-    }
-
-    /// Who is asked to send: the simulator while the server only pretends.
-    fn sending_provider(&self, backend: &Backend) -> Result<ProviderKind> {
-        if backend.settings.mock_mode { Ok(ProviderKind::Simulator) } else { self.stored_provider() }
-    }
-
-    /// What the carrier's code needs, in its own shape.
-    pub(super) fn credentials(&self, backend: &Backend) -> Result<Value> {
-        let plain = backend.keys.open(Purpose::Credentials, &self.credentials_sealed)?;
-        serde_json::from_slice(&plain).map_err(|_| Error::Inconsistent("credentials are no JSON"))
-    }
-
-    pub(super) fn view(&self, backend: &Backend) -> Result<LineView> {
-        let provider = self.sending_provider(backend)?;
-        Ok(LineView {
-            id: self.id.into(),
-            name: self.name.clone(),
-            number: self.number(backend)?,
-            provider,
-            is_default: self.is_default,
-            inbound_url: self.to_paste(backend, provider, WebhookKind::Inbound)?,
-            status_url: self.to_paste(backend, provider, WebhookKind::Status)?,
-            quarantined: 0,
-        })
-    }
-
-    /// A webhook's address as it is entered at the carrier, which is more than what the carrier then calls and signs.
-    fn to_paste(&self, backend: &Backend, provider: ProviderKind, kind: WebhookKind) -> Result<String> {
-        let mut url = self.webhook(backend, provider, kind)?;
-        url.set_fragment(providers::for_kind(provider).address_ending());
-        Ok(url.into())
-    }
-
-    fn route(&self, backend: &Backend, provider: ProviderKind) -> Result<Route> {
-        let pretends = backend.settings.mock_mode && provider != ProviderKind::Simulator;
-        Ok(Route {
-            line_id: self.id.into(),
-            account_id: self.account_id.into(),
-            org_id: self.org_id.into(),
-            provider,
-            account: self.account(backend, provider)?,
-            tariff: self.tariff(backend)?,
-            simulated: pretends.then(|| self.account(backend, ProviderKind::Simulator)).transpose()?,
-        })
-    }
-
-    fn account(&self, backend: &Backend, provider: ProviderKind) -> Result<providers::Account> {
-        let credentials = match provider {
-            // The simulated carrier lives in this server; its secret follows from the line's key.
-            ProviderKind::Simulator => json!({
-                "api_base": backend.settings.app_url.as_str().trim_end_matches('/'),
-                "secret": hex::encode(backend.keys.hash(Purpose::Credentials, &self.line_key)),
-            }),
-            _ => self.credentials(backend)?,
-        };
-        let exchanging = self.secret_exchanged_at.is_some_and(|at| backend.clock.now() - at < EXCHANGE);
-        let previous = exchanging.then(|| self.secret(backend, self.secret_generation - 1));
-        Ok(providers::Account {
-            sender: self.number(backend)?,
-            credentials,
-            verification: match self.verification.as_str() {
-                "off" => Verification::Off,
-                "observe" => Verification::Observe,
-                _ => Verification::Enforce,
-            },
-            webhook_secrets: [self.secret(backend, self.secret_generation)]
-                .into_iter()
-                .chain(previous)
-                .collect(),
-            inbound_url: self.webhook(backend, provider, WebhookKind::Inbound)?,
-            status_url: self.webhook(backend, provider, WebhookKind::Status)?,
-        })
-    }
-
-    fn tariff(&self, backend: &Backend) -> Result<Option<Tariff>> {
-        let Some(own) = &self.tariff else {
-            let provider = providers::for_kind(self.stored_provider()?);
-            return Ok(self
-                .number(backend)?
-                .country()
-                .and_then(|country| provider.published_tariff(country)));
-        };
-        serde_json::from_str(own).map(Some).map_err(|_| Error::Inconsistent("a tariff is no JSON of ours"))
-    }
-
-    fn number(&self, backend: &Backend) -> Result<PhoneNumber> {
-        numbers::open(backend, &self.address_sealed)
-    }
-
-    /// What carriers that sign nothing must name: 256 bits that follow from the master key, so that the database
-    /// alone does not tell them.
-    fn secret(&self, backend: &Backend, generation: i64) -> String {
-        let text = format!("{}:{generation}", self.account_id);
-        URL_SAFE_NO_PAD.encode(backend.keys.hash(Purpose::WebhookSecret, &text))
-    }
-
-    fn webhook(&self, backend: &Backend, provider: ProviderKind, kind: WebhookKind) -> Result<Url> {
-        let path = format!("webhooks/{}/{}/{}", provider.as_str(), self.line_key, kind.as_str());
-        let base = backend.settings.app_url.as_str().trim_end_matches('/');
-        let mut url: Url =
-            format!("{base}/{path}").parse().map_err(|_| Error::Inconsistent("APP_URL takes no path"))?;
-        if providers::for_kind(provider).proves_itself_by_secret() {
-            url.query_pairs_mut()
-                .append_pair(SECRET_PARAMETER, &self.secret(backend, self.secret_generation));
-        }
-        Ok(url)
-    }
 }

@@ -11,7 +11,6 @@ use model::line::{Currency, Price};
 use model::live::Change;
 use model::message::{Channel, DeliveryState};
 use model::{ConversationId, DeliveryId, LineAccountId, MessageId, Millis, OrgId};
-use providers::Limits;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -82,35 +81,39 @@ pub(crate) struct Part {
     failure: Option<String>,
 }
 
-/// Requests that a message with so many pictures takes on a carrier with these limits.
-pub(super) fn parts_for(pictures: usize, limits: Limits) -> usize {
-    let by_bytes = limits.media_bytes / model::media::CARRIER_MAX_BYTES;
-    let fit = limits.media_per_request.min(usize::try_from(by_bytes).unwrap_or(usize::MAX));
-    pictures.div_ceil(fit.max(1)).max(1)
-}
-
-/// Which of a message's pictures travel with one of its requests: shared out evenly, in their order.
-pub(crate) fn pictures_of_part(part: i64, parts: i64, pictures: i64) -> std::ops::Range<i64> {
-    let each = (pictures + parts - 1) / parts.max(1);
-    (part * each).min(pictures)..((part + 1) * each).min(pictures)
+/// A request to record.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempt {
+    /// Through which account.
+    pub(crate) account: LineAccountId,
+    /// Which of the message's requests it is.
+    pub(crate) part: i64,
+    /// Counts from 1.
+    pub(crate) attempt: i64,
+    /// Bytes of its pictures together, at most, where the carrier found those of the attempt before too large.
+    pub(crate) media_bytes: Option<i64>,
 }
 
 /// Records a request and the job that makes it. Requests of one conversation leave in the order they were recorded.
-pub(super) async fn add(
-    backend: &Backend,
-    tx: &mut Tx,
-    whole: Whole,
-    account: LineAccountId,
-    part: i64,
-    attempt: i64,
-) -> Result<()> {
+pub(crate) async fn add(backend: &Backend, tx: &mut Tx, whole: Whole, attempt: Attempt) -> Result<()> {
     let id: DeliveryId = backend.clock.new_id();
     let now = backend.clock.now();
+    let Attempt { account, part, attempt, media_bytes } = attempt;
     tx.execute(
         "INSERT INTO delivery
-             (id, org_id, message_id, account_id, part, attempt, state, created_at, state_at, mock)
-         VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $7, $8)",
-        args![id, whole.org, whole.message, account, part, attempt, now, backend.settings.mock_mode],
+             (id, org_id, message_id, account_id, part, attempt, state, created_at, state_at, mock, media_bytes)
+         VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $7, $8, $9)",
+        args![
+            id,
+            whole.org,
+            whole.message,
+            account,
+            part,
+            attempt,
+            now,
+            backend.settings.mock_mode,
+            media_bytes
+        ],
     )
     .await?;
     let order = format!("conversation:{}", whole.conversation);
@@ -359,36 +362,4 @@ async fn withdraw(backend: &Backend, tx: &mut Tx, whole: Whole, code: &str) -> R
     consent::enter(backend, tx, whole.org, number.into(), entry).await?;
     let change = Change::ConversationChanged { conversation_id: whole.conversation };
     live::record(backend, tx, whole.org, change).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{parts_for, pictures_of_part};
-    use model::line::ProviderKind;
-    use providers::Limits;
-
-    fn of_twilio() -> Limits {
-        providers::for_kind(ProviderKind::Twilio).limits()
-    }
-
-    #[test]
-    fn shares_pictures_out_evenly_and_leaves_none_behind() {
-        for pictures in 0..=10_usize {
-            for media_per_request in 1..=10 {
-                let limits = Limits { media_per_request, ..of_twilio() };
-                let parts = parts_for(pictures, limits);
-                let (parts, all) = (parts as i64, pictures as i64);
-                let shares: Vec<_> = (0..parts).map(|part| pictures_of_part(part, parts, all)).collect();
-                assert!(shares.iter().all(|share| share.end - share.start <= media_per_request as i64));
-                assert_eq!(shares.into_iter().flatten().collect::<Vec<_>>(), (0..all).collect::<Vec<_>>());
-            }
-        }
-    }
-
-    #[test]
-    fn keeps_below_the_bytes_of_one_request() {
-        let limits = of_twilio();
-        assert_eq!(parts_for(8, limits), 1);
-        assert_eq!(parts_for(9, limits), 2);
-    }
 }

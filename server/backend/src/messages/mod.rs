@@ -7,15 +7,17 @@ mod reported;
 mod route;
 
 pub use fetched::send_with_url;
-pub(crate) use route::{NO_WAY_BACK, ability};
+pub(crate) use route::{NO_WAY_BACK, ability, for_part};
 
 use crate::store::{Tx, args, placeholders};
 use crate::{Backend, Caller, Error, Result, audit, consent, conversations, live, numbers};
-use deliveries::{News, Part, Whole};
+use deliveries::{Attempt, News, Part, Whole};
 use model::live::Change;
 use model::message::{DeliveryState, Draft, MAX_ATTACHMENTS, MAX_TEXT_CHARS, MessageView, Recipient};
+use model::routing::Load;
 use model::staff::Permission;
-use model::{AttachmentId, ConversationId, FailureCode, MessageId, NumberId, OrgId, segments};
+use model::{AttachmentId, ConversationId, FailureCode, MessageId, NumberId, OrgId};
+use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use std::collections::{HashMap, HashSet};
 use url::Url;
@@ -56,15 +58,11 @@ async fn record(
     if consent::withdrawn(&mut tx, org, number).await? {
         return Err(Error::failure(FailureCode::CannotSend, consent::WITHDRAWN));
     }
-    let route = route::choose(backend, &mut tx, org, conversation).await?;
-    let limits = providers::for_kind(route.provider).limits();
-    if limits.media_per_request == 0 && !draft.attachments.is_empty() {
-        return Err(Error::failure(FailureCode::CannotSend, "This line cannot send pictures, only text."));
-    }
+    let load = Load::of(&draft.text, vec![None; draft.attachments.len()]);
+    let (line, plan) = route::choose(backend, &mut tx, org, conversation, draft.line, &load).await?;
 
     let whole = Whole { org, message: backend.clock.new_id(), conversation };
     let now = backend.clock.now();
-    let channel = if draft.attachments.is_empty() { "sms" } else { "mms" };
     let inserted = tx
         .execute(
             "INSERT INTO message (id, org_id, conversation_id, line_id, direction, channel, body, at, state,
@@ -75,15 +73,15 @@ async fn record(
                 whole.message,
                 org,
                 conversation,
-                route.line_id,
-                channel,
+                line,
+                load.channel.as_str(),
                 &draft.text,
                 now,
-                segments::count(&draft.text).parts,
+                load.text_parts,
                 caller.staff_id,
                 &draft.client_id,
                 content.clone(),
-                route.account_id
+                plan.account_id
             ],
         )
         .await?;
@@ -95,8 +93,9 @@ async fn record(
     for (position, attachment) in draft.attachments.iter().enumerate() {
         attach(&mut tx, whole, *attachment, position).await?;
     }
-    for part in 0..deliveries::parts_for(draft.attachments.len(), limits) {
-        deliveries::add(backend, &mut tx, whole, route.account_id, part as i64, 1).await?;
+    for part in 0..plan.requests {
+        let first = Attempt { account: plan.account_id, part: part.into(), attempt: 1, media_bytes: None };
+        deliveries::add(backend, &mut tx, whole, first).await?;
     }
     tx.execute(
         "UPDATE conversation SET last_at = $2, last_message_id = $3 WHERE id = $1 AND last_at <= $2",
@@ -142,7 +141,10 @@ pub async fn retry(backend: &Backend, caller: &Caller, id: MessageId) -> Result<
         ));
     }
     for part in failed {
-        deliveries::add(backend, &mut tx, whole, part.account, part.part, part.attempt + 1).await?;
+        // Whichever of the line's carriers is the best one now.
+        let account = for_part(backend, &mut tx, whole, &part, &[]).await?.unwrap_or(part.account);
+        let again = Attempt { account, part: part.part, attempt: part.attempt + 1, media_bytes: None };
+        deliveries::add(backend, &mut tx, whole, again).await?;
     }
     finish(backend, caller, tx, whole, "message.retry").await
 }
@@ -260,7 +262,11 @@ async fn content_hash(
     }
     let pictures: Vec<String> =
         attachments.iter().map(|id| bytes.remove(&id.0).unwrap_or_else(|| id.to_string())).collect();
-    let content = serde_json::json!([conversation, draft.text, pictures, fetched_from.map(Url::as_str)]);
+    let mut content =
+        vec![json!(conversation), json!(draft.text), json!(pictures), json!(fetched_from.map(Url::as_str))];
+    // Absent in most, and in those from before lines could be chosen.
+    content.extend(draft.line.map(|line| json!(line)));
+    let content = Value::Array(content);
     Ok(crate::keys::sha256(content.to_string().as_bytes()))
 }
 

@@ -1,11 +1,14 @@
-//! Which line a message leaves through, and whether any can leave at all.
+//! Through which line and which of its carriers a message leaves, and whether it can leave at all.
 
-use crate::lines::{self, Route};
+use super::deliveries::{Part, Whole};
+use crate::lines;
 use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result, consent};
-use model::conversation::{ConversationRow, SendAbility};
+use model::conversation::{ConversationRow, LineChoice, SendAbility};
+use model::message::Channel;
+use model::routing::{Load, Plan, pictures_of_request, plan};
 use model::staff::Permission;
-use model::{ConversationId, FailureCode, OrgId};
+use model::{ConversationId, FailureCode, LineAccountId, LineId, OrgId};
 use uuid::Uuid;
 
 /// Why nothing is sent to a short code or a name, for staff.
@@ -24,58 +27,91 @@ pub(super) fn sending_is_on(backend: &Backend) -> Result<()> {
     ))
 }
 
-/// The line that a conversation knows: the one its newest message came or went through, else the default.
+/// The line and the carrier that a message takes. Patients see one number: another line than the one that the
+/// conversation knows is taken only where the sender asked for it by name.
 ///
 /// # Errors
-/// `CannotSend` without a line, or where another line would show the patient another number.
+/// `CannotSend` without a line or a carrier that can carry it, or where another line would show the patient another
+/// number; `Invalid` for a line that is not there.
 pub(super) async fn choose(
     backend: &Backend,
     tx: &mut Tx,
     org: OrgId,
     conversation: ConversationId,
-) -> Result<Route> {
-    let used: Option<(Option<Uuid>, Uuid)> = tx
+    asked: Option<LineId>,
+    load: &Load,
+) -> Result<(LineId, Plan)> {
+    let mut lines = lines::choices(backend, tx, org).await?;
+    let line = match asked {
+        Some(id) => lines.into_iter().find(|line| line.id == id).ok_or_else(|| {
+            Error::invalid("line_id", "This line does not exist (any more). Choose another one.")
+        })?,
+        None => {
+            let at = known_line(tx, conversation, &lines).await?;
+            lines.swap_remove(at)
+        }
+    };
+    let mut plans = plan(&line.routes, load);
+    if plans.usable.is_empty() {
+        return Err(Error::failure(FailureCode::CannotSend, plans.why_not()));
+    }
+    Ok((line.id, plans.usable.swap_remove(0)))
+}
+
+/// Which of the lines a conversation knows: the one its newest message came or went through, else the default.
+async fn known_line(tx: &mut Tx, conversation: ConversationId, lines: &[LineChoice]) -> Result<usize> {
+    let used: Option<(Option<Uuid>,)> = tx
         .one(
-            "SELECT line_id, account_id FROM message
-             WHERE conversation_id = $1 AND account_id IS NOT NULL
+            "SELECT line_id FROM message WHERE conversation_id = $1 AND account_id IS NOT NULL
              ORDER BY at DESC, id DESC LIMIT 1",
             args![conversation],
         )
         .await?;
-    if let Some((line, account)) = used {
-        let line = line.ok_or_else(|| {
-            Error::failure(
-                FailureCode::CannotSend,
-                "This patient wrote to another number of your carrier's account, which is no line here, and an answer \
-                 would show them a number that they do not know. Add that number in Settings, Lines.",
-            )
-        })?;
-        let account: Option<(Uuid,)> = tx
-            .one(
-                "SELECT a.id FROM line_account a JOIN line l ON l.id = a.line_id
-                 WHERE a.line_id = $1 AND a.disabled_at IS NULL AND l.disabled_at IS NULL
-                 ORDER BY CASE WHEN a.id = $2 THEN 0 ELSE 1 END, a.id LIMIT 1",
-                args![line, account],
-            )
-            .await?;
-        let route = match account {
-            Some((account,)) => lines::route_out(backend, tx, account.into()).await?,
-            None => None,
-        };
-        return route.ok_or_else(|| {
-            Error::failure(
-                FailureCode::CannotSend,
+    let words = match used {
+        Some((Some(line),)) => match lines.iter().position(|known| known.id.0 == line) {
+            Some(at) => return Ok(at),
+            None => {
                 "The line that this patient knows is switched off, and another one would show them another \
-                 number. Switch it on again in Settings, Lines.",
-            )
-        });
-    }
-    lines::default_route(backend, tx, org).await?.ok_or_else(|| {
-        Error::failure(
-            FailureCode::CannotSend,
-            "There is no line to send from yet. An admin can add one in Settings, Lines.",
-        )
-    })
+                 number. Switch it on again in Settings, Lines."
+            }
+        },
+        Some((None,)) => {
+            "This patient wrote to another number of your carrier's account, which is no line here, and an answer \
+             would show them a number that they do not know. Add that number in Settings, Lines."
+        }
+        // The default one comes first.
+        None if !lines.is_empty() => return Ok(0),
+        None => "There is no line to send from yet. An admin can add one in Settings, Lines.",
+    };
+    Err(Error::failure(FailureCode::CannotSend, words))
+}
+
+/// The best carrier now for one request of a message, among those that show the patient the same number, can carry it
+/// as it is, and are none of the `tried` ones.
+pub(crate) async fn for_part(
+    backend: &Backend,
+    tx: &mut Tx,
+    whole: Whole,
+    part: &Part,
+    tried: &[LineAccountId],
+) -> Result<Option<LineAccountId>> {
+    let message: Option<(String, String)> =
+        tx.one("SELECT channel, body FROM message WHERE id = $1", args![whole.message]).await?;
+    let (channel, text) = message.ok_or(Error::Inconsistent("a message vanished"))?;
+    let pictures =
+        tx.number("SELECT COUNT(*) FROM attachment WHERE message_id = $1", args![whole.message]).await?;
+    let parts = tx
+        .number("SELECT COUNT(DISTINCT part) FROM delivery WHERE message_id = $1", args![whole.message])
+        .await?;
+    let count = |n: i64| usize::try_from(n).unwrap_or(0);
+    let share = pictures_of_request(count(part.part), count(parts), count(pictures));
+    let channel = Channel::from_word(&channel).ok_or(Error::Inconsistent("a message of no known channel"))?;
+    // The text goes with the first of the requests.
+    let text = if part.part == 0 { text.as_str() } else { "" };
+    let load = Load { channel, ..Load::of(text, vec![None; share.len()]) };
+    let options = lines::options_beside(backend, tx, part.account).await?;
+    let fits = |plan: &Plan| plan.requests == 1 && !tried.contains(&plan.account_id);
+    Ok(plan(&options, &load).usable.into_iter().find(fits).map(|plan| plan.account_id))
 }
 
 /// What the caller can send in a conversation, and otherwise why not.
@@ -85,27 +121,35 @@ pub(crate) async fn ability(
     caller: &Caller,
     row: &ConversationRow,
 ) -> Result<SendAbility> {
-    let (route, mut blocked) = match choose(backend, tx, caller.org_id, row.id).await {
-        Ok(route) => (Some(route), None),
+    let mut offers = lines::choices(backend, tx, caller.org_id).await?;
+    let (line, without_line) = match known_line(tx, row.id, &offers).await {
+        Ok(at) => (Some(offers.remove(at)), None),
         Err(Error::Failure(failure)) => (None, Some(failure.message)),
         Err(error) => return Err(error),
     };
-    let reasons = [caller.require(Permission::SendMessages), sending_is_on(backend)];
-    for reason in reasons.into_iter().rev() {
+    let blocked = why_nothing_at_all(backend, caller, row);
+    if blocked.is_some() {
+        offers.clear();
+    }
+    let pictures = |line: &LineChoice| line.routes.iter().any(|route| route.channels.contains(&Channel::Mms));
+    Ok(SendAbility {
+        blocked: blocked.or(without_line),
+        pictures: line.as_ref().is_some_and(pictures),
+        mock: backend.settings.mock_mode,
+        line,
+        offers,
+    })
+}
+
+/// Why the caller can send nothing in a conversation, through whichever line.
+fn why_nothing_at_all(backend: &Backend, caller: &Caller, row: &ConversationRow) -> Option<String> {
+    if row.number.number().is_none() {
+        return Some(NO_WAY_BACK.to_owned());
+    }
+    for reason in [caller.require(Permission::SendMessages), sending_is_on(backend)] {
         if let Err(Error::Failure(failure)) = reason {
-            blocked = Some(failure.message);
+            return Some(failure.message);
         }
     }
-    if row.opted_out && blocked.is_none() {
-        blocked = Some(consent::WITHDRAWN.to_owned());
-    }
-    if row.number.number().is_none() {
-        blocked = Some(NO_WAY_BACK.to_owned());
-    }
-    Ok(SendAbility {
-        blocked,
-        pictures: route
-            .is_some_and(|route| providers::for_kind(route.provider).limits().media_per_request > 0),
-        mock: backend.settings.mock_mode,
-    })
+    row.opted_out.then(|| consent::WITHDRAWN.to_owned())
 }

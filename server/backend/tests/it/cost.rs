@@ -166,6 +166,7 @@ fn telnyx_says(line_key: &str, id: &str, word: &str, amount: &str) -> WebhookReq
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
         body: event.to_string().into_bytes(),
         received_at: 0,
+        client: None,
     }
 }
 

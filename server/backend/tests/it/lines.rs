@@ -8,7 +8,7 @@ use crate::twilio::{
     shown, sid, signed, signed_with, text, texts, to,
 };
 use backend::inbox::{self, Accepted};
-use backend::lines::{self, LineChange, NewLine};
+use backend::lines::{self, AccountChange, NewLine};
 use backend::messages;
 use backend::providers::{Subject, Verdict, WebhookKind, WebhookRequest};
 use backend::testing::{APP_URL, TestBackend, fictitious_number, on_each_engine};
@@ -42,22 +42,23 @@ fn written_under_the_new_token(t: &TestBackend, n: u32, body: &str) -> WebhookRe
 #[tokio::test]
 async fn what_came_while_the_token_was_wrong_is_read_once_it_is_right() {
     on_each_engine(async |t: TestBackend| {
-        let (b, line) = (&t.backend, lines::list(&t.backend, &t.admin).await.unwrap()[0].id);
+        let (b, line) = (&t.backend, lines::list(&t.backend, &t.admin).await.unwrap().remove(0));
+        let account = line.accounts[0].route.account_id;
         let request = written_under_the_new_token(&t, 1, "My knee is swollen");
         assert_eq!(arrives(&t, &request).await.unwrap(), Accepted::Quarantined);
-        assert_eq!(lines::check_again(b, &t.admin, line, false).await.unwrap(), 0);
+        assert_eq!(lines::check_again(b, &t.admin, account, false).await.unwrap(), 0);
 
-        let wrong = LineChange { credentials: Some(json!({"auth_token": 7})), ..LineChange::default() };
+        let wrong = AccountChange { credentials: Some(json!({"auth_token": 7})), ..AccountChange::default() };
         assert_eq!(
-            failure(lines::update(b, &t.admin, line, wrong).await).field.as_deref(),
+            failure(lines::update_account(b, &t.admin, account, wrong).await).field.as_deref(),
             Some("auth_token")
         );
-        let right = LineChange {
-            name: Some("Reception".to_owned()),
-            credentials: Some(json!({"auth_token": NEW_TOKEN})),
-        };
-        let view = lines::update(b, &t.admin, line, right).await.unwrap();
-        assert_eq!((view.name.as_str(), view.quarantined), ("Reception", 0));
+        let right =
+            AccountChange { credentials: Some(json!({"auth_token": NEW_TOKEN})), ..AccountChange::default() };
+        let view = lines::update_account(b, &t.admin, account, right).await.unwrap();
+        assert_eq!(view.accounts[0].quarantined, 0);
+        let view = lines::rename(b, &t.admin, line.id, "Reception").await.unwrap();
+        assert_eq!(view.name, "Reception");
         t.run_jobs().await;
         assert_eq!(texts(&t, inbox_ids(&t).await[0]).await, ["My knee is swollen"]);
         // The carrier may send it once more, and what is not named stays.
@@ -74,17 +75,17 @@ async fn what_came_while_the_token_was_wrong_is_read_once_it_is_right() {
 #[tokio::test]
 async fn an_exchange_of_tokens_loses_nothing() {
     let t = TestBackend::new(None).await;
-    let line = lines::list(&t.backend, &t.admin).await.unwrap()[0].id;
+    let account = lines::list(&t.backend, &t.admin).await.unwrap()[0].accounts[0].route.account_id;
     let both = json!({"auth_token": NEW_TOKEN, "previous_auth_token": backend::testing::TWILIO_TOKEN});
-    let change = LineChange { credentials: Some(both), ..LineChange::default() };
-    lines::update(&t.backend, &t.admin, line, change).await.unwrap();
+    let change = AccountChange { credentials: Some(both), ..AccountChange::default() };
+    lines::update_account(&t.backend, &t.admin, account, change).await.unwrap();
     let (old, new) =
         (text(&t, 1, 1, "Under the old one"), written_under_the_new_token(&t, 2, "Under the new one"));
     assert_eq!(arrives(&t, &old).await.unwrap(), Accepted::Journalled);
     assert_eq!(arrives(&t, &new).await.unwrap(), Accepted::Journalled);
     let finished =
-        LineChange { credentials: Some(json!({"previous_auth_token": ""})), ..LineChange::default() };
-    lines::update(&t.backend, &t.admin, line, finished).await.unwrap();
+        AccountChange { credentials: Some(json!({"previous_auth_token": ""})), ..AccountChange::default() };
+    lines::update_account(&t.backend, &t.admin, account, finished).await.unwrap();
     let late = text(&t, 3, 1, "Under the old one");
     assert_eq!(arrives(&t, &late).await.unwrap(), Accepted::Quarantined);
 }
@@ -92,15 +93,15 @@ async fn an_exchange_of_tokens_loses_nothing() {
 #[tokio::test]
 async fn an_admin_who_knows_better_reads_what_does_not_verify() {
     on_each_engine(async |t: TestBackend| {
-        let line = lines::list(&t.backend, &t.admin).await.unwrap()[0].id;
+        let account = lines::list(&t.backend, &t.admin).await.unwrap()[0].accounts[0].route.account_id;
         let request = written_under_the_new_token(&t, 1, "Hello?");
         for _ in 0..2 {
             assert_eq!(arrives(&t, &request).await.unwrap(), Accepted::Quarantined);
         }
-        assert_eq!(lines::check_again(&t.backend, &t.admin, line, true).await.unwrap(), 1);
+        assert_eq!(lines::check_again(&t.backend, &t.admin, account, true).await.unwrap(), 1);
         t.run_jobs().await;
         assert_eq!(texts(&t, inbox_ids(&t).await[0]).await, ["Hello?"]);
-        assert_eq!(lines::check_again(&t.backend, &t.admin, line, true).await.unwrap(), 0);
+        assert_eq!(lines::check_again(&t.backend, &t.admin, account, true).await.unwrap(), 0);
         t
     })
     .await;
@@ -258,7 +259,7 @@ async fn a_simulated_number_belongs_to_one_organisation_of_a_server() {
 }
 
 /// A photo of nothing but noise, which does not get small.
-fn noisy_jpeg() -> Vec<u8> {
+pub(crate) fn noisy_jpeg() -> Vec<u8> {
     let mut state = 1_u32;
     let pixels = image::RgbImage::from_fn(1200, 900, |_, _| {
         image::Rgb([(); 3].map(|()| {
@@ -282,7 +283,7 @@ async fn a_carrier_that_takes_little_gets_a_smaller_copy() {
             credentials: json!({"api_key": "key", "api_secret": "secret", "api_base": t.carrier.uri()}),
         };
         let line = lines::create(b, &t.admin, line).await.unwrap();
-        assert!(line.inbound_url.contains("?key="), "it signs nothing by itself");
+        assert!(line.accounts[0].inbound_url.contains("?key="), "it signs nothing by itself");
         lines::set_default(b, &t.admin, line.id).await.unwrap();
         let photo = uploads(&t, "foot.jpg", &noisy_jpeg()).await.unwrap().media_id;
         t.run_jobs().await;
@@ -320,7 +321,7 @@ async fn a_photo_within_a_webhook_is_kept_and_a_wrong_secret_is_not_believed() {
             credentials: json!({"api_key": "key", "api_secret": "secret"}),
         };
         let line = lines::create(&t.backend, &t.admin, line).await.unwrap();
-        let url: url::Url = line.inbound_url.parse().unwrap();
+        let url: url::Url = line.accounts[0].inbound_url.parse().unwrap();
         let line_key = url.path_segments().unwrap().nth(2).unwrap().to_owned();
         let body = json!({
             "kind": "mms", "reply_id": "a175e797-2b54-468b-9850-41a3eab32f74", "source_number": "+61491570156",
@@ -334,15 +335,16 @@ async fn a_photo_within_a_webhook_is_kept_and_a_wrong_secret_is_not_believed() {
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
             body: body.to_string().into_bytes(),
             received_at: 0,
+            client: None,
         };
         let come = async |url: &str| {
             inbox::accept(&t.backend, ProviderKind::MessageMedia, &line_key, &request(url)).await.unwrap()
         };
-        let forged = line.inbound_url.replace("?key=", "?key=x");
+        let forged = line.accounts[0].inbound_url.replace("?key=", "?key=x");
         assert_eq!(come(&forged).await, Accepted::Quarantined);
         assert_eq!(t.run_jobs().await, 0);
-        assert_eq!(come(&line.inbound_url).await, Accepted::Journalled);
-        assert_eq!(come(&line.inbound_url).await, Accepted::Repeated);
+        assert_eq!(come(&line.accounts[0].inbound_url).await, Accepted::Journalled);
+        assert_eq!(come(&line.accounts[0].inbound_url).await, Accepted::Repeated);
         t.run_jobs().await;
         let message = newest_message(&t).await;
         assert_eq!((message.text.as_str(), message.attachments.len()), ("My foot", 1));
@@ -367,19 +369,24 @@ async fn a_look_at_the_line_says_in_words_what_is_wrong() {
             let answer = ResponseTemplate::new(200).set_body_json(answer);
             Mock::given(path(format!("{account}/{resource}"))).respond_with(answer).mount(&t.carrier).await;
         }
-        let (view, health) = lines::check(&t.backend, t.org).await.unwrap().remove(0);
-        assert_eq!(view.id, line.id);
-        health.findings.into_iter().map(|finding| (finding.subject, finding.verdict)).collect::<Vec<_>>()
+        let checked = lines::check(&t.backend, t.org).await.unwrap().remove(0);
+        assert_eq!(checked.line, line.id);
+        checked
+            .health
+            .findings
+            .into_iter()
+            .map(|finding| (finding.subject, finding.verdict))
+            .collect::<Vec<_>>()
     };
     let good = [Subject::Credentials, Subject::Sender, Subject::Webhooks, Subject::Balance]
         .map(|subject| (subject, Verdict::Good));
-    assert_eq!(look(&line.inbound_url, "12.50").await, good);
+    assert_eq!(look(&line.accounts[0].inbound_url, "12.50").await, good);
     let elsewhere = look("https://elsewhere.example/sms", "-0.10").await;
     assert_eq!(elsewhere[2..], [(Subject::Webhooks, Verdict::Bad), (Subject::Balance, Verdict::Bad)]);
     assert_eq!(look("", "1").await[2], (Subject::Webhooks, Verdict::Bad));
     t.carrier.reset().await;
     Mock::given(wiremock::matchers::any()).respond_with(ResponseTemplate::new(401)).mount(&t.carrier).await;
-    let (_, health) = lines::check(&t.backend, t.org).await.unwrap().remove(0);
+    let health = lines::check(&t.backend, t.org).await.unwrap().remove(0).health;
     assert_eq!((health.findings.len(), health.findings[0].verdict), (1, Verdict::Bad));
     assert!(health.findings[0].words.contains("Settings"), "{}", health.findings[0].words);
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a story may panic")]
 
 mod blobs;
+mod carriers;
 mod cost;
 mod fetching;
 mod images;

@@ -28,7 +28,7 @@ async fn requests(t: &TestBackend) -> Vec<(String, usize)> {
 }
 
 #[tokio::test]
-async fn ten_pictures_leave_in_requests_that_the_carrier_takes() {
+async fn ten_pictures_share_one_message_where_the_carrier_takes_so_many() {
     on_each_engine(async |t: TestBackend| {
         carrier_accepts(&t).await;
         let mut ids = Vec::new();
@@ -40,18 +40,15 @@ async fn ten_pictures_leave_in_requests_that_the_carrier_takes() {
         assert_eq!(sent.channel, Channel::Mms);
         assert_eq!(sent.attachments.iter().map(|a| a.id).collect::<Vec<_>>(), ids, "in their order");
         t.run_jobs().await;
-        assert_eq!(requests(&t).await, [("Your scans".to_owned(), 5), (String::new(), 5)]);
+        assert_eq!(requests(&t).await, [("Your scans".to_owned(), 10)]);
         assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Accepted);
 
-        // The message is as far as its slower half, and only what failed is sent again.
-        is_read(&t, &status(&t, &sid(1000), "delivered")).await;
-        assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Accepted);
-        is_read(&t, &failed_status(&t, &sid(1001), "undelivered", "30003")).await;
+        is_read(&t, &failed_status(&t, &sid(1000), "undelivered", "30003")).await;
         assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Undelivered);
         messages::retry(&t.backend, &t.admin, sent.id).await.unwrap();
         t.run_jobs().await;
-        assert_eq!(requests(&t).await[2..], [(String::new(), 5)]);
-        is_read(&t, &status(&t, &sid(1002), "delivered")).await;
+        assert_eq!(requests(&t).await[1..], [("Your scans".to_owned(), 10)]);
+        is_read(&t, &status(&t, &sid(1001), "delivered")).await;
         assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Delivered);
         t
     })

@@ -92,6 +92,7 @@ async fn reports(t: &TestBackend, carrier: &Carrier, line: &LineView, (kind, bod
         headers: vec![("content-type".to_owned(), kind.to_owned())],
         body: body.into_bytes(),
         received_at: t.backend.clock.now(),
+        client: None,
     };
     let accepted = inbox::accept(&t.backend, carrier.kind, &line_key, &request).await.unwrap();
     assert_eq!(accepted, inbox::Accepted::Journalled);

@@ -136,8 +136,8 @@ async fn the_addresses_to_paste_have_the_carrier_call_again() {
         let b = &t.backend;
         let shown = lines::list(b, &t.admin).await.unwrap().remove(0);
         let base = format!("{APP_URL}/webhooks/twilio/{}", t.line_key);
-        assert_eq!(shown.inbound_url, format!("{base}/inbound#rc=5&rp=5xx,ct,rt"));
-        assert_eq!(shown.status_url, format!("{base}/status#rc=5&rp=5xx,ct,rt"));
+        assert_eq!(shown.accounts[0].inbound_url, format!("{base}/inbound#rc=5&rp=5xx,ct,rt"));
+        assert_eq!(shown.accounts[0].status_url, format!("{base}/status#rc=5&rp=5xx,ct,rt"));
         let simulator = lines::NewLine {
             name: "To try it".to_owned(),
             number: "0491 570 313".to_owned(),
@@ -145,7 +145,11 @@ async fn the_addresses_to_paste_have_the_carrier_call_again() {
             credentials: serde_json::Value::Null,
         };
         let simulator = lines::create(b, &t.admin, simulator).await.unwrap();
-        assert!(simulator.inbound_url.ends_with("/inbound"), "{}", simulator.inbound_url);
+        assert!(
+            simulator.accounts[0].inbound_url.ends_with("/inbound"),
+            "{}",
+            simulator.accounts[0].inbound_url
+        );
         t
     })
     .await;

@@ -1,6 +1,6 @@
 //! ClickSend's words and codes in ours.
 
-use crate::meaning::Meaning::{self, OptedOut, Refused, TooLarge, Unknown};
+use crate::meaning::Meaning::{self, Account, NotHere, OptedOut, Refused, TooLarge, Unknown};
 use model::message::DeliveryState;
 
 const CREDENTIALS: &str =
@@ -11,33 +11,33 @@ const OPTED_OUT: &str = "This person is on ClickSend's opt-out list and gets no 
 /// ClickSend's words, for a whole request and for a message alike, with their meaning, and words for staff: what
 /// happened and what to do.
 const WORDS: &[(&str, Meaning, &str)] = &[
-    ("MISSING_CREDENTIALS", Refused, CREDENTIALS),
-    ("INVALID_CREDENTIALS", Refused, CREDENTIALS),
-    ("UNAUTHORIZED", Refused, CREDENTIALS),
+    ("MISSING_CREDENTIALS", Account, CREDENTIALS),
+    ("INVALID_CREDENTIALS", Account, CREDENTIALS),
+    ("UNAUTHORIZED", Account, CREDENTIALS),
     (
         "ACCOUNT_NOT_ACTIVATED",
-        Refused,
+        Account,
         "The ClickSend account is not activated. Do so in ClickSend's dashboard.",
     ),
     (
         "REGISTRATION_NEEDED",
-        Refused,
+        NotHere,
         "ClickSend wants the account or the line's number registered first. Do so in ClickSend's dashboard.",
     ),
     (
         "INSUFFICIENT_CREDIT",
-        Refused,
+        Account,
         "The ClickSend account has no credit left. Top it up in ClickSend's dashboard.",
     ),
     ("INVALID_RECIPIENT", Refused, "This is not a valid telephone number. Check the patient's number."),
     (
         "INVALID_SENDER_ID",
-        Refused,
+        NotHere,
         "ClickSend does not accept the line's number as a sender. Check the line in Settings > Lines.",
     ),
     (
         "COUNTRY_NOT_ENABLED",
-        Refused,
+        NotHere,
         "The ClickSend account may not send to this country. Switch it on in ClickSend's dashboard under global sending.",
     ),
     (
@@ -47,10 +47,10 @@ const WORDS: &[(&str, Meaning, &str)] = &[
         "ClickSend has sent the same text to this number a moment ago, and did not send it again.",
     ),
     ("EMPTY_MESSAGE", Refused, "The message has neither text nor a picture."),
-    ("MISSING_REQUIRED_FIELDS", Refused, "ClickSend misses something in the message. Ask its support."),
+    ("MISSING_REQUIRED_FIELDS", NotHere, "ClickSend misses something in the message. Ask its support."),
     (
         "SUBJECT_REQUIRED",
-        Refused,
+        NotHere,
         "ClickSend wants a subject for pictures. Fill it in under Settings > Lines.",
     ),
     (
@@ -58,7 +58,7 @@ const WORDS: &[(&str, Meaning, &str)] = &[
         TooLarge,
         "ClickSend cannot use the picture: too large, or broken. Send a smaller one.",
     ),
-    ("TOO_MANY_RECIPIENTS", Refused, "ClickSend does not take so many messages at once. Send it again."),
+    ("TOO_MANY_RECIPIENTS", NotHere, "ClickSend does not take so many messages at once. Send it again."),
     ("INTERNAL_ERROR", Unknown, BROKEN),
     ("SOMETHING_IS_WRONG", Unknown, BROKEN),
 ];

@@ -1,30 +1,37 @@
 //! SMS Broadcast's sentences and words in ours. Only some of them are documented, so that others are passed on.
 
-/// Sentences by a part of them in lower case, and words for staff: what happened and what to do.
-const SENTENCES: &[(&str, &str)] = &[
+use crate::Blame;
+
+/// Sentences by a part of them in lower case, whose doing it is, and words for staff: what happened and what to do.
+const SENTENCES: &[(&str, Blame, &str)] = &[
     (
         "username or password",
+        Blame::Account,
         "SMS Broadcast does not accept the line's credentials. Check user name and password in Settings > Lines.",
     ),
     (
         "sender",
+        Blame::Carrier,
         "SMS Broadcast does not accept the line's number as a sender. Check it in SMS Broadcast's portal.",
     ),
-    ("invalid number", "This is not a valid telephone number. Check the patient's number."),
-    ("credit", "The SMS Broadcast account has no credits left. Buy some in its portal."),
-    ("too long", "The text is too long for SMS Broadcast. Shorten it."),
+    ("invalid number", Blame::Message, "This is not a valid telephone number. Check the patient's number."),
+    ("credit", Blame::Account, "The SMS Broadcast account has no credits left. Buy some in its portal."),
+    ("too long", Blame::Carrier, "The text is too long for SMS Broadcast. Shorten it."),
 ];
 
-/// Words for staff for a refused request, whose reason is SMS Broadcast's own sentence.
-pub(super) fn refusal(code: &str, reason: &str) -> String {
+/// Whose doing it is that a request was refused, and words for staff. The reason is SMS Broadcast's own sentence.
+pub(super) fn refusal(code: &str, reason: &str) -> (Blame, String) {
     if is_opted_out(reason) {
-        return "SMS Broadcast has blocked this number, probably because the person has asked to stop."
-            .to_owned();
+        let words = "SMS Broadcast has blocked this number, probably because the person has asked to stop.";
+        return (Blame::Message, words.to_owned());
     }
     let sentence = reason.to_ascii_lowercase();
-    match SENTENCES.iter().find(|(part, _)| sentence.contains(part)) {
-        Some((_, words)) => (*words).to_owned(),
-        None => format!("SMS Broadcast refused the message ({code}): {}", without_numbers(reason)),
+    match SENTENCES.iter().find(|(part, _, _)| sentence.contains(part)) {
+        Some((_, blame, words)) => (*blame, (*words).to_owned()),
+        None => {
+            let words = format!("SMS Broadcast refused the message ({code}): {}", without_numbers(reason));
+            (Blame::Message, words)
+        }
     }
 }
 

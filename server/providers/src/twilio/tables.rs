@@ -1,6 +1,6 @@
 //! Twilio's words and codes in ours. Twilio may change codes and texts, so nothing but these tables knows them.
 
-use crate::meaning::Meaning::{self, Later, OptedOut, Refused, TooLarge};
+use crate::meaning::Meaning::{self, Account, Later, NotHere, OptedOut, Refused, TooLarge};
 use model::message::DeliveryState;
 use std::time::Duration;
 
@@ -10,51 +10,51 @@ const A_MINUTE: Duration = Duration::from_secs(60);
 const CODES: &[(u32, Meaning, &str)] = &[
     (
         20003,
-        Refused,
+        Account,
         "Twilio does not accept the line's credentials. Check account SID and auth token in Settings > Lines.",
     ),
-    (20404, Refused, "Twilio does not know this account. Check the account SID in Settings > Lines."),
+    (20404, Account, "Twilio does not know this account. Check the account SID in Settings > Lines."),
     (20429, Later(Duration::from_secs(5)), "Twilio asks to send more slowly."),
     (21211, Refused, "This is not a valid telephone number. Check the patient's number."),
     (
         21212,
-        Refused,
+        NotHere,
         "Twilio does not accept the line's number as a sender. Check the line in Settings > Lines.",
     ),
     (
         21408,
-        Refused,
+        NotHere,
         "The Twilio account may not send to this country. Switch it on in Twilio's console under geographic permissions.",
     ),
     (21604, Refused, "The message has no recipient. Check the patient's number."),
     (
         21606,
-        Refused,
+        NotHere,
         "The line's number does not belong to the Twilio account, or cannot send this kind of message. Check it in Twilio's console.",
     ),
     (
         21608,
-        Refused,
+        NotHere,
         "A Twilio trial account may only send to numbers verified there. Upgrade the account or verify the number.",
     ),
-    (21609, Refused, "Twilio cannot use this server's public address for delivery reports. Check APP_URL."),
+    (21609, NotHere, "Twilio cannot use this server's public address for delivery reports. Check APP_URL."),
     (
         21610,
         OptedOut,
         "This person has replied STOP and gets no messages from this number until they reply START.",
     ),
     (21611, Later(A_MINUTE), "Too many messages are waiting at Twilio for this number."),
-    (21612, Refused, "Twilio has no route from the line's number to this number."),
+    (21612, NotHere, "Twilio has no route from the line's number to this number."),
     (21614, Refused, "This number cannot receive text messages. Is it a mobile number?"),
-    (21617, Refused, "The text is longer than 1600 characters. Shorten it."),
+    (21617, NotHere, "The text is longer than 1600 characters. Shorten it."),
     (21619, Refused, "The message has neither text nor a picture."),
     (
         21620,
-        Refused,
+        NotHere,
         "Twilio could not use the picture's link. Check that APP_URL can be reached from the internet.",
     ),
     (21635, Refused, "This number is a landline and cannot receive text messages."),
-    (21658, Refused, "The text is too long for Twilio. Shorten it."),
+    (21658, NotHere, "The text is too long for Twilio. Shorten it."),
     (30003, Refused, "The phone could not be reached: switched off or without coverage. Try again later."),
     (30005, Refused, "This number does not exist or is no longer in use. Check the patient's number."),
     (
@@ -70,13 +70,13 @@ const CODES: &[(u32, Meaning, &str)] = &[
     (30008, Refused, "The mobile network could not deliver it and does not say why. Try again later."),
     (
         30034,
-        Refused,
+        NotHere,
         "The line's number is not registered for messages to the United States (10DLC). Register it in Twilio's console.",
     ),
     (30036, Refused, "The message could not be delivered in time. Send it again if it still matters."),
     (
         30450,
-        Refused,
+        NotHere,
         "Twilio blocked the message as likely fraud (SMS pumping). Check the account in Twilio's console.",
     ),
     (
@@ -86,7 +86,7 @@ const CODES: &[(u32, Meaning, &str)] = &[
     ),
     (
         30640,
-        Refused,
+        NotHere,
         "Twilio blocked the message for compliance reasons. Check the account in Twilio's console.",
     ),
     (11751, TooLarge, "The picture is too large for the mobile network. Send a smaller one."),

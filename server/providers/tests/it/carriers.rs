@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use providers::simulator::SIGNATURE_HEADER;
-use providers::{Account, Provider, Receipt, SendError};
+use providers::{Account, Blame, Provider, Receipt, SendError};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -48,7 +48,11 @@ async fn every_carrier_asks_as_documented_and_understands_the_answer() {
         carrier.check_credentials(&credentials).unwrap();
         let (http, account, outbound) = (http_to(&[&server]), account(credentials), outbound(text, media));
         let got = carrier.send(&http, &account, &outbound).await;
+        let (got, blamed) = apart(got);
         assert_eq!(got, outcome, "{label}");
+        if let Some(expected) = to_blame(label) {
+            assert_eq!(blamed, Some(expected), "{label}");
+        }
 
         let requests = server.received_requests().await.unwrap();
         let [sent] = requests.as_slice() else { panic!("{label}: {} requests", requests.len()) };
@@ -102,7 +106,30 @@ fn cases() -> Vec<Case> {
 
 fn refused(code: &str, reason: &str, opted_out: bool) -> Outcome {
     let (code, reason) = (code.to_owned(), reason.to_owned());
-    Err(SendError::Refused { code, reason, opted_out, too_large: false })
+    Err(SendError::Refused { code, reason, opted_out, too_large: false, blame: Blame::Message })
+}
+
+/// An outcome, and apart from it whose doing a refusal is.
+fn apart(outcome: Outcome) -> (Outcome, Option<Blame>) {
+    match outcome {
+        Err(SendError::Refused { code, reason, opted_out, too_large, blame }) => {
+            let refused = SendError::Refused { code, reason, opted_out, too_large, blame: Blame::Message };
+            (Err(refused), Some(blame))
+        }
+        other => (other, None),
+    }
+}
+
+/// Whose doing it is in rows that every carrier has in some form.
+fn to_blame(label: &str) -> Option<Blame> {
+    let begins = |words: &[&str]| words.iter().any(|word| label.starts_with(word));
+    if begins(&["bad credentials", "another address", "no credit"]) {
+        return Some(Blame::Account);
+    }
+    if begins(&["a sender"]) {
+        return Some(Blame::Carrier);
+    }
+    begins(&["a recipient", "opted out", "the same text"]).then_some(Blame::Message)
 }
 
 fn retry(seconds: Option<u64>) -> Outcome {

@@ -5,7 +5,7 @@ use crate::support::*;
 use bytes::Bytes;
 use model::message::{Channel, DeliveryState};
 use providers::{
-    Account, Event, Outbound, Receipt, Received, Rejected, SECRET_HEADER, SendError, Subject, Verdict,
+    Account, Blame, Event, Outbound, Receipt, Received, Rejected, SECRET_HEADER, SendError, Subject, Verdict,
     Verification, WebhookKind, WebhookRequest,
 };
 use serde_json::{Value, json};
@@ -75,6 +75,7 @@ async fn while_the_picture_is_handed_over_nothing_is_sent() {
         reason: reason.to_owned(),
         opted_out: false,
         too_large,
+        blame: if code == "UNAUTHORIZED" { Blame::Account } else { Blame::Carrier },
     };
     let says = |status: u16, code: &str| {
         ResponseTemplate::new(status)

@@ -45,5 +45,6 @@ fn json_request(kind: WebhookKind, body: &str) -> WebhookRequest {
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
         body: body.as_bytes().to_vec(),
         received_at: RECEIVED_AT,
+        client: None,
     }
 }

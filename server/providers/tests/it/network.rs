@@ -350,6 +350,7 @@ impl World {
             headers: headers.collect(),
             body: request.body.clone(),
             received_at: 0,
+            client: None,
         }
     }
 }

@@ -30,6 +30,7 @@ fn get(kind: WebhookKind, parameters: &str) -> WebhookRequest {
         headers: Vec::new(),
         body: Vec::new(),
         received_at: RECEIVED_AT,
+        client: None,
     }
 }
 

@@ -166,6 +166,7 @@ pub(crate) fn form(kind: WebhookKind, url: &str, body: &str, signature: &str) ->
         headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         body: body.as_bytes().to_vec(),
         received_at: 0,
+        client: None,
     }
 }
 

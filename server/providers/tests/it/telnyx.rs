@@ -447,6 +447,7 @@ fn request(body: &str, timestamp: &str, signature: &str) -> WebhookRequest {
         headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         body: body.as_bytes().to_vec(),
         received_at: SIGNED_AT * 1000,
+        client: None,
     }
 }
 

@@ -62,6 +62,7 @@ impl Vector {
             headers: self.headers.clone().into_iter().collect(),
             body: self.body.clone().into_bytes(),
             received_at: self.received_at,
+            client: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Asked, Case, MEDIA, Outcome, refused, retry};
 use crate::support::*;
 use model::message::DeliveryState;
-use providers::{Receipt, SendError};
+use providers::{Blame, Receipt, SendError};
 use serde_json::json;
 use wiremock::ResponseTemplate;
 
@@ -57,6 +57,7 @@ pub(super) fn cases() -> Vec<Case> {
                     .to_owned(),
                 opted_out: false,
                 too_large: true,
+                blame: Blame::Message,
             }),
         ),
         case(

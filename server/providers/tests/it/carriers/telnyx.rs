@@ -4,7 +4,7 @@ use super::{Asked, Case, MEDIA, Outcome, refused, retry};
 use crate::support::*;
 use model::line::{Currency, Price};
 use model::message::DeliveryState;
-use providers::{Receipt, SendError};
+use providers::{Blame, Receipt, SendError};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
@@ -65,6 +65,7 @@ pub(super) fn cases() -> Vec<Case> {
                 reason: "The pictures are too large or too many for Telnyx. Send smaller ones.".to_owned(),
                 opted_out: false,
                 too_large: true,
+                blame: Blame::Message,
             }),
         ),
         case(

@@ -41,6 +41,7 @@ fn request(url: &str, body: &str, key: &str, digest: &str, signature: &str) -> W
         headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         body: body.as_bytes().to_vec(),
         received_at: RECEIVED_AT,
+        client: None,
     }
 }
 

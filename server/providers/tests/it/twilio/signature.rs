@@ -234,6 +234,7 @@ fn simulated() -> WebhookRequest {
         headers: vec![("x-simulator-signature".to_owned(), signature)],
         body: body.as_bytes().to_vec(),
         received_at: 0,
+        client: None,
     }
 }
 

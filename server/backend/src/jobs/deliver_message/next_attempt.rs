@@ -1,0 +1,78 @@
+//! What follows an attempt that failed for certain. Of one whose outcome nobody knows, nothing ever follows by itself.
+
+use super::Request;
+use crate::messages::deliveries::{self, Attempt};
+use crate::messages::for_part;
+use crate::store::{Tx, args};
+use crate::{Backend, Result};
+use model::LineAccountId;
+use providers::Blame;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How long the other carriers of a line go first after one could not be reached.
+pub(super) const UNREACHABLE_REST: Duration = Duration::from_secs(5 * 60);
+
+/// The same after a carrier refused the account as a whole.
+const ACCOUNT_REST: Duration = Duration::from_secs(15 * 60);
+
+/// What is done about it.
+#[derive(Clone, Copy)]
+pub(super) enum Next {
+    /// Nothing by itself: staff are told.
+    Nothing,
+    /// Another carrier of the line, where one can carry it; this one goes last for a while.
+    Elsewhere { rest: Option<Duration> },
+    /// Once more through the same one, with pictures of so many bytes together.
+    Smaller { media_bytes: u64 },
+}
+
+impl Next {
+    /// After the carrier said no. `sent_bytes`: those of the pictures that it was offered.
+    pub(super) fn after_refusal(
+        request: Request,
+        blame: Blame,
+        opted_out: bool,
+        too_large: bool,
+        sent_bytes: u64,
+    ) -> Self {
+        // Not the same bytes again, and only once: whoever refuses both does not mean the size.
+        let may_shrink = too_large && sent_bytes > 0 && request.media_bytes.is_none();
+        match blame {
+            _ if opted_out => Self::Nothing,
+            _ if may_shrink => Self::Smaller { media_bytes: sent_bytes / 2 },
+            Blame::Message => Self::Nothing,
+            Blame::Carrier => Self::Elsewhere { rest: None },
+            Blame::Account => Self::Elsewhere { rest: Some(ACCOUNT_REST) },
+        }
+    }
+}
+
+/// The attempt that follows one, unless that was not the newest of its part, or did not fail after all. The caller holds
+/// the message.
+pub(super) async fn following(
+    backend: &Backend,
+    tx: &mut Tx,
+    request: Request,
+    next: Next,
+) -> Result<Option<Attempt>> {
+    let mut parts = deliveries::parts(tx, request.whole.message).await?;
+    parts.retain(|part| part.delivery == request.id && part.state.may_retry());
+    let Some(part) = parts.pop() else { return Ok(None) };
+    let (account, media_bytes) = match next {
+        Next::Nothing => return Ok(None),
+        Next::Smaller { media_bytes } => (Some(request.account), i64::try_from(media_bytes).ok()),
+        Next::Elsewhere { .. } => {
+            let tried: Vec<(Uuid,)> = tx
+                .all(
+                    "SELECT account_id FROM delivery WHERE message_id = $1 AND part = $2",
+                    args![request.whole.message, request.part],
+                )
+                .await?;
+            let tried: Vec<LineAccountId> = tried.into_iter().map(|(account,)| account.into()).collect();
+            (for_part(backend, tx, request.whole, &part, &tried).await?, None)
+        }
+    };
+    let attempt = request.attempt + 1;
+    Ok(account.map(|account| Attempt { account, part: request.part, attempt, media_bytes }))
+}

@@ -1,0 +1,158 @@
+//! Lines and the carriers behind them.
+
+use super::{CommandError, say, words};
+use crate::cli::{Carrier, Line, Which};
+use backend::lines::{self, AccountChange, NewAccount, NewLine};
+use backend::providers::{Finding, Verdict};
+use backend::{Backend, Caller, organisations};
+use model::line::{AccountView, LineView, ProviderKind, Verification};
+use model::phone::{Country, PhoneNumber};
+use std::io::{self, Read};
+
+pub(super) async fn run(line: Line, backend: &Backend) -> Result<(), CommandError> {
+    match line {
+        Line::Add { number, provider, name, credentials, org } => {
+            let org = organisations::by_name(backend, org.as_deref()).await?;
+            let provider = provider_named(&provider)?;
+            let credentials = read_credentials(credentials.as_deref())?;
+            let line = lines::add(backend, org, NewLine { name, number, provider, credentials }).await?;
+            say_addresses(&line, provider)
+        }
+        Line::List { org } => {
+            let org = organisations::by_name(backend, org.as_deref()).await?;
+            for line in lines::list(backend, &Caller::operator(org)).await? {
+                say(&format!("{} ({})", line.name, line.number.spaced()))?;
+                for AccountView { route, verification, inbound_url, status_url, .. } in &line.accounts {
+                    let pinned = if route.pinned { ", pinned" } else { "" };
+                    say(&format!(
+                        "  {}, verification {}{pinned}",
+                        route.provider.label(),
+                        verification.as_str()
+                    ))?;
+                    say(&format!("    Inbound webhook: {inbound_url}\n    Status webhook:  {status_url}"))?;
+                }
+            }
+            Ok(())
+        }
+        Line::Carrier(carrier) => change_carrier(carrier, backend).await,
+        Line::Check { org } => check(backend, org.as_deref()).await,
+    }
+}
+
+async fn change_carrier(carrier: Carrier, backend: &Backend) -> Result<(), CommandError> {
+    match carrier {
+        Carrier::Add { which, credentials } => {
+            let (operator, line, provider) = found(backend, &which).await?;
+            let new = NewAccount { provider, credentials: read_credentials(credentials.as_deref())? };
+            let line = lines::add_account(backend, &operator, line.id, new).await?;
+            say_addresses(&line, provider)
+        }
+        Carrier::Set { which, credentials, verification, addresses, exchange_secret, end_exchange, pin } => {
+            let (operator, line, provider) = found(backend, &which).await?;
+            let account = account_at(&line, provider)?.route.account_id;
+            let verification = verification.as_deref().map(verification_named).transpose()?;
+            let credentials = credentials.as_deref().map(|file| read_credentials(Some(file))).transpose()?;
+            let change = AccountChange { credentials, verification, addresses, prices: None };
+            let mut line = lines::update_account(backend, &operator, account, change).await?;
+            if exchange_secret {
+                line = lines::exchange_secret(backend, &operator, account).await?;
+            }
+            if end_exchange {
+                line = lines::end_exchange(backend, &operator, account).await?;
+            }
+            if let Some(pin) = pin {
+                line = lines::pin(backend, &operator, line.id, pin.then_some(account)).await?;
+            }
+            say_addresses(&line, provider)
+        }
+        Carrier::Remove { which } => {
+            let (operator, line, provider) = found(backend, &which).await?;
+            lines::remove_account(backend, &operator, account_at(&line, provider)?.route.account_id).await?;
+            say(&format!("{} sends through {} no longer.", line.name, provider.label()))
+        }
+    }
+}
+
+async fn check(backend: &Backend, org: Option<&str>) -> Result<(), CommandError> {
+    let org = organisations::by_name(backend, org).await?;
+    let mut bad = 0;
+    for checked in lines::check(backend, org).await? {
+        say(&format!("{} ({}, {})", checked.name, checked.number.spaced(), checked.provider.label()))?;
+        for Finding { verdict, words, .. } in checked.health.findings {
+            bad += usize::from(verdict == Verdict::Bad);
+            let mark = match verdict {
+                Verdict::Good => "ok     ",
+                Verdict::Bad => "WRONG  ",
+                Verdict::Unknown => "unclear",
+            };
+            say(&format!("  {mark} {words}"))?;
+        }
+    }
+    if bad > 0 {
+        return Err(CommandError::Refused(format!("{bad} of these must be put right")));
+    }
+    Ok(())
+}
+
+/// The line that is meant, and who may change it.
+async fn found(backend: &Backend, which: &Which) -> Result<(Caller, LineView, ProviderKind), CommandError> {
+    let operator = Caller::operator(organisations::by_name(backend, which.org.as_deref()).await?);
+    let home = Country::from_code(&organisations::get(backend, &operator).await?.country);
+    let number = PhoneNumber::parse(&which.line, home.unwrap_or(Country::AU)).ok();
+    let lines = lines::list(backend, &operator).await?.into_iter();
+    let mut meant = lines.filter(|line| line.name == which.line || Some(&line.number) == number.as_ref());
+    match (meant.next(), meant.next()) {
+        (Some(line), None) => Ok((operator, line, provider_named(&which.provider)?)),
+        (None, _) => Err(CommandError::Refused(format!(
+            "{}: no line has this number or name; `heliograph line list` shows them",
+            which.line
+        ))),
+        (Some(_), Some(_)) => {
+            Err(CommandError::Refused(format!("{}: several lines are meant; write the number", which.line)))
+        }
+    }
+}
+
+fn account_at(line: &LineView, provider: ProviderKind) -> Result<&AccountView, CommandError> {
+    line.accounts
+        .iter()
+        .find(|account| account.route.provider == provider)
+        .ok_or_else(|| CommandError::Refused(format!("{} has no carrier {}", line.name, provider.as_str())))
+}
+
+fn say_addresses(line: &LineView, provider: ProviderKind) -> Result<(), CommandError> {
+    // The simulator stands in for every carrier while the server only pretends to send.
+    let account = account_at(line, provider).or_else(|error| line.accounts.last().ok_or(error))?;
+    say(&format!("Inbound webhook: {}\nStatus webhook:  {}", account.inbound_url, account.status_url))
+}
+
+fn provider_named(word: &str) -> Result<ProviderKind, CommandError> {
+    ProviderKind::from_word(word).ok_or_else(|| {
+        let all = words(ProviderKind::ALL.map(ProviderKind::as_str));
+        CommandError::Refused(format!("--provider: write one of {all}"))
+    })
+}
+
+fn verification_named(word: &str) -> Result<Verification, CommandError> {
+    Verification::from_word(word).ok_or_else(|| {
+        let all = words(Verification::ALL.map(Verification::as_str));
+        CommandError::Refused(format!("--verification: write one of {all}"))
+    })
+}
+
+fn read_credentials(file: Option<&str>) -> Result<serde_json::Value, CommandError> {
+    file.map_or(Ok(serde_json::Value::Null), read_json)
+}
+
+fn read_json(file: &str) -> Result<serde_json::Value, CommandError> {
+    let text = if file == "-" {
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text)?;
+        text
+    } else {
+        std::fs::read_to_string(file)
+            .map_err(|error| CommandError::Refused(format!("--credentials: {file}: {error}")))?
+    };
+    serde_json::from_str(&text)
+        .map_err(|_| CommandError::Refused("--credentials: the file does not hold JSON".to_owned()))
+}
