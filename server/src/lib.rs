@@ -13,6 +13,7 @@ pub mod setup;
 mod app_state;
 mod failure;
 mod guards;
+mod links;
 mod live;
 mod media;
 mod metrics;

@@ -1,6 +1,6 @@
 //! The whole URL map.
 
-use crate::{App, failure, guards, media, metrics, pages, rest, simulator, webhooks};
+use crate::{App, failure, guards, links, media, metrics, pages, rest, simulator, webhooks};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -31,6 +31,8 @@ pub fn router(app: App) -> Router {
     Router::new()
         // /webhooks/{provider}/{line_key}/inbound and …/status
         .merge(webhooks::routes())
+        // /i/{token}: what a patient sees behind a private link
+        .merge(links::routes())
         .route("/media/{*path}", get(media::media))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))

@@ -1,5 +1,6 @@
 //! Messages and how far they have travelled.
 
+use crate::link::{LinkOptions, LinkView};
 use crate::media::AttachmentView;
 use crate::{ConversationId, MessageId, Millis, PhoneNumber};
 use serde::{Deserialize, Serialize};
@@ -153,6 +154,9 @@ pub struct MessageView {
     pub parts: u32,
     /// The id the sender chose, so that sending twice sends once.
     pub client_id: Option<String>,
+    /// The private link that its text ends with, where its pictures do not travel themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkView>,
     /// Sent by a simulator while `MESSAGING_MOCK_MODE` is on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mock: bool,
@@ -167,6 +171,9 @@ pub struct Draft {
     pub attachments: Vec<crate::AttachmentId>,
     /// Chosen by the sender, unique per organisation; the same one again answers with the same message.
     pub client_id: String,
+    /// The pictures stay here, and a private link to them goes with the text.
+    #[serde(default)]
+    pub link: Option<LinkOptions>,
 }
 
 /// Pictures one message may carry.

@@ -31,6 +31,7 @@ pub(crate) use words;
 mod tests {
     use crate::{
         line::{Currency, ProviderKind},
+        link::LinkState,
         media::*,
         message::*,
         staff::Role,
@@ -56,7 +57,8 @@ mod tests {
             Category,
             Role,
             ProviderKind,
-            Currency
+            Currency,
+            LinkState
         );
     }
 }

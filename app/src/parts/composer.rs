@@ -6,6 +6,7 @@ use crate::browser;
 use crate::parts::chosen::{Chosen, Draft, files};
 use crate::parts::chosen_card::ChosenCard;
 use crate::parts::inbox_list::navigator;
+use crate::parts::link_choice::{LinkChoice, as_it_leaves};
 use crate::parts::patient_panel::People;
 use crate::parts::shortcuts::{Shortcut, on_shortcut};
 use crate::parts::thread_state::Thread;
@@ -15,6 +16,7 @@ use leptos::ev::{ClipboardEvent, KeyboardEvent};
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use model::link::{LinkOptions, LinkView};
 use model::media::{AttachmentState, AttachmentView};
 use model::message::{Channel, DeliveryState, Direction, MAX_ATTACHMENTS, MAX_TEXT_CHARS, MessageView};
 use model::segments;
@@ -33,6 +35,22 @@ pub fn Composer(
     let may_send = session.me.role.may(Permission::SendMessages);
     let text = RwSignal::from(draft.text.clone());
     let chosen = RwSignal::from(draft.chosen.clone());
+    let link = RwSignal::from(draft.link.clone());
+    let has_pictures = move || !chosen.read().is_empty();
+    let linked = Memo::new(move |_| link.get().filter(|_| has_pictures()));
+    let organisation = StoredValue::new(session.me.organisation.name.clone());
+    // With its link, where it goes with one.
+    let leaving = Memo::new(move |_| match linked.get() {
+        None => text.get(),
+        Some(_) => organisation.with_value(|organisation| {
+            as_it_leaves(
+                &text.read(),
+                &thread.view.read().can_send.link_base,
+                organisation,
+                chosen.read().len(),
+            )
+        }),
+    });
     let draft = StoredValue::new(draft);
     let area = NodeRef::<html::Textarea>::new();
     let input = NodeRef::<html::Input>::new();
@@ -55,15 +73,19 @@ pub fn Composer(
         }
         _ => {}
     });
-    let blocked = Memo::new(move |_| why_not(may_send, moving.get(), &thread, &text.read(), &chosen.read()));
+    let blocked = Memo::new(move |_| {
+        why_not(may_send, moving.get(), &thread, &leaving.read(), &chosen.read(), linked.read().is_some())
+    });
     let send = move || {
         if blocked.get_untracked().is_some() {
             return;
         }
         let (words, pictures) = (text.get_untracked(), chosen.get_untracked());
-        thread.send(as_queued(&thread, &session.me.name, &words, &pictures), pictures);
+        let queued = as_queued(&thread, &session.me.name, &words, &pictures, linked.get_untracked());
+        thread.send(queued, pictures);
         text.set(String::new());
         chosen.set(Vec::new());
+        link.set(None);
         browser::focus("#composer-text");
     };
     let on_key = {
@@ -84,7 +106,6 @@ pub fn Composer(
             attach(draft.get_value(), pasted, notices);
         }
     };
-    let has_pictures = move || !chosen.read().is_empty();
     view! {
         <form
             class="composer"
@@ -117,6 +138,7 @@ pub fn Composer(
                         } />
                     </For>
                 </ul>
+                <LinkChoice link=link />
             </Show>
             <div class="composer-foot">
                 <IconButton
@@ -145,9 +167,11 @@ pub fn Composer(
                     }
                 />
                 <span class="composer-why" role="status">{move || blocked.get().filter(|why| !why.is_empty())}</span>
-                <Counter text=text has_pictures=Signal::derive(has_pictures) />
+                <Counter text=leaving travels=Signal::derive(move || has_pictures() && linked.read().is_none()) />
                 {move || {
-                    let (kind, glyph, words) = if has_pictures() {
+                    let (kind, glyph, words) = if linked.read().is_some() {
+                        (ButtonKind::Primary, Glyph::Link, "Send link")
+                    } else if has_pictures() {
                         (ButtonKind::Mms, Glyph::Photo, "Send MMS")
                     } else {
                         (ButtonKind::Primary, Glyph::Message, "Send SMS")
@@ -170,7 +194,14 @@ pub(crate) fn attach(draft: Draft, files: Vec<web_sys::File>, notices: Notices) 
 }
 
 /// Why it cannot be sent now; empty where there is nothing to explain. `None` when it can.
-fn why_not(may_send: bool, moving: bool, thread: &Thread, text: &str, chosen: &[Chosen]) -> Option<String> {
+fn why_not(
+    may_send: bool,
+    moving: bool,
+    thread: &Thread,
+    text: &str,
+    chosen: &[Chosen],
+    linked: bool,
+) -> Option<String> {
     let ability = thread.view.read().can_send.clone();
     if !may_send {
         return Some("Your role can read, not send.".to_owned());
@@ -181,8 +212,8 @@ fn why_not(may_send: bool, moving: bool, thread: &Thread, text: &str, chosen: &[
     if let Some(reason) = ability.blocked {
         return Some(reason);
     }
-    if !chosen.is_empty() && !ability.pictures {
-        return Some("This line cannot send pictures. Remove them to send the text.".to_owned());
+    if !chosen.is_empty() && !ability.pictures && !linked {
+        return Some("This line cannot send pictures.".to_owned());
     }
     if chosen.len() > MAX_ATTACHMENTS {
         return Some(format!("A message carries at most {MAX_ATTACHMENTS} pictures. Remove some."));
@@ -212,14 +243,21 @@ fn why_not(may_send: bool, moving: bool, thread: &Thread, text: &str, chosen: &[
 }
 
 /// The message as it stands in the thread before the server has answered.
-fn as_queued(thread: &Thread, author: &str, text: &str, chosen: &[Chosen]) -> MessageView {
-    let id = browser::random_id();
+fn as_queued(
+    thread: &Thread,
+    author: &str,
+    text: &str,
+    chosen: &[Chosen],
+    link: Option<LinkOptions>,
+) -> MessageView {
+    let client_id = browser::random_id();
+    let id = client_id.parse().unwrap_or(model::MessageId(thread.id.0));
     let now = browser::now();
     MessageView {
-        id: id.parse().unwrap_or(model::MessageId(thread.id.0)),
+        id,
         conversation_id: thread.id,
         direction: Direction::Outbound,
-        channel: if chosen.is_empty() { Channel::Sms } else { Channel::Mms },
+        channel: if chosen.is_empty() || link.is_some() { Channel::Sms } else { Channel::Mms },
         text: text.trim().to_owned(),
         at: now,
         state: DeliveryState::Queued,
@@ -228,7 +266,8 @@ fn as_queued(thread: &Thread, author: &str, text: &str, chosen: &[Chosen]) -> Me
         author: Some(author.to_owned()),
         attachments: chosen.iter().filter_map(as_attachment).collect(),
         parts: 0,
-        client_id: Some(id),
+        client_id: Some(client_id),
+        link: link.map(|options| LinkView::planned(id, options, now)),
         mock: false,
     }
 }
@@ -258,13 +297,18 @@ fn as_attachment(chosen: &Chosen) -> Option<AttachmentView> {
 }
 
 #[component]
-fn Counter(text: RwSignal<String>, has_pictures: Signal<bool>) -> impl IntoView {
+fn Counter(
+    /// As it leaves.
+    text: Memo<String>,
+    /// With pictures.
+    travels: Signal<bool>,
+) -> impl IntoView {
     view! {
         <span class="counter number muted">
             {move || {
                 let text = text.read();
                 let characters = text.chars().count();
-                if has_pictures.get() {
+                if travels.get() {
                     (characters > 0).then(|| format!("{characters} / {MAX_TEXT_CHARS}"))
                 } else {
                     let count = segments::count(text.trim());

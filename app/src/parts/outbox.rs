@@ -207,6 +207,7 @@ fn draft(message: &MessageView) -> Draft {
         text: message.text.clone(),
         attachments: message.attachments.iter().map(|attachment| attachment.id).collect(),
         client_id: message.client_id.clone().unwrap_or_default(),
+        link: message.link.as_ref().map(|link| link.options(message.at)),
     }
 }
 

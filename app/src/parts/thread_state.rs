@@ -546,6 +546,7 @@ mod tests {
             attachments: Vec::new(),
             parts: 1,
             client_id: None,
+            link: None,
             mock: false,
         })
     }

@@ -7,6 +7,7 @@ mod api_page;
 mod doors;
 mod journey;
 mod keys;
+mod links;
 mod repeating;
 mod roles;
 mod running;

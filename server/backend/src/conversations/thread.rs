@@ -3,7 +3,7 @@
 use super::cursor::Cursor;
 use super::rows::known;
 use crate::store::{Tx, Value, args};
-use crate::{Backend, Caller, Error, Result, media};
+use crate::{Backend, Caller, Error, Result, media, share_links};
 use model::conversation::{ThreadFrom, ThreadSlice};
 use model::message::{Channel, DeliveryState, Direction, MessageView};
 use model::staff::Permission;
@@ -144,6 +144,7 @@ async fn select(tx: &mut Tx, tail: &'static str, args: Vec<Value>) -> Result<Vec
 async fn views(backend: &Backend, tx: &mut Tx, org: OrgId, records: Vec<Record>) -> Result<Vec<MessageView>> {
     let ids: Vec<MessageId> = records.iter().map(|record| record.id.into()).collect();
     let mut attachments = media::views_of_messages(backend, tx, org, &ids).await?;
+    let mut links = share_links::views_of_messages(backend, tx, &ids).await?;
     records
         .into_iter()
         .map(|record| {
@@ -163,6 +164,7 @@ async fn views(backend: &Backend, tx: &mut Tx, org: OrgId, records: Vec<Record>)
                 attachments: attachments.remove(&id).unwrap_or_default(),
                 parts: u32::try_from(record.parts).unwrap_or(0),
                 client_id: record.client_id,
+                link: links.remove(&id),
                 mock: backend.settings.mock_mode && direction == Direction::Outbound,
             })
         })

@@ -8,12 +8,13 @@ pub use fetched::send_with_url;
 pub(crate) use route::{NO_WAY_BACK, ability};
 
 use crate::store::{Tx, args, placeholders};
-use crate::{Backend, Caller, Error, Result, audit, consent, conversations, live, numbers};
+use crate::{Backend, Caller, Error, Result, audit, consent, conversations, live, numbers, share_links};
 use deliveries::{News, Part, Whole};
 use model::live::Change;
 use model::message::{DeliveryState, Draft, MAX_ATTACHMENTS, MAX_TEXT_CHARS, MessageView, Recipient};
 use model::staff::Permission;
-use model::{AttachmentId, ConversationId, FailureCode, MessageId, NumberId, OrgId, segments};
+use model::{AttachmentId, ConversationId, FailureCode, MessageId, NumberId, OrgId, ShareLinkId, segments};
+use serde_json::json;
 use sqlx::AssertSqlSafe;
 use std::collections::{HashMap, HashSet};
 use url::Url;
@@ -28,23 +29,54 @@ const MAX_CLIENT_ID: usize = 100;
 pub async fn send(backend: &Backend, caller: &Caller, to: &Recipient, draft: &Draft) -> Result<MessageView> {
     caller.require(Permission::SendMessages)?;
     check(draft, 0)?;
-    record(backend, caller, to, draft, None).await
+    record(backend, caller, to, draft, Along::default()).await
 }
 
-/// Sends a draft that was checked. `fetched_from` is where its last picture was fetched.
+/// Sends the text of a message again, with the private link that it carried.
+pub(crate) async fn send_link_again(
+    backend: &Backend,
+    caller: &Caller,
+    to: &Recipient,
+    draft: &Draft,
+    link: ShareLinkId,
+) -> Result<MessageView> {
+    caller.require(Permission::SendMessages)?;
+    check(draft, 0)?;
+    record(backend, caller, to, draft, Along { link: Some(link), ..Along::default() }).await
+}
+
+/// What goes with a draft that is not written in it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Along<'a> {
+    /// Where its last picture was fetched.
+    fetched_from: Option<&'a Url>,
+    /// The link of an earlier message, which it sends again.
+    link: Option<ShareLinkId>,
+}
+
+impl Along<'_> {
+    fn wanted(self, draft: &Draft) -> share_links::Wanted {
+        match (self.link, draft.link) {
+            (Some(id), _) => share_links::Wanted::Again(id),
+            (None, Some(options)) => share_links::Wanted::New(options),
+            (None, None) => share_links::Wanted::None,
+        }
+    }
+}
+
+/// Sends a draft that was checked.
 async fn record(
     backend: &Backend,
     caller: &Caller,
     to: &Recipient,
     draft: &Draft,
-    fetched_from: Option<&Url>,
+    along: Along<'_>,
 ) -> Result<MessageView> {
     let org = caller.org_id;
     let mut tx = backend.store.write().await?;
     let (conversation, number) = conversation_of(backend, &mut tx, org, to).await?;
-    let named = draft.attachments.len() - usize::from(fetched_from.is_some());
-    let content =
-        content_hash(&mut tx, org, conversation, draft, &draft.attachments[..named], fetched_from).await?;
+    let named = draft.attachments.len() - usize::from(along.fetched_from.is_some());
+    let content = content_hash(&mut tx, org, conversation, draft, &draft.attachments[..named], along).await?;
     if let Some(same) = repeated(backend, &mut tx, org, draft, &content).await? {
         return Ok(same);
     }
@@ -56,13 +88,21 @@ async fn record(
     }
     let route = route::choose(backend, &mut tx, org, conversation).await?;
     let limits = providers::for_kind(route.provider).limits();
-    if limits.media_per_request == 0 && !draft.attachments.is_empty() {
-        return Err(Error::failure(FailureCode::CannotSend, "This line cannot send pictures, only text."));
+    let link = share_links::prepare(backend, &mut tx, org, conversation, draft, along.wanted(draft)).await?;
+    // Behind a link, pictures stay here.
+    let travelling = if link.is_some() { 0 } else { draft.attachments.len() };
+    if limits.media_per_request == 0 && travelling > 0 {
+        return Err(Error::failure(
+            FailureCode::CannotSend,
+            "This line cannot send pictures, only text. Send them as a private link.",
+        ));
     }
+    let text = link.as_ref().map_or(&draft.text, |link| &link.text);
+    let parts = link.as_ref().map_or_else(|| segments::count(text).parts, |link| link.parts);
 
     let whole = Whole { org, message: backend.clock.new_id(), conversation };
     let now = backend.clock.now();
-    let channel = if draft.attachments.is_empty() { "sms" } else { "mms" };
+    let channel = if travelling == 0 { "sms" } else { "mms" };
     let inserted = tx
         .execute(
             "INSERT INTO message (id, org_id, conversation_id, line_id, direction, channel, body, at, state,
@@ -75,9 +115,9 @@ async fn record(
                 conversation,
                 route.line_id,
                 channel,
-                &draft.text,
+                text,
                 now,
-                segments::count(&draft.text).parts,
+                parts,
                 caller.staff_id,
                 &draft.client_id,
                 content.clone(),
@@ -93,7 +133,10 @@ async fn record(
     for (position, attachment) in draft.attachments.iter().enumerate() {
         attach(&mut tx, whole, *attachment, position).await?;
     }
-    for part in 0..deliveries::parts_for(draft.attachments.len(), limits) {
+    if let Some(link) = &link {
+        share_links::add(backend, &mut tx, whole, caller.staff_id, link).await?;
+    }
+    for part in 0..deliveries::parts_for(travelling, limits) {
         deliveries::add(backend, &mut tx, whole, route.account_id, part as i64, 1).await?;
     }
     tx.execute(
@@ -201,6 +244,9 @@ fn check(draft: &Draft, more: usize) -> Result<()> {
     if draft.attachments.iter().collect::<HashSet<_>>().len() < draft.attachments.len() {
         return Err(Error::invalid("attachments", "A picture is attached twice."));
     }
+    if let Some(options) = draft.link {
+        share_links::check(options, pictures)?;
+    }
     if draft.client_id.is_empty() || draft.client_id.chars().count() > MAX_CLIENT_ID {
         return Err(Error::invalid(
             "client_id",
@@ -233,14 +279,15 @@ async fn conversation_of(
 }
 
 /// Tells a repetition from another message with the same id. It names the conversation and not the number, which
-/// could be guessed from a hash; pictures by their bytes, and one that was fetched by its address alone.
+/// could be guessed from a hash; pictures by their bytes, and one that was fetched by its address alone. What a link adds
+/// stands at the end, so that messages without one are told as ever.
 async fn content_hash(
     tx: &mut Tx,
     org: OrgId,
     conversation: ConversationId,
     draft: &Draft,
     attachments: &[AttachmentId],
-    fetched_from: Option<&Url>,
+    along: Along<'_>,
 ) -> Result<Vec<u8>> {
     let mut bytes: HashMap<Uuid, String> = HashMap::new();
     if !attachments.is_empty() {
@@ -255,8 +302,17 @@ async fn content_hash(
     }
     let pictures: Vec<String> =
         attachments.iter().map(|id| bytes.remove(&id.0).unwrap_or_else(|| id.to_string())).collect();
-    let content = serde_json::json!([conversation, draft.text, pictures, fetched_from.map(Url::as_str)]);
-    Ok(crate::keys::sha256(content.to_string().as_bytes()))
+    let mut content = vec![
+        json!(conversation),
+        json!(draft.text),
+        json!(pictures),
+        json!(along.fetched_from.map(Url::as_str)),
+    ];
+    if let Some(options) = draft.link {
+        content.push(json!([options.hours, options.one_opening, options.ask_birth_date]));
+    }
+    content.extend(along.link.map(|again| json!(again)));
+    Ok(crate::keys::sha256(serde_json::Value::from(content).to_string().as_bytes()))
 }
 
 /// The message that was sent with this `client_id` before.

@@ -2,7 +2,7 @@
 
 use crate::lines::{self, Route};
 use crate::store::{Tx, args};
-use crate::{Backend, Caller, Error, Result, consent};
+use crate::{Backend, Caller, Error, Result, consent, share_links};
 use model::conversation::{ConversationRow, SendAbility};
 use model::staff::Permission;
 use model::{ConversationId, FailureCode, OrgId};
@@ -106,6 +106,7 @@ pub(crate) async fn ability(
         blocked,
         pictures: route
             .is_some_and(|route| providers::for_kind(route.provider).limits().media_per_request > 0),
+        link_base: share_links::address_base(backend),
         mock: backend.settings.mock_mode,
     })
 }

@@ -136,7 +136,7 @@ pub(crate) fn to(n: usize) -> Recipient {
 
 /// Text alone, under an id of its sender's.
 pub(crate) fn draft(text: &str, client_id: &str) -> Draft {
-    Draft { text: text.to_owned(), attachments: Vec::new(), client_id: client_id.to_owned() }
+    Draft { text: text.to_owned(), attachments: Vec::new(), client_id: client_id.to_owned(), link: None }
 }
 
 /// A message as its thread shows it now.
