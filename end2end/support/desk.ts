@@ -39,7 +39,7 @@ export async function prepared(card: Locator): Promise<void> {
 }
 
 /** Writes into the composer and sends it with the button of the given name. */
-export async function send(staff: Page, text: string, button: 'Send SMS' | 'Send MMS'): Promise<void> {
+export async function send(staff: Page, text: string, button: 'Send SMS' | 'Send MMS' | 'Send link'): Promise<void> {
   await staff.getByRole('textbox', { name: 'Message', exact: true }).fill(text);
   await staff.getByRole('button', { name: button }).click();
 }

@@ -14,6 +14,7 @@ mod app_state;
 mod failure;
 mod guards;
 mod guides;
+mod links;
 mod live;
 mod media;
 mod metrics;

@@ -1,6 +1,6 @@
 //! The whole URL map.
 
-use crate::{App, failure, guards, guides, media, metrics, pages, rest, simulator, webhooks};
+use crate::{App, failure, guards, guides, links, media, metrics, pages, rest, simulator, webhooks};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -34,6 +34,8 @@ pub fn router(app: App) -> Router {
         .merge(webhooks::routes())
         // /guides/{carrier}, /guides/keeping-your-number
         .merge(guides::routes())
+        // /i/{token}: what a patient sees behind a private link
+        .merge(links::routes())
         .route("/media/{*path}", get(media::media))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))

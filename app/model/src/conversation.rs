@@ -111,6 +111,9 @@ pub struct SendAbility {
     pub blocked: Option<String>,
     /// Pictures can be sent.
     pub pictures: bool,
+    /// How the address of a private link begins; what follows has [`crate::link::TOKEN_CHARS`] characters.
+    #[serde(default)]
+    pub link_base: String,
     /// Everything goes to a simulator.
     pub mock: bool,
     /// The line that the patient knows, or the one that new conversations go out on; absent where there is none.

@@ -54,6 +54,8 @@ ids! {
     ConversationId,
     /// One message, in or out.
     MessageId,
+    /// A private link to the pictures of a message.
+    ShareLinkId,
     /// One request to a carrier for a message, or for a part of it.
     DeliveryId,
     /// A file that came or goes with a message.

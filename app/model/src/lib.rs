@@ -10,6 +10,7 @@ pub mod conversation;
 pub mod failure;
 pub mod ids;
 pub mod line;
+pub mod link;
 pub mod live;
 pub mod media;
 pub mod message;

@@ -1,6 +1,7 @@
 //! Messages and how far they have travelled.
 
 use crate::line::{Price, ProviderKind};
+use crate::link::{LinkOptions, LinkView};
 use crate::media::AttachmentView;
 use crate::{ConversationId, LineId, MessageId, Millis, PhoneNumber};
 use serde::{Deserialize, Serialize};
@@ -159,6 +160,9 @@ pub struct MessageView {
     pub price_estimated: bool,
     /// The id the sender chose, so that sending twice sends once.
     pub client_id: Option<String>,
+    /// The private link that its text ends with, where its pictures do not travel themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkView>,
     /// Sent by a simulator while `MESSAGING_MOCK_MODE` is on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mock: bool,
@@ -186,6 +190,9 @@ pub struct Draft {
     /// that they know.
     #[serde(default)]
     pub line: Option<LineId>,
+    /// The pictures stay here, and a private link to them goes with the text.
+    #[serde(default)]
+    pub link: Option<LinkOptions>,
 }
 
 /// Pictures one message may carry.

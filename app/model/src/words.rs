@@ -31,6 +31,7 @@ pub(crate) use words;
 mod tests {
     use crate::{
         line::{Currency, ProviderKind, Verification},
+        link::LinkState,
         media::*,
         message::*,
         report::GroupBy,
@@ -59,7 +60,8 @@ mod tests {
             ProviderKind,
             Currency,
             GroupBy,
-            Verification
+            Verification,
+            LinkState
         );
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod images;
 pub mod inbox;
+pub mod links;
 pub mod messages;
 pub mod patients;
 pub mod reports;

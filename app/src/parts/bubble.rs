@@ -2,6 +2,7 @@
 
 use crate::api::messages;
 use crate::browser;
+use crate::parts::link_line::LinkLine;
 use crate::parts::thread_item::{Item, Local};
 use crate::parts::thread_state::Thread;
 use crate::parts::viewer::Viewer;
@@ -36,6 +37,7 @@ pub fn Bubble(
     let attachments = Memo::new(move |_| message.read().attachments.clone());
     let renewed = StoredValue::new(0);
     let text = Memo::new(move |_| message.read().text.clone());
+    let link = Memo::new(move |_| message.read().link.clone());
     let side = if direction == Direction::Inbound { "is-inbound" } else { "is-outbound" };
     let channel = match first.channel {
         Channel::Sms => "is-sms",
@@ -74,6 +76,7 @@ pub fn Bubble(
                 let text = text.get();
                 (!text.is_empty()).then(|| view! { <p class="bubble">{text}</p> })
             }}
+            {move || link.get().map(|link| view! { <LinkLine message=message link=link local=local /> })}
             {move || {
                 (place.read().ends_run || needs_words()).then(|| view! { <Foot key=key.clone() message=message local=local at=at /> })
             }}

@@ -10,6 +10,7 @@ use crate::parts::preview::{Picture, PreviewState};
 use crate::parts::upload::{Progress, Upload};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use model::link::LinkOptions;
 use model::live::Change;
 use model::media::{AttachmentState, AttachmentView};
 use model::message::MAX_ATTACHMENTS;
@@ -198,6 +199,8 @@ pub struct Draft {
     pub chosen: ArcRwSignal<Vec<Chosen>>,
     /// Another line than the one that the patient knows, for this one message.
     pub line: ArcRwSignal<Option<LineId>>,
+    /// How the pictures are to be looked at, if they go as a private link.
+    pub link: ArcRwSignal<Option<LinkOptions>>,
     /// Where the text is kept beyond the page.
     name: String,
     /// What was kept there has been brought back.
@@ -232,6 +235,7 @@ impl Drafts {
                 text: ArcRwSignal::default(),
                 chosen: ArcRwSignal::default(),
                 line: ArcRwSignal::default(),
+                link: ArcRwSignal::default(),
                 name: format!("{}{id}", drafts_of(self.me)),
                 restored: ArcRwSignal::new(false),
             };
@@ -286,6 +290,11 @@ impl Draft {
         {
             self.text.set(kept);
         }
+        // Before the pictures: what was meant to stay here must not be about to travel.
+        let link = browser::kept(&self.link_name()).and_then(|kept| serde_json::from_str(&kept).ok());
+        if link.is_some() {
+            self.link.set(link);
+        }
         let ids = browser::kept(&format!("{}.pictures", self.name)).unwrap_or_default();
         for id in ids.split(',').filter_map(|id| id.parse::<AttachmentId>().ok()) {
             // It has its place before the server tells more: what is not known yet must not be forgotten.
@@ -313,6 +322,7 @@ impl Draft {
         to.restore();
         let text = std::mem::take(&mut *self.text.write());
         let chosen = std::mem::take(&mut *self.chosen.write());
+        let link = self.link.write().take();
         to.text.update(|there| {
             if !there.is_empty() && !text.is_empty() {
                 there.push('\n');
@@ -320,18 +330,27 @@ impl Draft {
             there.push_str(&text);
         });
         to.chosen.update(|there| there.extend(chosen));
+        // Its date of birth is another one's, or nobody's.
+        let link = link.map(|link| LinkOptions { ask_birth_date: false, ..link });
+        to.link.update(|there| *there = there.take().or(link));
         untrack(|| {
             to.keep();
             self.keep();
         });
     }
 
-    /// Keeps text and uploaded pictures beyond the page; follows changes where signals are tracked.
+    /// Keeps text, uploaded pictures and how they go beyond the page; follows changes where signals are tracked.
     pub fn keep(&self) {
         browser::keep(&self.name, &self.text.read());
         let ids: Vec<String> =
             self.chosen.read().iter().filter_map(Chosen::id).map(|id| id.to_string()).collect();
         browser::keep(&format!("{}.pictures", self.name), &ids.join(","));
+        let link = self.link.get().and_then(|link| serde_json::to_string(&link).ok());
+        browser::keep(&self.link_name(), &link.unwrap_or_default());
+    }
+
+    fn link_name(&self) -> String {
+        format!("{}.link", self.name)
     }
 
     /// Takes files in, up to the number that a message may carry. Answers what was refused, in words.

@@ -6,6 +6,7 @@ use crate::browser;
 use crate::parts::chosen::{Chosen, Draft, files};
 use crate::parts::chosen_card::ChosenCard;
 use crate::parts::inbox_list::navigator;
+use crate::parts::link_choice::{LinkChoice, as_it_leaves};
 use crate::parts::patient_panel::People;
 use crate::parts::route_line::{Offers, OtherNumber, RouteWords, Way};
 use crate::parts::shortcuts::{Shortcut, on_shortcut};
@@ -16,6 +17,7 @@ use leptos::ev::{ClipboardEvent, KeyboardEvent};
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use model::link::{LinkOptions, LinkView};
 use model::media::{AttachmentState, AttachmentView};
 use model::message::{Channel, DeliveryState, Direction, MAX_ATTACHMENTS, MAX_TEXT_CHARS, MessageView};
 use model::segments;
@@ -34,7 +36,23 @@ pub fn Composer(
     let may_send = session.me.role.may(Permission::SendMessages);
     let text = RwSignal::from(draft.text.clone());
     let chosen = RwSignal::from(draft.chosen.clone());
-    let way = Way::new(thread, text, chosen, RwSignal::from(draft.line.clone()));
+    let link = RwSignal::from(draft.link.clone());
+    let has_pictures = move || !chosen.read().is_empty();
+    let linked = Memo::new(move |_| link.get().filter(|_| has_pictures()));
+    let organisation = StoredValue::new(session.me.organisation.name.clone());
+    // With its link, where it goes with one.
+    let leaving = Memo::new(move |_| match linked.get() {
+        None => text.get(),
+        Some(_) => organisation.with_value(|organisation| {
+            as_it_leaves(
+                &text.read(),
+                &thread.view.read().can_send.link_base,
+                organisation,
+                chosen.read().len(),
+            )
+        }),
+    });
+    let way = Way::new(thread, chosen, leaving, linked, RwSignal::from(draft.line.clone()));
     let draft = StoredValue::new(draft);
     let area = NodeRef::<html::Textarea>::new();
     let input = NodeRef::<html::Input>::new();
@@ -57,17 +75,18 @@ pub fn Composer(
         }
         _ => {}
     });
-    let blocked = Memo::new(move |_| why_not(may_send, moving.get(), way, &text.read(), &chosen.read()));
+    let blocked = Memo::new(move |_| why_not(may_send, moving.get(), way, &leaving.read(), &chosen.read()));
     let send = move || {
         if blocked.get_untracked().is_some() {
             return;
         }
         let (words, pictures) = (text.get_untracked(), chosen.get_untracked());
-        let message = as_queued(&thread, &session.me.name, &words, &pictures);
+        let message = as_queued(&thread, &session.me.name, &words, &pictures, linked.get_untracked());
         thread.send(MessageView { line_id: way.asked(), ..message }, pictures);
         way.forget();
         text.set(String::new());
         chosen.set(Vec::new());
+        link.set(None);
         browser::focus("#composer-text");
     };
     let on_key = {
@@ -88,7 +107,6 @@ pub fn Composer(
             attach(draft.get_value(), pasted, notices);
         }
     };
-    let has_pictures = move || !chosen.read().is_empty();
     view! {
         <form
             class="composer"
@@ -121,6 +139,7 @@ pub fn Composer(
                         } />
                     </For>
                 </ul>
+                <LinkChoice link=link />
             </Show>
             <OtherNumber way=way />
             <div class="composer-foot">
@@ -155,9 +174,11 @@ pub fn Composer(
                     why.is_none().then(|| view! { <RouteWords way=way /> })
                 }}
                 <span class="composer-why" role="status">{move || blocked.get().filter(|why| !why.is_empty())}</span>
-                <Counter text=text has_pictures=Signal::derive(has_pictures) />
+                <Counter text=leaving travels=Signal::derive(move || has_pictures() && linked.read().is_none()) />
                 {move || {
-                    let (kind, glyph, words) = if has_pictures() {
+                    let (kind, glyph, words) = if linked.read().is_some() {
+                        (ButtonKind::Primary, Glyph::Link, "Send link")
+                    } else if has_pictures() {
                         (ButtonKind::Mms, Glyph::Photo, "Send MMS")
                     } else {
                         (ButtonKind::Primary, Glyph::Message, "Send SMS")
@@ -218,14 +239,21 @@ fn why_not(may_send: bool, moving: bool, way: Way, text: &str, chosen: &[Chosen]
 }
 
 /// The message as it stands in the thread before the server has answered.
-fn as_queued(thread: &Thread, author: &str, text: &str, chosen: &[Chosen]) -> MessageView {
-    let id = browser::random_id();
+fn as_queued(
+    thread: &Thread,
+    author: &str,
+    text: &str,
+    chosen: &[Chosen],
+    link: Option<LinkOptions>,
+) -> MessageView {
+    let client_id = browser::random_id();
+    let id = client_id.parse().unwrap_or(model::MessageId(thread.id.0));
     let now = browser::now();
     MessageView {
-        id: id.parse().unwrap_or(model::MessageId(thread.id.0)),
+        id,
         conversation_id: thread.id,
         direction: Direction::Outbound,
-        channel: if chosen.is_empty() { Channel::Sms } else { Channel::Mms },
+        channel: if chosen.is_empty() || link.is_some() { Channel::Sms } else { Channel::Mms },
         text: text.trim().to_owned(),
         at: now,
         state: DeliveryState::Queued,
@@ -236,7 +264,8 @@ fn as_queued(thread: &Thread, author: &str, text: &str, chosen: &[Chosen]) -> Me
         parts: 0,
         price: None,
         price_estimated: false,
-        client_id: Some(id),
+        client_id: Some(client_id),
+        link: link.map(|options| LinkView::planned(id, options, now)),
         mock: false,
         line_id: None,
         carrier: None,
@@ -269,13 +298,18 @@ fn as_attachment(chosen: &Chosen) -> Option<AttachmentView> {
 }
 
 #[component]
-fn Counter(text: RwSignal<String>, has_pictures: Signal<bool>) -> impl IntoView {
+fn Counter(
+    /// As it leaves.
+    text: Memo<String>,
+    /// With pictures.
+    travels: Signal<bool>,
+) -> impl IntoView {
     view! {
         <span class="counter number muted">
             {move || {
                 let text = text.read();
                 let characters = text.chars().count();
-                if has_pictures.get() {
+                if travels.get() {
                     (characters > 0).then(|| format!("{characters} / {MAX_TEXT_CHARS}"))
                 } else {
                     let count = segments::count(text.trim());

@@ -14,6 +14,7 @@ pub mod inbox_state;
 pub mod new_conversation;
 
 pub mod bubble;
+pub mod link_line;
 mod scroll;
 pub mod thread;
 pub mod thread_item;
@@ -22,6 +23,7 @@ pub mod thread_state;
 pub mod chosen;
 pub mod chosen_card;
 pub mod composer;
+pub mod link_choice;
 pub mod preview;
 pub mod route_line;
 pub mod upload;

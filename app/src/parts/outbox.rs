@@ -208,6 +208,7 @@ fn draft(message: &MessageView) -> Draft {
         attachments: message.attachments.iter().map(|attachment| attachment.id).collect(),
         client_id: message.client_id.clone().unwrap_or_default(),
         line: message.line_id,
+        link: message.link.as_ref().map(|link| link.options(message.at)),
     }
 }
 

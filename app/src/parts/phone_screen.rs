@@ -162,12 +162,27 @@ fn Bubble(message: PhoneMessage) -> impl IntoView {
     view! {
         <li class=side>
             {message.photos.into_iter().map(|photo| view! { <Photo photo=photo /> }).collect_view()}
-            {(!message.text.is_empty()).then(|| view! { <p>{message.text}</p> })}
+            {(!message.text.is_empty()).then(|| view! { <p>{with_links(&message.text)}</p> })}
             <span class="phone-time muted">
                 <Time at=message.at style=TimeStyle::Short /> {state.map(|state| format!(" · {state}"))}
             </span>
         </li>
     }
+}
+
+/// A text in which addresses can be pressed, as on any phone.
+fn with_links(text: &str) -> impl IntoView + use<> {
+    text.split_inclusive(char::is_whitespace)
+        .map(|word| {
+            let (address, word) = (word.trim_end().to_owned(), word.to_owned());
+            if address.starts_with("https://") || address.starts_with("http://") {
+                view! { <a href=address target="_blank" rel="external noopener noreferrer">{word}</a> }
+                    .into_any()
+            } else {
+                word.into_any()
+            }
+        })
+        .collect_view()
 }
 
 #[component]

@@ -7,6 +7,7 @@ use crate::ui::{Glyph, Icon, IconButton, Menu, MenuItem};
 use leptos::prelude::*;
 use model::LineId;
 use model::conversation::{LineChoice, SendAbility};
+use model::link::LinkOptions;
 use model::routing::{Load, Plan, Plans, plan};
 
 /// The way that what is being written would take.
@@ -22,19 +23,25 @@ pub struct Way {
 }
 
 impl Way {
-    /// The way of a text with pictures; it changes with both.
+    /// The way of a text as it leaves and of the pictures, which stay here where the message is `linked`; it changes
+    /// with all of them.
     pub(crate) fn new(
         thread: Thread,
-        text: RwSignal<String>,
         chosen: RwSignal<Vec<Chosen>>,
+        leaving: Memo<String>,
+        linked: Memo<Option<LinkOptions>>,
         asked: RwSignal<Option<LineId>>,
     ) -> Self {
         let line = Memo::new(move |_| line_of(&thread.view.read().can_send, asked.get()).cloned());
         let plans = Memo::new(move |_| {
-            let load = Load::of(text.read().trim(), chosen.read().iter().map(copy_size).collect());
+            let travelling = match linked.read().is_some() {
+                true => Vec::new(),
+                false => chosen.read().iter().map(copy_size).collect(),
+            };
+            let load = Load::of(leaving.read().trim(), travelling);
             line.read().as_ref().map(|line| plan(&line.routes, &load)).unwrap_or_default()
         });
-        let is_empty = Memo::new(move |_| text.read().trim().is_empty() && chosen.read().is_empty());
+        let is_empty = Memo::new(move |_| leaving.read().trim().is_empty() && chosen.read().is_empty());
         Self { thread, chosen, asked, plans, is_empty }
     }
 
@@ -94,7 +101,7 @@ pub fn RouteWords(
         Some(view! {
             <span class="route-words" title=whole>
                 <span class="number">{sentence}</span>
-                {poor.then(|| view! { <span class="is-warn">" · so small that one sees it"</span> })}
+                {poor.then(|| view! { <span class="is-warn">" · the pictures will look coarse"</span> })}
             </span>
         })
     }

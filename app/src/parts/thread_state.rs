@@ -550,6 +550,7 @@ mod tests {
             price: None,
             price_estimated: false,
             client_id: None,
+            link: None,
             mock: false,
         })
     }

@@ -67,6 +67,11 @@ impl Times {
         expect_context()
     }
 
+    /// The present; follows the clock where signals are tracked.
+    pub fn now(self) -> Millis {
+        self.now.get()
+    }
+
     /// An instant in words; follows the clock where signals are tracked.
     pub fn words(self, at: Millis, style: TimeStyle) -> String {
         words(self.local(at), self.local(self.now.get()), style)
@@ -91,6 +96,8 @@ impl Times {
 pub enum TimeStyle {
     /// For lists: "10:42", "Yesterday 16:05", "3 Nov", "3 Nov 2023".
     Short,
+    /// For what lies ahead: "10:42", "tomorrow 10:42", "Wed 10:42", "3 Nov", "3 Nov 2023".
+    Ahead,
     /// The time of day: "10:42".
     Clock,
     /// For separators: "Today", "Yesterday", "Monday 3 November".
@@ -167,10 +174,14 @@ fn words(at: Millis, now: Millis, style: TimeStyle) -> String {
     match style {
         TimeStyle::Clock => clock,
         TimeStyle::Exact => format!("{} {month} {}, {clock}", date.day, date.year),
-        TimeStyle::Short if day == today => clock,
+        TimeStyle::Ahead if day == today + 1 => format!("tomorrow {clock}"),
+        TimeStyle::Ahead if (today + 2..today + 7).contains(&day) => {
+            format!("{} {clock}", &WEEKDAYS[day.rem_euclid(7) as usize][..3])
+        }
+        TimeStyle::Short | TimeStyle::Ahead if day == today => clock,
         TimeStyle::Short if day == today - 1 => format!("Yesterday {clock}"),
-        TimeStyle::Short if this_year => format!("{} {}", date.day, &month[..3]),
-        TimeStyle::Short => format!("{} {} {}", date.day, &month[..3], date.year),
+        TimeStyle::Short | TimeStyle::Ahead if this_year => format!("{} {}", date.day, &month[..3]),
+        TimeStyle::Short | TimeStyle::Ahead => format!("{} {} {}", date.day, &month[..3], date.year),
         TimeStyle::Day if day == today => "Today".to_owned(),
         TimeStyle::Day if day == today - 1 => "Yesterday".to_owned(),
         TimeStyle::Day => {
@@ -222,6 +233,17 @@ mod tests {
         assert_eq!(short(AT + DAY), "Yesterday 10:42");
         assert_eq!(short(AT + 2 * DAY), "3 Nov");
         assert_eq!(short(AT + 100 * DAY), "3 Nov 2025");
+    }
+
+    #[test]
+    fn says_what_lies_ahead_shortly() {
+        let ahead = |now| words(AT, now, TimeStyle::Ahead);
+        assert_eq!(ahead(AT - 5 * MINUTE), "10:42");
+        assert_eq!(ahead(AT - DAY), "tomorrow 10:42");
+        assert_eq!(ahead(AT - 2 * DAY), "Mon 10:42");
+        assert_eq!(ahead(AT - 6 * DAY), "Mon 10:42");
+        assert_eq!(ahead(AT - 7 * DAY), "3 Nov");
+        assert_eq!(ahead(AT - 400 * DAY), "3 Nov 2025");
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub enum Purpose {
     MediaLink,
     /// What a carrier that signs nothing must name.
     WebhookSecret,
+    /// The secret of a private link.
+    ShareLink,
     /// A constant by which a key is known again.
     Canary,
 }
@@ -52,6 +54,7 @@ impl Purpose {
             Self::SignInAttempt => b"sign-in-attempt",
             Self::MediaLink => b"media-link",
             Self::WebhookSecret => b"webhook-secret",
+            Self::ShareLink => b"share-link",
             Self::Canary => b"canary",
         }
     }

@@ -8,6 +8,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::header;
 use backend::{conversations, media, messages};
 use model::conversation::{ConversationRow, ConversationView, InboxQuery, Show, ThreadFrom, ThreadSlice};
+use model::link::LinkOptions;
 use model::message::{Draft, MAX_ATTACHMENTS, MessageView, Recipient};
 use model::{AttachmentId, ConversationId, FailureCode, LineId, MessageId, Page};
 use serde::{Deserialize, Serialize};
@@ -100,6 +101,9 @@ pub(crate) struct Turn {
     pub(crate) message: String,
     #[serde(flatten)]
     pub(crate) media: MediaChoice,
+    /// The pictures stay here, and a private link to them goes with the text.
+    #[serde(default)]
+    pub(crate) link: Option<LinkOptions>,
     /// Chosen by the caller; the same one again answers with the same message and sends nothing.
     #[serde(default)]
     pub(crate) client_id: Option<String>,
@@ -126,8 +130,13 @@ impl Turn {
         let (backend, caller) = (asker.backend(), &asker.caller);
         let client_id = self.client_id.filter(|id| !id.trim().is_empty());
         let client_id = client_id.unwrap_or_else(|| backend.clock.new_id::<MessageId>().to_string());
-        let draft =
-            Draft { text: self.message, attachments: self.media.media_ids, client_id, line: self.line_id };
+        let draft = Draft {
+            text: self.message,
+            attachments: self.media.media_ids,
+            client_id,
+            line: self.line_id,
+            link: self.link,
+        };
         let url = self.media.media_url.as_deref().map(str::trim).filter(|url| !url.is_empty());
         Ok(match url {
             Some(url) => messages::send_with_url(backend, caller, to, &draft, url).await?,

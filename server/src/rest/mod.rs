@@ -3,6 +3,7 @@
 mod conversations;
 mod docs;
 mod images;
+mod links;
 mod patients;
 mod reports;
 mod sms;
@@ -50,6 +51,9 @@ fn calls() -> OpenApiRouter<App> {
         .routes(routes!(conversations::get))
         .routes(routes!(conversations::reply))
         .routes(routes!(conversations::read))
+        .routes(routes!(links::revoke))
+        .routes(routes!(links::extend))
+        .routes(routes!(links::resend))
         .routes(routes!(patients::list, patients::create))
         .routes(routes!(patients::get, patients::update, patients::delete))
         .routes(routes!(images::get, images::update, images::delete))

@@ -6,6 +6,7 @@ use crate::session::{Asker, Reply};
 use crate::uploads::Form;
 use backend::{conversations, images, media, patients};
 use model::conversation::ThreadSlice;
+use model::link::LinkOptions;
 use model::media::{Category, UploadedMedia};
 use model::message::{MessageView, Recipient};
 use model::patient::{PatientView, SavedImage};
@@ -53,6 +54,9 @@ pub(crate) struct SendInput {
     /// In place of `media_ids`: the `media_url` of an upload, or an https address that the picture is fetched from.
     #[serde(default)]
     media_url: Option<String>,
+    /// The pictures stay here, and a private link to them goes with the text.
+    #[serde(default)]
+    link: Option<LinkOptions>,
     /// Chosen by the caller; the same one again answers with the same message and sends nothing.
     #[serde(default)]
     client_id: Option<String>,
@@ -88,7 +92,13 @@ pub(crate) async fn send(
     let patient = patients::get(asker.backend(), &asker.caller, patient).await?;
     let to = Recipient::Number(number_of(&asker, &patient, input.phone_number.as_deref()).await?);
     let media = MediaChoice { media_ids: input.media_ids, media_url: input.media_url };
-    let turn = Turn { message: input.message, media, client_id: input.client_id, line_id: input.line_id };
+    let turn = Turn {
+        message: input.message,
+        media,
+        link: input.link,
+        client_id: input.client_id,
+        line_id: input.line_id,
+    };
     let sent = turn.send(&asker, &to).await?;
     Ok(asker.created(sent))
 }

@@ -10,6 +10,7 @@ mod doors;
 mod journey;
 mod keys;
 mod lines;
+mod links;
 mod repeating;
 mod reports;
 mod roles;

@@ -5,7 +5,7 @@ use super::cursor::Cursor;
 use super::rows::known;
 use crate::messages::cost;
 use crate::store::{Tx, Value, args};
-use crate::{Backend, Caller, Error, Result, media};
+use crate::{Backend, Caller, Error, Result, media, share_links};
 use model::conversation::{ThreadFrom, ThreadSlice};
 use model::line::ProviderKind;
 use model::message::{Channel, DeliveryState, Direction, MessageView};
@@ -152,6 +152,7 @@ async fn views(backend: &Backend, tx: &mut Tx, org: OrgId, records: Vec<Record>)
     let mut attachments = media::views_of_messages(backend, tx, org, &ids).await?;
     let mut prices = cost::of_messages(tx, &ids).await?;
     let mut carried = carriers::of_messages(tx, &ids).await?;
+    let mut links = share_links::views_of_messages(backend, tx, &ids).await?;
     records
         .into_iter()
         .map(|record| {
@@ -176,6 +177,7 @@ async fn views(backend: &Backend, tx: &mut Tx, org: OrgId, records: Vec<Record>)
                 price,
                 price_estimated: price_estimated.unwrap_or_default(),
                 client_id: record.client_id,
+                link: links.remove(&id),
                 mock: backend.settings.mock_mode && direction == Direction::Outbound,
                 line_id: record.line_id.map(Into::into),
                 carrier: carrier.or(of_account),

@@ -14,10 +14,12 @@ use crate::media::blobs::{BlobError, BlobKey, Variant};
 use crate::media::{kind, links};
 use crate::messages::deliveries::{self, News, Whole};
 use crate::messages::{NO_WAY_BACK, cost, unreadable_words};
+use crate::share_links::Leaving;
 use crate::store::{Tx, args};
-use crate::{Backend, Error, Result, numbers};
+use crate::{Backend, Error, Result, numbers, share_links};
 use bytes::Bytes;
 use futures::TryStreamExt;
+use model::link::with_link;
 use model::media::{AttachmentState, RenditionRole};
 use model::message::{Channel, DeliveryState};
 use model::routing::{pictures_of_request, shares};
@@ -215,7 +217,13 @@ async fn next_step(backend: &Backend, tx: &mut Tx, request: Request, row: Row) -
         return Ok(Step::Elsewhere(News::of(DeliveryState::Failed, words)));
     }
     route.account.status_url.query_pairs_mut().append_pair(DELIVERY_PARAMETER, &request.id.to_string());
-    let text = if row.part == 0 { row.body } else { String::new() };
+    let (text, pictures) = match share_links::leaving(backend, tx, request.whole.message).await? {
+        Leaving::Plain if row.part == 0 => (row.body, pictures),
+        Leaving::Plain => (String::new(), pictures),
+        // They were waited for, since whoever opens the link wants to see them, and they stay here.
+        Leaving::With(link) => (with_link(&row.body, &link), Vec::new()),
+        Leaving::Revoked => return failed("Not sent: its private link was revoked before."),
+    };
     let Address::Number(to) = numbers::open_address(backend, &row.address_sealed)? else {
         return failed(NO_WAY_BACK);
     };

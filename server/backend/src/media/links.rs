@@ -18,6 +18,9 @@ pub(crate) const TO_VIEW: Millis = 60 * 60 * 1000;
 /// The same link is given for so long, so that a browser's cache can serve what it has shown before.
 const STABLE_FOR: Millis = 5 * 60 * 1000;
 
+/// What a patient's copy is called: the file's own name may name a person.
+pub(crate) const TO_PATIENTS: &str = "photo.jpg";
+
 /// Where the app's own links lie below its public address.
 const PATH: &str = "/media/";
 
@@ -57,10 +60,10 @@ pub(crate) async fn link(
 }
 
 /// The link under which a carrier fetches the carrier copy of an attachment, for at least `for_ms` from now. Some
-/// carriers show a file's name to the patient and some cut it, and the picture's own may name a person: it says nothing.
+/// carriers show a file's name to the patient and some cut it.
 pub(crate) async fn carrier_link(backend: &Backend, attachment: AttachmentId, for_ms: Millis) -> Result<Url> {
     let key = BlobKey::Outbound(attachment, Variant::Rendition(RenditionRole::Carrier));
-    let target = Target { key, media_type: kind::RENDITION, file_name: "photo.jpg" };
+    let target = Target { key, media_type: kind::RENDITION, file_name: TO_PATIENTS };
     let link = link(backend, &target, Disposition::Inline, for_ms).await?;
     link.parse().map_err(|_| Error::Inconsistent("a link of ours is no URL"))
 }
@@ -209,9 +212,12 @@ async fn described(backend: &Backend, key: &BlobKey) -> Result<Option<(String, S
             (tx.one(image, args![id, patient]).await?, variant)
         }
     };
-    Ok(owner.map(|(file_name, media_type)| match variant {
-        Variant::Original => (file_name, media_type),
-        Variant::Rendition(_) => (kind::renamed(&file_name, "jpg"), kind::RENDITION.to_owned()),
+    Ok(owner.map(|(file_name, media_type)| match (key, variant) {
+        (_, Variant::Original) => (file_name, media_type),
+        (BlobKey::Outbound(..), Variant::Rendition(_)) => {
+            (TO_PATIENTS.to_owned(), kind::RENDITION.to_owned())
+        }
+        (_, Variant::Rendition(_)) => (kind::renamed(&file_name, "jpg"), kind::RENDITION.to_owned()),
     }))
 }
 

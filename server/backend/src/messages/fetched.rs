@@ -1,6 +1,6 @@
 //! Sending a picture that stands at an address.
 
-use super::{check, conversation_of, record, repeated, route};
+use super::{Along, check, conversation_of, record, repeated, route};
 use crate::media::links;
 use crate::media::upload::{self, Incoming};
 use crate::store::args;
@@ -44,7 +44,7 @@ pub async fn send_with_url(
     route::sending_is_on(backend)?;
     let fetched = fetch(backend, caller, &url).await?;
     draft.attachments.push(fetched);
-    let sent = Box::pin(record(backend, caller, to, &draft, Some(&url))).await;
+    let sent = Box::pin(record(backend, caller, to, &draft, fetched_from(&url))).await;
     let taken_up = sent.as_ref().is_ok_and(|sent| sent.attachments.iter().any(|one| one.id == fetched));
     if !taken_up {
         // Refused, or the same message came twice at once and the other one was first.
@@ -84,9 +84,9 @@ async fn sent_before(
     }
     let mut tx = backend.store.write().await?;
     let (conversation, _) = conversation_of(backend, &mut tx, caller.org_id, to).await?;
+    let along = fetched_from(url);
     let content =
-        super::content_hash(&mut tx, caller.org_id, conversation, draft, &draft.attachments, Some(url))
-            .await?;
+        super::content_hash(&mut tx, caller.org_id, conversation, draft, &draft.attachments, along).await?;
     repeated(backend, &mut tx, caller.org_id, draft, &content).await
 }
 
@@ -106,6 +106,10 @@ async fn fetch(backend: &Backend, caller: &Caller, url: &Url) -> Result<Attachme
     let file_name = url.path_segments().and_then(|mut path| path.next_back()).unwrap_or_default().to_owned();
     let body = fetched.body.map_err(std::io::Error::other).boxed();
     Ok(upload::upload(backend, caller, Incoming { file_name, body }).await?.media_id)
+}
+
+fn fetched_from(url: &Url) -> Along<'_> {
+    Along { fetched_from: Some(url), ..Along::default() }
 }
 
 fn no_address() -> Error {

@@ -10,13 +10,13 @@ pub use fetched::send_with_url;
 pub(crate) use route::{NO_WAY_BACK, ability, for_part};
 
 use crate::store::{Tx, args, placeholders};
-use crate::{Backend, Caller, Error, Result, audit, consent, conversations, live, numbers};
+use crate::{Backend, Caller, Error, Result, audit, consent, conversations, live, numbers, share_links};
 use deliveries::{Attempt, News, Part, Whole};
 use model::live::Change;
 use model::message::{DeliveryState, Draft, MAX_ATTACHMENTS, MAX_TEXT_CHARS, MessageView, Recipient};
 use model::routing::Load;
 use model::staff::Permission;
-use model::{AttachmentId, ConversationId, FailureCode, MessageId, NumberId, OrgId};
+use model::{AttachmentId, ConversationId, FailureCode, MessageId, NumberId, OrgId, ShareLinkId};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use std::collections::{HashMap, HashSet};
@@ -32,23 +32,54 @@ const MAX_CLIENT_ID: usize = 100;
 pub async fn send(backend: &Backend, caller: &Caller, to: &Recipient, draft: &Draft) -> Result<MessageView> {
     caller.require(Permission::SendMessages)?;
     check(draft, 0)?;
-    record(backend, caller, to, draft, None).await
+    record(backend, caller, to, draft, Along::default()).await
 }
 
-/// Sends a draft that was checked. `fetched_from` is where its last picture was fetched.
+/// Sends the text of a message again, with the private link that it carried.
+pub(crate) async fn send_link_again(
+    backend: &Backend,
+    caller: &Caller,
+    to: &Recipient,
+    draft: &Draft,
+    link: ShareLinkId,
+) -> Result<MessageView> {
+    caller.require(Permission::SendMessages)?;
+    check(draft, 0)?;
+    record(backend, caller, to, draft, Along { link: Some(link), ..Along::default() }).await
+}
+
+/// What goes with a draft that is not written in it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Along<'a> {
+    /// Where its last picture was fetched.
+    fetched_from: Option<&'a Url>,
+    /// The link of an earlier message, which it sends again.
+    link: Option<ShareLinkId>,
+}
+
+impl Along<'_> {
+    fn wanted(self, draft: &Draft) -> share_links::Wanted {
+        match (self.link, draft.link) {
+            (Some(id), _) => share_links::Wanted::Again(id),
+            (None, Some(options)) => share_links::Wanted::New(options),
+            (None, None) => share_links::Wanted::None,
+        }
+    }
+}
+
+/// Sends a draft that was checked.
 async fn record(
     backend: &Backend,
     caller: &Caller,
     to: &Recipient,
     draft: &Draft,
-    fetched_from: Option<&Url>,
+    along: Along<'_>,
 ) -> Result<MessageView> {
     let org = caller.org_id;
     let mut tx = backend.store.write().await?;
     let (conversation, number) = conversation_of(backend, &mut tx, org, to).await?;
-    let named = draft.attachments.len() - usize::from(fetched_from.is_some());
-    let content =
-        content_hash(&mut tx, org, conversation, draft, &draft.attachments[..named], fetched_from).await?;
+    let named = draft.attachments.len() - usize::from(along.fetched_from.is_some());
+    let content = content_hash(&mut tx, org, conversation, draft, &draft.attachments[..named], along).await?;
     if let Some(same) = repeated(backend, &mut tx, org, draft, &content).await? {
         return Ok(same);
     }
@@ -58,7 +89,12 @@ async fn record(
     if consent::withdrawn(&mut tx, org, number).await? {
         return Err(Error::failure(FailureCode::CannotSend, consent::WITHDRAWN));
     }
-    let load = Load::of(&draft.text, vec![None; draft.attachments.len()]);
+    let link = share_links::prepare(backend, &mut tx, org, conversation, draft, along.wanted(draft)).await?;
+    let (text, load) = match &link {
+        // Behind a link, pictures stay here.
+        Some(link) => (&link.text, link.load.clone()),
+        None => (&draft.text, Load::of(&draft.text, vec![None; draft.attachments.len()])),
+    };
     let (line, plan) = route::choose(backend, &mut tx, org, conversation, draft.line, &load).await?;
 
     let whole = Whole { org, message: backend.clock.new_id(), conversation };
@@ -75,7 +111,7 @@ async fn record(
                 conversation,
                 line,
                 load.channel.as_str(),
-                &draft.text,
+                text,
                 now,
                 load.text_parts,
                 caller.staff_id,
@@ -92,6 +128,9 @@ async fn record(
     }
     for (position, attachment) in draft.attachments.iter().enumerate() {
         attach(&mut tx, whole, *attachment, position).await?;
+    }
+    if let Some(link) = &link {
+        share_links::add(backend, &mut tx, whole, caller.staff_id, link).await?;
     }
     for part in 0..plan.requests {
         let first = Attempt { account: plan.account_id, part: part.into(), attempt: 1, media_bytes: None };
@@ -208,6 +247,9 @@ fn check(draft: &Draft, more: usize) -> Result<()> {
     if draft.attachments.iter().collect::<HashSet<_>>().len() < draft.attachments.len() {
         return Err(Error::invalid("attachments", "A picture is attached twice."));
     }
+    if let Some(options) = draft.link {
+        share_links::check(options, pictures)?;
+    }
     if draft.client_id.is_empty() || draft.client_id.chars().count() > MAX_CLIENT_ID {
         return Err(Error::invalid(
             "client_id",
@@ -240,14 +282,15 @@ async fn conversation_of(
 }
 
 /// Tells a repetition from another message with the same id. It names the conversation and not the number, which
-/// could be guessed from a hash; pictures by their bytes, and one that was fetched by its address alone.
+/// could be guessed from a hash; pictures by their bytes, and one that was fetched by its address alone. What a link adds
+/// stands at the end, so that messages without one are told as ever.
 async fn content_hash(
     tx: &mut Tx,
     org: OrgId,
     conversation: ConversationId,
     draft: &Draft,
     attachments: &[AttachmentId],
-    fetched_from: Option<&Url>,
+    along: Along<'_>,
 ) -> Result<Vec<u8>> {
     let mut bytes: HashMap<Uuid, String> = HashMap::new();
     if !attachments.is_empty() {
@@ -262,10 +305,17 @@ async fn content_hash(
     }
     let pictures: Vec<String> =
         attachments.iter().map(|id| bytes.remove(&id.0).unwrap_or_else(|| id.to_string())).collect();
-    let mut content =
-        vec![json!(conversation), json!(draft.text), json!(pictures), json!(fetched_from.map(Url::as_str))];
-    // Absent in most, and in those from before lines could be chosen.
+    let mut content = vec![
+        json!(conversation),
+        json!(draft.text),
+        json!(pictures),
+        json!(along.fetched_from.map(Url::as_str)),
+    ];
+    // Absent in most, and in those from before there were any. Told apart by their shapes: text, list, and text with a
+    // name.
     content.extend(draft.line.map(|line| json!(line)));
+    content.extend(draft.link.map(|link| json!([link.hours, link.one_opening, link.ask_birth_date])));
+    content.extend(along.link.map(|again| json!({ "again": again })));
     let content = Value::Array(content);
     Ok(crate::keys::sha256(content.to_string().as_bytes()))
 }

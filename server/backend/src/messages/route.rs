@@ -2,9 +2,11 @@
 
 use super::deliveries::{Part, Whole};
 use crate::lines;
+use crate::share_links::Leaving;
 use crate::store::{Tx, args};
-use crate::{Backend, Caller, Error, Result, consent};
+use crate::{Backend, Caller, Error, Result, consent, share_links};
 use model::conversation::{ConversationRow, LineChoice, SendAbility};
+use model::link::with_link;
 use model::message::Channel;
 use model::routing::{Load, Plan, pictures_of_request, plan};
 use model::staff::Permission;
@@ -53,7 +55,8 @@ pub(super) async fn choose(
     };
     let mut plans = plan(&line.routes, load);
     if plans.usable.is_empty() {
-        return Err(Error::failure(FailureCode::CannotSend, plans.why_not()));
+        let way_out = if load.pictures.is_empty() { "" } else { " A private link can go instead." };
+        return Err(Error::failure(FailureCode::CannotSend, plans.why_not() + way_out));
     }
     Ok((line.id, plans.usable.swap_remove(0)))
 }
@@ -98,8 +101,14 @@ pub(crate) async fn for_part(
     let message: Option<(String, String)> =
         tx.one("SELECT channel, body FROM message WHERE id = $1", args![whole.message]).await?;
     let (channel, text) = message.ok_or(Error::Inconsistent("a message vanished"))?;
-    let pictures =
-        tx.number("SELECT COUNT(*) FROM attachment WHERE message_id = $1", args![whole.message]).await?;
+    let (text, pictures) = match share_links::leaving(backend, tx, whole.message).await? {
+        Leaving::Plain => {
+            let sql = "SELECT COUNT(*) FROM attachment WHERE message_id = $1";
+            (text, tx.number(sql, args![whole.message]).await?)
+        }
+        Leaving::With(link) => (with_link(&text, &link), 0),
+        Leaving::Revoked => return Ok(None),
+    };
     let parts = tx
         .number("SELECT COUNT(DISTINCT part) FROM delivery WHERE message_id = $1", args![whole.message])
         .await?;
@@ -135,6 +144,7 @@ pub(crate) async fn ability(
     Ok(SendAbility {
         blocked: blocked.or(without_line),
         pictures: line.as_ref().is_some_and(pictures),
+        link_base: share_links::address_base(backend),
         mock: backend.settings.mock_mode,
         line,
         offers,

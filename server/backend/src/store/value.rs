@@ -81,6 +81,7 @@ from_ids!(
     NumberId,
     ConversationId,
     MessageId,
+    ShareLinkId,
     DeliveryId,
     AttachmentId,
     PatientImageId,

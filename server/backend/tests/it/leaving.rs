@@ -1,7 +1,7 @@
 //! What leaves for a carrier, and where it is made.
 
 use crate::photos::{jpeg, opened, photo_arrives, shown, uploads};
-use crate::twilio::{carrier_accepts, shown as message_shown, to};
+use crate::twilio::{carrier_accepts, draft, shown as message_shown, to};
 use backend::testing::{TestBackend, on_each_engine};
 use backend::{Backend, Parts, live, media, messages};
 use model::media::AttachmentState;
@@ -42,8 +42,7 @@ async fn a_patient_gets_a_picture_without_its_position_or_name_and_the_original_
         carrier_accepts(&t).await;
         let original = with_position(&jpeg(1));
         let id = uploads(&t, "Amelia Hart foot.jpg", &original).await.unwrap().media_id;
-        let draft =
-            Draft { text: String::new(), attachments: vec![id], client_id: "one".to_owned(), line: None };
+        let draft = Draft { attachments: vec![id], ..draft("", "one") };
         let sent = messages::send(&t.backend, &t.admin, &to(0), &draft).await.unwrap();
         for _ in 0..3 {
             t.later(MINUTE).await;

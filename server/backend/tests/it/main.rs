@@ -11,6 +11,7 @@ mod jobs;
 mod keys;
 mod leaving;
 mod lines;
+mod links;
 mod media;
 mod messaging;
 mod mms;

@@ -4,7 +4,7 @@ use crate::photos::{
     files_below, heic, hostile_files, in_folder, incoming, jpeg, opened, photo_arrives, picture,
     scrambled_png, shown, uploads, viewer,
 };
-use crate::twilio::failure;
+use crate::twilio::{draft, failure};
 use backend::media::upload::{self, Incoming};
 use backend::media::{self, links};
 use backend::testing::{TestBackend, on_each_engine};
@@ -231,12 +231,7 @@ async fn an_upload_that_is_not_sent_within_a_day_is_swept_away() {
         let old = upload::upload(&backend, &t.admin, incoming("a.jpg", &jpeg(1))).await.unwrap();
         let sent = upload::upload(&backend, &t.admin, incoming("b.jpg", &jpeg(2))).await.unwrap();
         backend::jobs::run_due(&backend).await.unwrap();
-        let draft = Draft {
-            text: String::new(),
-            attachments: vec![sent.media_id],
-            client_id: "sent".to_owned(),
-            line: None,
-        };
+        let draft = Draft { attachments: vec![sent.media_id], ..draft("", "sent") };
         let to = Recipient::Number(backend::testing::fictitious_number(0));
         backend::messages::send(&backend, &t.admin, &to, &draft).await.unwrap();
         t.backend.clock.advance(23 * hour);

@@ -137,7 +137,13 @@ pub(crate) fn to(n: usize) -> Recipient {
 
 /// Text alone, under an id of its sender's.
 pub(crate) fn draft(text: &str, client_id: &str) -> Draft {
-    Draft { text: text.to_owned(), attachments: Vec::new(), client_id: client_id.to_owned(), line: None }
+    Draft {
+        text: text.to_owned(),
+        attachments: Vec::new(),
+        client_id: client_id.to_owned(),
+        line: None,
+        link: None,
+    }
 }
 
 /// A message as its thread shows it now.

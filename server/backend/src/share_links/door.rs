@@ -1,0 +1,221 @@
+//! What whoever holds a link comes to.
+
+use super::record::Record;
+use super::{birth_dates, changed};
+use crate::media::attachment::{self, Attachment};
+use crate::media::blobs::Variant;
+use crate::media::kind::{self, Disposition};
+use crate::media::links::{self, TO_VIEW, Target};
+use crate::store::{Tx, args};
+use crate::{Backend, Error, Result, audit, numbers};
+use model::link::{BIRTH_DATE_TRIES, LinkState};
+use model::media::RenditionRole;
+use model::{Millis, PhoneNumber};
+use uuid::Uuid;
+
+/// A link whose time was over this long ago is unknown: its page says nothing of anybody any more.
+const REMEMBERED: Millis = 30 * 24 * 60 * 60 * 1000;
+
+/// Who sent a link, and whom to ask about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// The organisation's name.
+    pub organisation: String,
+    /// The number that the patient knows.
+    pub number: Option<PhoneNumber>,
+}
+
+/// What stands before the pictures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Door {
+    /// Who sent it.
+    pub host: Host,
+    /// How many there are.
+    pub pictures: usize,
+    /// Only for those who know the date of birth.
+    pub asks_birth_date: bool,
+    /// It opens this one time.
+    pub opens_once: bool,
+    /// How long it can be opened from now.
+    pub for_ms: Millis,
+}
+
+/// A picture behind an open door, and where its bytes are for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// To show in the page.
+    pub url: String,
+    /// To save.
+    pub save_url: String,
+    /// In pixels.
+    pub width: u32,
+    /// In pixels.
+    pub height: u32,
+}
+
+/// Why a date of birth opened nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// It is no date; that costs no try.
+    NoDate,
+    /// It is not the patient's.
+    Wrong {
+        /// Before the link is locked.
+        tries_left: u32,
+    },
+}
+
+/// Where a link leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Before the pictures; with what was wrong about the date that was given, if one was.
+    Before(Door, Option<Unfit>),
+    /// To the pictures.
+    Inside(Host, Vec<Picture>),
+    /// To nothing (any more), and why.
+    Closed(Host, LinkState),
+    /// Nobody knows this link.
+    Nowhere,
+}
+
+/// Looks where a link leads and changes nothing: previews of messengers do the same.
+pub async fn look(backend: &Backend, token: &str) -> Result<Place> {
+    let mut tx = backend.store.read().await?;
+    match Record::of_token(backend, &mut tx, token).await? {
+        Some(link) => before(backend, &mut tx, &link, None).await,
+        None => Ok(Place::Nowhere),
+    }
+}
+
+/// Opens a link, which counts. `born` is what whoever opens it gave as the date of birth, `YYYY-MM-DD`.
+pub async fn open(backend: &Backend, token: &str, born: Option<&str>) -> Result<Place> {
+    let mut tx = backend.store.read().await?;
+    let known = Record::of_token(backend, &mut tx, token).await?.is_some();
+    drop(tx);
+    if !known {
+        // Nobody makes the server write by guessing.
+        return Ok(Place::Nowhere);
+    }
+    let mut tx = backend.store.write().await?;
+    let link = Record::of_token(backend, &mut tx, token).await?;
+    let link = link.ok_or(Error::Inconsistent("a link vanished"))?;
+    let org = link.org();
+    if link.asks_birth_date && link.state(backend.clock.now()) == LinkState::Open {
+        let Some(date) = born.and_then(|born| born.trim().parse::<jiff::civil::Date>().ok()) else {
+            return before(backend, &mut tx, &link, Some(Unfit::NoDate)).await;
+        };
+        let known = birth_dates(&mut tx, link.conversation()).await?;
+        if !known.contains(&date.to_string()) {
+            return wrong(backend, tx, token, &link).await;
+        }
+    }
+    if !count(backend, &mut tx, &link).await? {
+        return before(backend, &mut tx, &link, None).await;
+    }
+    audit::note_unsigned(backend, &mut tx, org, "share_link.open", "share_link", Some(link.id)).await?;
+    changed(backend, &mut tx, org, link.id.into()).await?;
+    let inside =
+        Place::Inside(host(backend, &mut tx, &link).await?, pictures(backend, &mut tx, &link).await?);
+    tx.commit().await?;
+    backend.live.wake(org);
+    Ok(inside)
+}
+
+/// Counts an opening where one is allowed.
+async fn count(backend: &Backend, tx: &mut Tx, link: &Record) -> Result<bool> {
+    let counted = tx
+        .execute(
+            "UPDATE share_link SET openings = openings + 1, first_opened_at = COALESCE(first_opened_at, $2),
+                 last_opened_at = $2, tries_left = $3
+             WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2 AND tries_left > 0
+               AND (openings_allowed IS NULL OR openings < openings_allowed)",
+            args![link.id, backend.clock.now(), BIRTH_DATE_TRIES],
+        )
+        .await?;
+    Ok(counted > 0)
+}
+
+/// Counts a wrong date.
+async fn wrong(backend: &Backend, mut tx: Tx, token: &str, link: &Record) -> Result<Place> {
+    tx.execute(
+        "UPDATE share_link SET tries_left = tries_left - 1 WHERE id = $1 AND tries_left > 0",
+        args![link.id],
+    )
+    .await?;
+    let link = Record::of_token(backend, &mut tx, token).await?;
+    let link = link.ok_or(Error::Inconsistent("a link vanished"))?;
+    let tries_left = u32::try_from(link.tries_left).unwrap_or(0);
+    if tries_left == 0 {
+        audit::note_unsigned(backend, &mut tx, link.org(), "share_link.lock", "share_link", Some(link.id))
+            .await?;
+        changed(backend, &mut tx, link.org(), link.id.into()).await?;
+    }
+    let place = before(backend, &mut tx, &link, Some(Unfit::Wrong { tries_left })).await?;
+    tx.commit().await?;
+    backend.live.wake(link.org());
+    Ok(place)
+}
+
+/// Before the door, whether or not it opens.
+async fn before(backend: &Backend, tx: &mut Tx, link: &Record, unfit: Option<Unfit>) -> Result<Place> {
+    let now = backend.clock.now();
+    if link.expires_at + REMEMBERED <= now {
+        return Ok(Place::Nowhere);
+    }
+    let host = host(backend, tx, link).await?;
+    // Read again: another one may have used it up in this moment.
+    let link = Record::load(tx, link.org(), link.id.into()).await?;
+    let link = link.ok_or(Error::Inconsistent("a link vanished"))?;
+    let state = link.state(now);
+    if state != LinkState::Open {
+        return Ok(Place::Closed(host, state));
+    }
+    let pictures =
+        tx.number("SELECT COUNT(*) FROM attachment WHERE message_id = $1", args![link.message_id]).await?;
+    let door = Door {
+        host,
+        pictures: usize::try_from(pictures).unwrap_or(0),
+        asks_birth_date: link.asks_birth_date,
+        opens_once: link.opens_once(),
+        for_ms: link.expires_at - now,
+    };
+    Ok(Place::Before(door, unfit))
+}
+
+async fn host(backend: &Backend, tx: &mut Tx, link: &Record) -> Result<Host> {
+    let row: Option<(String, Option<Vec<u8>>)> = tx
+        .one(
+            "SELECT o.name, n.address_sealed FROM message m JOIN organisation o ON o.id = m.org_id
+             LEFT JOIN line l ON l.id = m.line_id LEFT JOIN number n ON n.id = l.number_id WHERE m.id = $1",
+            args![link.message_id],
+        )
+        .await?;
+    let (organisation, sealed) = row.ok_or(Error::Inconsistent("a link without its message"))?;
+    let number = sealed.map(|sealed| numbers::open(backend, &sealed)).transpose()?;
+    Ok(Host { organisation, number })
+}
+
+/// The pictures in the size for a screen. Their own names may name a person: they are given others.
+async fn pictures(backend: &Backend, tx: &mut Tx, link: &Record) -> Result<Vec<Picture>> {
+    let attachments = Attachment::of_messages(tx, link.org(), &[link.message_id.into()]).await?;
+    let ids: Vec<Uuid> = attachments.iter().map(|attachment| attachment.id.0).collect();
+    let renditions = attachment::renditions(tx, &ids).await?;
+    let role = RenditionRole::Screen;
+    let mut pictures = Vec::with_capacity(attachments.len());
+    for attachment in attachments {
+        let made = renditions.get(&attachment.id.0).map_or(&[] as &[_], Vec::as_slice);
+        let Some(screen) = made.iter().find(|rendition| rendition.role == role) else { continue };
+        let target = Target {
+            key: attachment.key(Variant::Rendition(role)),
+            media_type: kind::RENDITION,
+            file_name: links::TO_PATIENTS,
+        };
+        pictures.push(Picture {
+            url: links::link(backend, &target, Disposition::Inline, TO_VIEW).await?,
+            save_url: links::link(backend, &target, Disposition::Download, TO_VIEW).await?,
+            width: screen.facts.width,
+            height: screen.facts.height,
+        });
+    }
+    Ok(pictures)
+}

@@ -1,0 +1,226 @@
+//! The pages behind a private link. Whatever somebody wrote goes through [`escaped`].
+
+use backend::keys::sha256;
+use backend::share_links::{Door, Host, Picture, Place, Unfit};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use html_escape::encode_safe as escaped;
+use model::Millis;
+use model::link::LinkState;
+use std::fmt::Write;
+use std::sync::LazyLock;
+
+const STYLE: &str = include_str!("page.css");
+
+/// How the policy names the page's only style.
+pub(super) fn style_hash() -> &'static str {
+    static HASH: LazyLock<String> =
+        LazyLock::new(|| format!("sha256-{}", STANDARD.encode(sha256(STYLE.as_bytes()))));
+    &HASH
+}
+
+/// A picture in a frame.
+const MARK: &str = r#"<svg class="mark" viewBox="0 0 24 24" aria-hidden="true"><rect x="3" y="4" width="18" height="16" rx="3"/><circle cx="8.5" cy="9.5" r="1.5"/><path d="M4 17l5-5 4 4 3-3 4 4"/></svg>"#;
+
+/// One of the pages.
+pub(super) struct Page {
+    title: String,
+    /// The body's class.
+    class: &'static str,
+    content: String,
+}
+
+impl Page {
+    pub(super) fn of(place: &Place) -> Self {
+        match place {
+            Place::Before(door, unfit) => before(door, *unfit),
+            Place::Inside(host, pictures) => inside(host, pictures),
+            Place::Closed(host, why) => closed(host, *why),
+            Place::Nowhere => plain(
+                "There is nothing here",
+                "The link is incomplete, or it is too old. Open it from the message once more, or ask whoever sent it.",
+            ),
+        }
+    }
+
+    /// The server cannot tell at the moment.
+    pub(super) fn of_outage() -> Self {
+        plain(
+            "Not now, please",
+            "The photo cannot be shown at the moment. Nothing was used up; try again in a minute.",
+        )
+    }
+
+    pub(super) fn html(&self) -> String {
+        let Self { title, class, content } = self;
+        format!(
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta name=\"robots\" content=\"noindex, nofollow\">\n\
+             <title>{title}</title>\n<link rel=\"icon\" href=\"/icons/heliograph.svg\">\n<style>{STYLE}</style>\n</head>\n\
+             <body class=\"{class}\">\n<main>\n{content}</main>\n</body>\n</html>\n",
+            title = escaped(title),
+        )
+    }
+}
+
+fn plain(title: &str, words: &str) -> Page {
+    let content = format!("{MARK}\n<h1>{}</h1>\n<p>{}</p>\n", escaped(title), escaped(words));
+    Page { title: title.to_owned(), class: "outside", content }
+}
+
+fn before(door: &Door, unfit: Option<Unfit>) -> Page {
+    let organisation = &door.host.organisation;
+    let (photos, them, button) = match door.pictures {
+        1 => ("a photo".to_owned(), "it", "View photo".to_owned()),
+        n => (format!("{n} photos"), "them", format!("View {n} photos")),
+    };
+    let once = if door.opens_once { format!(" You can view {them} once.") } else { String::new() };
+    let content = format!(
+        "{MARK}\n<h1>{}</h1>\n<p>sent you {photos}. Only this link shows {them}.</p>\n<form method=\"post\">\n{}\
+         <button type=\"submit\">{button}</button>\n</form>\n\
+         <p class=\"note\">The link holds for another {}.{once}</p>\n",
+        escaped(organisation),
+        if door.asks_birth_date { birth_date(unfit) } else { String::new() },
+        remaining(door.for_ms),
+    );
+    let title = if door.pictures == 1 { "A photo" } else { "Photos" };
+    Page { title: format!("{title} from {organisation}"), class: "outside", content }
+}
+
+/// Asks for the date of birth, and says what was wrong about the one that was given.
+fn birth_date(unfit: Option<Unfit>) -> String {
+    let wrong = match unfit {
+        None => String::new(),
+        Some(Unfit::NoDate) => said_wrong("Write day, month and year as numbers, for example 29 2 1984."),
+        Some(Unfit::Wrong { tries_left: 1 }) => said_wrong("This is not the right date. One try is left."),
+        Some(Unfit::Wrong { tries_left }) => {
+            said_wrong(&format!("This is not the right date. {tries_left} tries are left."))
+        }
+    };
+    let input = |name: &str, label: &str, digits: u32| {
+        format!(
+            "<label>{label}<input name=\"{name}\" inputmode=\"numeric\" autocomplete=\"bday-{name}\" \
+             maxlength=\"{digits}\" required></label>\n"
+        )
+    };
+    format!(
+        "<fieldset>\n<legend>Date of birth of the person it is for</legend>\n<div class=\"date\">\n{}{}{}</div>\n\
+         </fieldset>\n{wrong}",
+        input("day", "Day", 2),
+        input("month", "Month", 2),
+        input("year", "Year", 4),
+    )
+}
+
+fn said_wrong(words: &str) -> String {
+    format!("<p class=\"wrong\" role=\"alert\">{words}</p>\n")
+}
+
+fn inside(host: &Host, pictures: &[Picture]) -> Page {
+    let mut content = format!("<h1>{}</h1>\n", escaped(&host.organisation));
+    for (at, Picture { url, save_url, width, height }) in pictures.iter().enumerate() {
+        let alt = match pictures.len() {
+            1 => "The photo".to_owned(),
+            all => format!("Photo {} of {all}", at + 1),
+        };
+        // Those below the first wait until they come into view: the connection may be a bad one.
+        let loading = if at == 0 { "eager" } else { "lazy" };
+        let _ = writeln!(
+            content,
+            "<figure>\n<img src=\"{}\" width=\"{width}\" height=\"{height}\" alt=\"{alt}\" loading=\"{loading}\">\n\
+             <a class=\"save\" href=\"{}\" download=\"photo.jpg\">Save {}</a>\n</figure>",
+            escaped(url),
+            escaped(save_url),
+            alt.to_lowercase(),
+        );
+    }
+    if pictures.is_empty() {
+        content += "<p>The photo is not there any more.</p>\n";
+    }
+    let _ = writeln!(content, "<p class=\"note\">Questions? {}</p>", ask(host));
+    Page { title: format!("From {}", host.organisation), class: "inside", content }
+}
+
+fn closed(host: &Host, why: LinkState) -> Page {
+    let (title, words) = match why {
+        LinkState::Expired | LinkState::Open => ("This link has expired", "Links hold for a limited time."),
+        LinkState::Revoked => ("This link was withdrawn", "Whoever sent it has closed it."),
+        LinkState::UsedUp => ("This link was used already", "It could be opened once."),
+        LinkState::Locked => ("This link is locked", "Too many wrong dates of birth were tried."),
+    };
+    let content = format!(
+        "{MARK}\n<h1>{title}</h1>\n<p>{words} It came from <strong>{}</strong>, who can send you a new one.</p>\n\
+         <p>{}</p>\n",
+        escaped(&host.organisation),
+        ask(host),
+    );
+    Page { title: title.to_owned(), class: "outside", content }
+}
+
+/// How to reach whoever sent it.
+fn ask(host: &Host) -> String {
+    match &host.number {
+        Some(number) => format!(
+            "Answer the message, or call <a href=\"tel:{}\">{}</a>.",
+            escaped(number.as_e164()),
+            escaped(&number.spaced())
+        ),
+        None => "Answer the message.".to_owned(),
+    }
+}
+
+/// A stretch of time as people say it: the server does not know their time zone.
+fn remaining(ms: Millis) -> String {
+    const MINUTE: Millis = 60_000;
+    const HOUR: Millis = 60 * MINUTE;
+    const DAY: Millis = 24 * HOUR;
+    let rounded = |unit: Millis| (ms + unit / 2) / unit;
+    match ms {
+        ms if ms >= 2 * DAY => format!("{} days", rounded(DAY)),
+        ms if ms >= 2 * HOUR - HOUR / 2 => format!("{} hours", rounded(HOUR)),
+        ms if ms >= 2 * MINUTE - MINUTE / 2 => format!("{} minutes", rounded(MINUTE)),
+        _ => "minute".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(organisation: &str) -> Host {
+        Host { organisation: organisation.to_owned(), number: None }
+    }
+
+    #[test]
+    fn what_people_wrote_stays_text() {
+        let hostile = host("<script>alert(\"x\")</script>' & Co");
+        let door =
+            Door { host: hostile.clone(), pictures: 1, asks_birth_date: true, opens_once: true, for_ms: 0 };
+        let picture =
+            Picture { url: "\"><b>".to_owned(), save_url: "\"><b>".to_owned(), width: 1, height: 1 };
+        for place in [
+            Place::Before(door, Some(Unfit::Wrong { tries_left: 3 })),
+            Place::Inside(hostile.clone(), vec![picture]),
+            Place::Closed(hostile, LinkState::Revoked),
+        ] {
+            let html = Page::of(&place).html();
+            assert!(!html.contains("<script") && !html.contains("<b>"), "{html}");
+            assert!(html.contains("&lt;script&gt;"), "{html}");
+        }
+    }
+
+    #[test]
+    fn a_stretch_of_time_is_said_roughly() {
+        const MINUTE: Millis = 60_000;
+        for (minutes, words) in [
+            (0, "minute"),
+            (2, "2 minutes"),
+            (89, "89 minutes"),
+            (100, "2 hours"),
+            (24 * 60 - 1, "24 hours"),
+            (3 * 24 * 60, "3 days"),
+        ] {
+            assert_eq!(remaining(minutes * MINUTE), words);
+        }
+    }
+}

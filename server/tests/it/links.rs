@@ -1,0 +1,196 @@
+//! What a patient meets behind a private link, over HTTP.
+
+use crate::running::{NUMBER, PHOTO, Running};
+use backend::keys::sha256;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use model::PatientId;
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
+
+/// Bytes that the page may have before the picture.
+const PAGE_BYTES: usize = 30 * 1024;
+
+/// A page as it was answered.
+struct Page {
+    status: u16,
+    headers: reqwest::header::HeaderMap,
+    html: String,
+}
+
+impl Page {
+    async fn of(response: Response) -> Self {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self { status, headers, html: response.text().await.unwrap() }
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Nobody keeps it, finds it or learns where its reader comes from, and nothing in it can run.
+    fn assert_careful(&self, token: &str) {
+        assert_eq!(self.header("cache-control"), "no-store");
+        assert_eq!(self.header("referrer-policy"), "no-referrer");
+        assert!(self.header("x-robots-tag").contains("noindex"));
+        assert_eq!(self.header("set-cookie"), "");
+        let style = self.html.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
+        let hash = STANDARD.encode(sha256(style.as_bytes()));
+        let policy = self.header("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'none'; ") && policy.contains("form-action 'self'"),
+            "{policy}"
+        );
+        assert!(policy.contains(&format!("style-src 'sha256-{hash}'")), "{policy}");
+        assert!(!policy.contains("script-src") && !policy.contains("unsafe"), "{policy}");
+        assert!(!self.html.contains("<script") && !self.html.contains(token), "{}", self.html);
+        assert!(self.html.len() < PAGE_BYTES, "{} bytes", self.html.len());
+    }
+}
+
+/// Sends a photo behind a link, and answers the message and the link as the patient's phone got it.
+async fn linked(running: &Running, patient: PatientId, link: Value) -> (String, String) {
+    let staff = &running.staff;
+    let uploaded = staff.upload("/api/sms/upload-media/", &[], PHOTO).await;
+    let message = json!({"message": "Your photo", "media_ids": [uploaded.json["media_id"]], "link": link});
+    let sent = staff.post(&format!("/api/sms/patient/{patient}/send/"), message).await;
+    assert_eq!((sent.status, &sent.json["channel"]), (201, &json!("sms")), "{}", sent.json);
+    let text = running
+        .until("the text with its link", async || {
+            let shown = staff.get(&format!("/simulator/phones/{NUMBER}")).await.json;
+            let newest = shown["messages"].as_array()?.last()?.clone();
+            assert_eq!(newest["photos"], json!([]));
+            Some(newest["text"].as_str()?.to_owned())
+        })
+        .await;
+    let (words, link) = text.split_once('\n').unwrap();
+    assert_eq!(words, "Your photo");
+    (sent.json["id"].as_str().unwrap().to_owned(), link.to_owned())
+}
+
+async fn shown(running: &Running, patient: PatientId, message: &str) -> Value {
+    let thread = running.staff.get(&format!("/api/sms/patient/{patient}/messages/")).await.json;
+    let messages = thread["messages"].as_array().unwrap();
+    messages.iter().find(|shown| shown["id"] == message).unwrap()["link"].clone()
+}
+
+#[tokio::test]
+async fn a_link_is_looked_at_by_anybody_and_opened_by_pressing_its_button() {
+    let running = Running::start().await;
+    let patient = running.patient().await;
+    let (message, link) = linked(&running, patient, json!({})).await;
+    let token = link.rsplit('/').next().unwrap();
+    let nobody = running.nobody();
+    let ask = async |method: Method| {
+        Page::of(nobody.request(method, &link).header("accept-encoding", "identity").send().await.unwrap())
+            .await
+    };
+
+    for method in [Method::GET, Method::HEAD, Method::GET] {
+        let page = ask(method.clone()).await;
+        assert_eq!(page.status, 200);
+        if method == Method::GET {
+            page.assert_careful(token);
+            assert!(
+                page.html.contains("Harbour Clinic") && page.html.contains("View photo"),
+                "{}",
+                page.html
+            );
+            assert!(!page.html.contains("Amelia") && !page.html.contains("/media/"), "{}", page.html);
+        }
+    }
+    // Another site's page presses nothing.
+    let forged = nobody.request(Method::POST, &link).header("sec-fetch-site", "cross-site");
+    let forged = Page::of(forged.send().await.unwrap()).await;
+    assert!(forged.status == 200 && forged.html.contains("View photo") && !forged.html.contains("<img"));
+    let before = shown(&running, patient, &message).await;
+    assert_eq!((&before["state"], &before["openings"]), (&json!("open"), &json!(0)));
+    assert_eq!(before["first_opened_at"], Value::Null);
+
+    // As a phone does that says `null` where it must not say where it comes from.
+    let pressed = nobody.request(Method::POST, &link).header("origin", "null");
+    let opened = Page::of(pressed.send().await.unwrap()).await;
+    assert_eq!(opened.status, 200);
+    opened.assert_careful(token);
+    let picture = opened.html.split("<img src=\"").nth(1).unwrap().split('"').next().unwrap();
+    let picture = picture.replace("&amp;", "&").replace("&#x2F;", "/");
+    let photo = nobody.request(Method::GET, &picture).send().await.unwrap();
+    assert_eq!(
+        (photo.status().as_u16(), &photo.headers()["content-type"]),
+        (200, &"image/jpeg".parse().unwrap())
+    );
+    assert!(
+        opened.html.contains("width=\"96\" height=\"64\"") && opened.html.contains("download=\"photo.jpg\"")
+    );
+    let after = shown(&running, patient, &message).await;
+    assert_eq!((&after["openings"], &after["first_opened_at"]), (&json!(1), &after["last_opened_at"]));
+    assert!(after["first_opened_at"].is_i64(), "{after}");
+
+    let metrics = nobody.request(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains(r#"route="/i/{token}""#) && !metrics.contains(token), "{metrics}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_closed_link_says_whom_to_ask_and_an_unknown_one_says_nothing_of_anybody() {
+    let running = Running::start().await;
+    let patient = running.patient().await;
+    let (message, link) = linked(&running, patient, json!({"hours": 1})).await;
+    let ask = async |method: Method, link: &str| {
+        Page::of(running.nobody().request(method, link).send().await.unwrap()).await
+    };
+    let staff = &running.staff;
+    let again = staff.call(Method::POST, &format!("/api/messages/{message}/link/resend"), json!({})).await;
+    assert_eq!((again.status, &again.json["link"]["message_id"]), (201, &json!(message)), "{}", again.json);
+    let bare =
+        staff.request(Method::POST, &format!("/api/messages/{message}/link/extend")).send().await.unwrap();
+    assert_eq!(bare.status(), 200, "no body is needed");
+    let revoked = staff.post(&format!("/api/messages/{message}/link/revoke"), Value::Null).await;
+    assert_eq!((revoked.status, &revoked.json["link"]["state"]), (200, &json!("revoked")));
+    let late = staff.post(&format!("/api/messages/{message}/link/resend"), json!({})).await;
+    assert_eq!(late.failure(), (409, "conflict"));
+
+    let token = link.rsplit('/').next().unwrap().to_owned();
+    for method in [Method::GET, Method::POST] {
+        let page = ask(method.clone(), &link).await;
+        assert_eq!(page.status, 410);
+        page.assert_careful(&token);
+        assert!(
+            page.html.contains("Harbour Clinic") && page.html.contains("tel:+61491570006"),
+            "{}",
+            page.html
+        );
+        let unknown = link.replace(&token, "0000000000000000Z");
+        let page = ask(method, &unknown).await;
+        assert_eq!(page.status, 404);
+        page.assert_careful("0000000000000000Z");
+        assert!(!page.html.contains("Harbour") && !page.html.contains("tel:"), "{}", page.html);
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_link_that_asks_for_the_date_of_birth_opens_for_it_alone() {
+    let running = Running::start().await;
+    let patient = running.patient().await;
+    let unknown = json!({"message": "x", "link": {"ask_birth_date": true}});
+    let refused = running.staff.post(&format!("/api/sms/patient/{patient}/send/"), unknown).await;
+    assert_eq!((refused.failure(), &refused.json["error"]["field"]), ((422, "invalid"), &json!("link")));
+    let born = json!({"born": "1984-02-29"});
+    let changed = running.staff.call(Method::PATCH, &format!("/api/patients/{patient}"), born).await;
+    assert_eq!(changed.status, 200, "{}", changed.json);
+    let (_, link) = linked(&running, patient, json!({"ask_birth_date": true, "one_opening": true})).await;
+    let page = Page::of(running.nobody().request(Method::GET, &link).send().await.unwrap()).await;
+    assert!(page.html.contains("name=\"day\"") && page.html.contains("once"), "{}", page.html);
+    let give = async |day: &str, month: &str, year: &str| {
+        let form = [("day", day), ("month", month), ("year", year)];
+        Page::of(running.nobody().request(Method::POST, &link).form(&form).send().await.unwrap()).await
+    };
+    let wrong = give("28", "2", "1984").await;
+    assert!(wrong.status == 422 && wrong.html.contains("4 tries"), "{}", wrong.html);
+    let no_date = give("", "", "").await;
+    assert!(no_date.status == 422 && no_date.html.contains("as numbers"), "{}", no_date.html);
+    let right = give("29", "2", "1984").await;
+    assert!(right.status == 200 && right.html.contains("<img"), "{}", right.html);
+    assert_eq!(give("29", "2", "1984").await.status, 410, "it was for one opening");
+    running.stop().await;
+}
