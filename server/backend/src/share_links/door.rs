@@ -100,13 +100,20 @@ pub async fn open(backend: &Backend, token: &str, born: Option<&str>) -> Result<
     let link = Record::of_token(backend, &mut tx, token).await?;
     let link = link.ok_or(Error::Inconsistent("a link vanished"))?;
     let org = link.org();
-    if link.asks_birth_date && link.state(backend.clock.now()) == LinkState::Open {
+    if link.state(backend.clock.now()) != LinkState::Open {
+        return before(backend, &mut tx, &link, None).await;
+    }
+    if link.asks_birth_date {
         let Some(date) = born.and_then(|born| born.trim().parse::<jiff::civil::Date>().ok()) else {
             return before(backend, &mut tx, &link, Some(Unfit::NoDate)).await;
         };
+        // Paid for before it is looked at, so that many at once get no more tries than one after the other.
+        if !take_try(&mut tx, &link).await? {
+            return before(backend, &mut tx, &link, None).await;
+        }
         let known = birth_dates(&mut tx, link.conversation()).await?;
         if !known.contains(&date.to_string()) {
-            return wrong(backend, tx, token, &link).await;
+            return wrong(backend, tx, token).await;
         }
     }
     if !count(backend, &mut tx, &link).await? {
@@ -121,13 +128,13 @@ pub async fn open(backend: &Backend, token: &str, born: Option<&str>) -> Result<
     Ok(inside)
 }
 
-/// Counts an opening where one is allowed.
+/// Counts an opening where one is allowed. Whoever was asked for a date has given the right one.
 async fn count(backend: &Backend, tx: &mut Tx, link: &Record) -> Result<bool> {
     let counted = tx
         .execute(
             "UPDATE share_link SET openings = openings + 1, first_opened_at = COALESCE(first_opened_at, $2),
                  last_opened_at = $2, tries_left = $3
-             WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2 AND tries_left > 0
+             WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2
                AND (openings_allowed IS NULL OR openings < openings_allowed)",
             args![link.id, backend.clock.now(), BIRTH_DATE_TRIES],
         )
@@ -135,13 +142,19 @@ async fn count(backend: &Backend, tx: &mut Tx, link: &Record) -> Result<bool> {
     Ok(counted > 0)
 }
 
-/// Counts a wrong date.
-async fn wrong(backend: &Backend, mut tx: Tx, token: &str, link: &Record) -> Result<Place> {
-    tx.execute(
-        "UPDATE share_link SET tries_left = tries_left - 1 WHERE id = $1 AND tries_left > 0",
-        args![link.id],
-    )
-    .await?;
+/// Takes one of the tries for the date of birth, which an opening gives back; `false` where none is left.
+async fn take_try(tx: &mut Tx, link: &Record) -> Result<bool> {
+    let taken = tx
+        .execute(
+            "UPDATE share_link SET tries_left = tries_left - 1 WHERE id = $1 AND tries_left > 0",
+            args![link.id],
+        )
+        .await?;
+    Ok(taken > 0)
+}
+
+/// Says that a date is not the patient's, and locks the link after the last one.
+async fn wrong(backend: &Backend, mut tx: Tx, token: &str) -> Result<Place> {
     let link = Record::of_token(backend, &mut tx, token).await?;
     let link = link.ok_or(Error::Inconsistent("a link vanished"))?;
     let tries_left = u32::try_from(link.tries_left).unwrap_or(0);
