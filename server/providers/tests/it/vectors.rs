@@ -100,7 +100,7 @@ impl Signed {
         let headers = self
             .headers
             .iter()
-            .flat_map(|name| (0..request.header(name).unwrap().len()).map(move |at| Place::Header(name, at)));
+            .flat_map(|name| (0..request.header(name).unwrap().len()).map(move |at| Place::Header(*name, at)));
         let body = (0..request.body.len()).map(Place::Body);
         (0..address).map(Place::Address).chain(body).chain(headers).collect()
     }

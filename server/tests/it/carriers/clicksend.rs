@@ -96,25 +96,24 @@ impl Contract for ClickSend {
     }
 
     fn brings(&self, line: &LineView, said: &Said) -> Hook {
-        let Said { id, from, to, text, photo, at } = said;
-        let (link, at) =
-            (photo.as_ref().map(|(api, _)| format!("{api}/in/abc.png")), (at / 1000).to_string());
+        let link = said.photo.as_ref().map(|(api, _)| format!("{api}/in/abc.png"));
+        let at = (said.at / 1000).to_string();
         let mut fields = vec![
-            ("originalsenderid", *to),
-            ("body", text),
-            ("message", text),
-            ("sms", from),
+            ("originalsenderid", said.to),
+            ("body", said.text),
+            ("message", said.text),
+            ("sms", said.from),
             ("custom_string", ""),
-            ("to", to),
-            ("from", from),
+            ("to", said.to),
+            ("from", said.from),
             ("original_message_id", ""),
             ("user_id", "1"),
             ("subaccount_id", "1"),
-            ("timestamp", &at),
-            ("message_id", id),
+            ("timestamp", at.as_str()),
+            ("message_id", said.id.as_str()),
         ];
         if let Some(link) = &link {
-            fields.push(("media_url", link));
+            fields.push(("media_url", link.as_str()));
         }
         Hook::form(&line.inbound_url, &fields)
     }
@@ -128,7 +127,7 @@ impl Contract for ClickSend {
         let (at, reference) = ((news.at / 1000).to_string(), news.about.reference.as_deref().unwrap());
         let fields = [
             ("timestamp_send", at.as_str()),
-            ("timestamp", &at),
+            ("timestamp", at.as_str()),
             ("message_id", news.id),
             ("status_code", code),
             ("status_text", words),

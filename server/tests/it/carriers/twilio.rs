@@ -85,15 +85,16 @@ impl Contract for Twilio {
     }
 
     fn brings(&self, line: &LineView, said: &Said) -> Hook {
-        let Said { id, from, to, text, photo, .. } = said;
-        let link = photo
+        let (id, text) = (said.id.as_str(), said.text);
+        let link = said
+            .photo
             .as_ref()
             .map(|(api, _)| format!("{api}/2010-04-01/Accounts/{ACCOUNT}/Messages/{id}/Media/ME{:032x}", 1));
         let mut fields = vec![
             ("AccountSid", ACCOUNT),
             ("ApiVersion", "2010-04-01"),
             ("Body", text),
-            ("From", from),
+            ("From", said.from),
             ("FromCity", ""),
             ("FromCountry", "AU"),
             ("MessageSid", id),
@@ -102,11 +103,11 @@ impl Contract for Twilio {
             ("SmsMessageSid", id),
             ("SmsSid", id),
             ("SmsStatus", "received"),
-            ("To", to),
+            ("To", said.to),
             ("ToCountry", "AU"),
         ];
         if let Some(link) = &link {
-            fields.extend([("MediaContentType0", "image/png"), ("MediaUrl0", link)]);
+            fields.extend([("MediaContentType0", "image/png"), ("MediaUrl0", link.as_str())]);
         }
         signed(&line.inbound_url, &fields)
     }
@@ -120,12 +121,12 @@ impl Contract for Twilio {
         let mut fields = vec![
             ("AccountSid", ACCOUNT),
             ("ApiVersion", "2010-04-01"),
-            ("From", &news.about.from),
+            ("From", news.about.from.as_str()),
             ("MessageSid", news.id),
             ("MessageStatus", word),
             ("SmsSid", news.id),
             ("SmsStatus", word),
-            ("To", &news.about.to),
+            ("To", news.about.to.as_str()),
         ];
         if news.outcome == Outcome::Unreachable {
             fields.push(("ErrorCode", "30003"));
