@@ -483,7 +483,7 @@ async fn what_no_carrier_can_carry_is_refused_with_the_reasons() {
             credentials: json!({"username": "user", "password": "secret"}),
         };
         let line = lines::create(&t.backend, &t.admin, new).await.unwrap();
-        let telnyx = json!({"api_key": "key", "public_key": "e30JLR3cKUsdKsLMVYbt0xVFuKxBNZmnJbWbTVHWxbM="});
+        let telnyx = json!({"api_key": "key", "public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="});
         let telnyx = NewAccount { provider: ProviderKind::Telnyx, credentials: telnyx };
         lines::add_account(&t.backend, &t.admin, line.id, telnyx).await.unwrap();
         let photo = uploads(&t, "knee.jpg", &jpeg(1)).await.unwrap().media_id;
