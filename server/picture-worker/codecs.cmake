@@ -9,3 +9,5 @@ foreach(package
         vvdec vvenc X264 X265)
     set(CMAKE_DISABLE_FIND_PACKAGE_${package} TRUE)
 endforeach()
+
+set(CMAKE_PROJECT_libheif_INCLUDE ${CMAKE_CURRENT_LIST_DIR}/libheif.cmake)
