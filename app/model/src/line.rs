@@ -207,32 +207,6 @@ impl Price {
         let fraction: i64 = format!("{fraction:0<6}").get(..6)?.parse().ok()?;
         Some(Self { micros: whole.checked_mul(1_000_000)?.checked_add(fraction)?, currency })
     }
-
-    /// For people: `A$0.30`, `US$0.0079`; two digits behind the point at least, four at most.
-    #[must_use]
-    pub fn words(&self) -> String {
-        // Rounded to what is shown.
-        let shown = (self.micros + 50) / 100;
-        let (whole, fraction) = (shown / 10_000, format!("{:04}", shown % 10_000));
-        let fraction =
-            fraction.strip_suffix("00").or_else(|| fraction.strip_suffix('0')).unwrap_or(&fraction);
-        format!("{}{whole}.{fraction}", self.currency.sign())
-    }
-}
-
-impl Currency {
-    /// As it stands before an amount.
-    #[must_use]
-    pub fn sign(self) -> &'static str {
-        match self {
-            Self::Aud => "A$",
-            Self::Gbp => "£",
-            Self::Eur => "€",
-            Self::Nzd => "NZ$",
-            Self::Cad => "C$",
-            Self::Usd => "US$",
-        }
-    }
 }
 
 #[cfg(test)]
@@ -250,20 +224,5 @@ mod tests {
             assert_eq!(micros(wrong), None, "{wrong}");
         }
         assert_eq!(Price::parse("1", "XXX"), None);
-    }
-
-    #[test]
-    fn amounts_are_shown_as_people_write_them() {
-        let words = |amount| Price::parse(amount, "AUD").map(|price| price.words());
-        for (amount, shown) in [
-            ("0.3", "A$0.30"),
-            ("0.079", "A$0.079"),
-            ("0.0079", "A$0.0079"),
-            ("0.00004", "A$0.00"),
-            ("12", "A$12.00"),
-            ("0.29999", "A$0.30"),
-        ] {
-            assert_eq!(words(amount).as_deref(), Some(shown));
-        }
     }
 }

@@ -226,7 +226,7 @@ fn sentence(option: &RouteOption, load: &Load, plan: &Plan) -> String {
         }
     }
     if let Some(price) = plan.price {
-        words += &format!(", about {}", price.words());
+        words += &format!(", about {}", price.exact());
     }
     words
 }

@@ -144,7 +144,7 @@ fn prices(account: &AccountView) -> String {
     let amounts = [("SMS", sms), ("MMS", mms), ("SMS in", sms_in), ("MMS in", mms_in)];
     let shown = amounts
         .into_iter()
-        .filter_map(|(name, micros)| Some(format!("{name} {}", Price { micros: micros?, currency }.words())));
+        .filter_map(|(name, micros)| Some(format!("{name} {}", Price { micros: micros?, currency }.exact())));
     let whose = if account.own_tariff { "your prices" } else { "as published" };
     format!("{} ({whose})", shown.collect::<Vec<_>>().join(", "))
 }

@@ -46,7 +46,7 @@ async fn moves_to(t: &TestBackend, provider: ProviderKind, credentials: Value) -
     let line = lines::create(&t.backend, &t.admin, new).await.unwrap();
     lines::set_default(&t.backend, &t.admin, line.id).await.unwrap();
     t.alter("UPDATE line_account SET verification = 'off'").await;
-    line.inbound_url.rsplit('/').nth(1).unwrap().to_owned()
+    line.accounts[0].inbound_url.rsplit('/').nth(1).unwrap().to_owned()
 }
 
 #[tokio::test]

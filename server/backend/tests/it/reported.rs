@@ -83,12 +83,12 @@ fn text(value: &Value) -> String {
 
 /// A report comes to the line's own status address and is worked on.
 async fn reports(t: &TestBackend, carrier: &Carrier, line: &LineView, (kind, body): (&str, String)) {
-    let url: Url = line.status_url.parse().unwrap();
+    let url: Url = line.accounts[0].status_url.parse().unwrap();
     let line_key = url.path_segments().unwrap().nth(2).unwrap().to_owned();
     let request = WebhookRequest {
         kind: WebhookKind::Status,
         method: "POST".to_owned(),
-        url: line.status_url.clone(),
+        url: line.accounts[0].status_url.clone(),
         headers: vec![("content-type".to_owned(), kind.to_owned())],
         body: body.into_bytes(),
         received_at: t.backend.clock.now(),
