@@ -172,8 +172,8 @@ async fn a_closed_link_says_whom_to_ask_and_an_unknown_one_says_nothing_of_anybo
 async fn a_link_that_asks_for_the_date_of_birth_opens_for_it_alone() {
     let running = Running::start().await;
     let patient = running.patient().await;
-    let unknown = json!({"message": "x", "link": {"ask_birth_date": true}});
-    let refused = running.staff.post(&format!("/api/sms/patient/{patient}/send/"), unknown).await;
+    let pictureless = json!({"message": "x", "link": {}});
+    let refused = running.staff.post(&format!("/api/sms/patient/{patient}/send/"), pictureless).await;
     assert_eq!((refused.failure(), &refused.json["error"]["field"]), ((422, "invalid"), &json!("link")));
     let born = json!({"born": "1984-02-29"});
     let changed = running.staff.call(Method::PATCH, &format!("/api/patients/{patient}"), born).await;

@@ -137,15 +137,16 @@ async fn count(backend: &Backend, tx: &mut Tx, link: &Record) -> Result<bool> {
 
 /// Counts a wrong date.
 async fn wrong(backend: &Backend, mut tx: Tx, token: &str, link: &Record) -> Result<Place> {
-    tx.execute(
-        "UPDATE share_link SET tries_left = tries_left - 1 WHERE id = $1 AND tries_left > 0",
-        args![link.id],
-    )
-    .await?;
+    let counted = tx
+        .execute(
+            "UPDATE share_link SET tries_left = tries_left - 1 WHERE id = $1 AND tries_left > 0",
+            args![link.id],
+        )
+        .await?;
     let link = Record::of_token(backend, &mut tx, token).await?;
     let link = link.ok_or(Error::Inconsistent("a link vanished"))?;
     let tries_left = u32::try_from(link.tries_left).unwrap_or(0);
-    if tries_left == 0 {
+    if counted > 0 && tries_left == 0 {
         audit::note_unsigned(backend, &mut tx, link.org(), "share_link.lock", "share_link", Some(link.id))
             .await?;
         changed(backend, &mut tx, link.org(), link.id.into()).await?;
