@@ -36,8 +36,8 @@ impl Story {
 
     /// An admin releases what stands in quarantine.
     async fn release(&self) -> u32 {
-        let line = self.line().await.id;
-        lines::check_again(&self.running.backend, &self.admin(), line, true).await.unwrap()
+        let account = self.line().await.accounts[0].route.account_id;
+        lines::check_again(&self.running.backend, &self.admin(), account, true).await.unwrap()
     }
 }
 
@@ -135,12 +135,12 @@ async fn what_is_signed_wrongly_waits_in_quarantine_and_is_read_once_released() 
     story.until_state("Yes", "accepted").await;
     story.running.app.simulators_settled().await;
     assert!(story.shown("Are you open?").await.is_empty());
-    assert_eq!(story.line().await.quarantined, 3, "a message and two reports, each once");
+    assert_eq!(story.line().await.accounts[0].quarantined, 3, "a message and two reports, each once");
 
     assert_eq!(story.release().await, 3);
     story.until_shown("Are you open?").await;
     story.until_state("Yes", "delivered").await;
-    assert_eq!(story.line().await.quarantined, 0);
+    assert_eq!(story.line().await.accounts[0].quarantined, 0);
     assert_eq!((story.shown("Are you open?").await.len(), story.rang("Yes").await), (1, 1));
     story.running.stop().await;
 }

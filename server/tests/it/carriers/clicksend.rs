@@ -115,7 +115,7 @@ impl Contract for ClickSend {
         if let Some(link) = &link {
             fields.push(("media_url", link.as_str()));
         }
-        Hook::form(&line.inbound_url, &fields)
+        Hook::form(&line.accounts[0].inbound_url, &fields)
     }
 
     fn reports(&self, line: &LineView, news: &News<'_>) -> Hook {
@@ -139,7 +139,7 @@ impl Contract for ClickSend {
             ("message_type", "sms"),
             ("digits", ""),
         ];
-        Hook::form(&line.status_url, &fields)
+        Hook::form(&line.accounts[0].status_url, &fields)
     }
 
     fn unreachable(&self) -> &'static str {

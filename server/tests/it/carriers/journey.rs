@@ -198,12 +198,12 @@ impl Play {
         assert!(!thread.contains("money"), "{thread}");
         let lines = lines::list(&self.story.running.backend, &self.story.admin()).await.unwrap();
         let line = lines.iter().find(|line| line.id == self.line.id).unwrap();
-        assert_eq!(line.quarantined, 1);
+        assert_eq!(line.accounts[0].quarantined, 1);
     }
 
     async fn an_address_that_nobody_has_is_called(&self) {
         let mut hook = self.contract.brings(&self.line, &self.said(5, "Hello?", false));
-        let key = self.line.inbound_url.split('/').nth(5).unwrap();
+        let key = self.line.accounts[0].inbound_url.split('/').nth(5).unwrap();
         hook.url = hook.url.replace(key, "nobodys-key");
         let (status, answer) = self.call(&hook).await;
         let answer: Value = serde_json::from_str(&answer).unwrap();

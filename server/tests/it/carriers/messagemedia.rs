@@ -78,7 +78,7 @@ impl Contract for MessageMedia {
             "date_received": "2026-08-04T01:55:00.850Z", "content": text,
             "attachments": attachments.collect::<Vec<_>>(),
         });
-        Hook::json(&line.inbound_url, &body)
+        Hook::json(&line.accounts[0].inbound_url, &body)
     }
 
     fn reports(&self, _: &LineView, news: &News<'_>) -> Hook {

@@ -78,7 +78,7 @@ impl Contract for SmsBroadcast {
                 }],
             }),
         };
-        Hook::json(&line.inbound_url, &body)
+        Hook::json(&line.accounts[0].inbound_url, &body)
     }
 
     fn reports(&self, line: &LineView, news: &News<'_>) -> Hook {
@@ -91,7 +91,7 @@ impl Contract for SmsBroadcast {
             "kind": "dr", "status": status, "code": code, "ref": news.about.reference, "msgref": news.id,
             "report_id": "01e1fa0a-6e27-4945-9cdb-18644b4de043",
         });
-        Hook::json(&line.status_url, &body)
+        Hook::json(&line.accounts[0].status_url, &body)
     }
 
     fn unreachable(&self) -> &'static str {

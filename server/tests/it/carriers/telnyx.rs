@@ -103,9 +103,9 @@ impl Contract for Telnyx {
             "from": {"carrier": "T-Mobile USA", "line_type": "Wireless", "phone_number": from},
             "id": id, "media": media.iter().collect::<Vec<_>>(), "parts": 1, "record_type": "message", "text": text,
             "to": [{"carrier": "Telnyx", "line_type": "Wireless", "phone_number": to, "status": "webhook_delivered"}],
-            "type": if media.is_some() { "MMS" } else { "SMS" }, "webhook_url": line.inbound_url,
+            "type": if media.is_some() { "MMS" } else { "SMS" }, "webhook_url": line.accounts[0].inbound_url,
         });
-        event(&line.inbound_url, "message.received", &payload, *at)
+        event(&line.accounts[0].inbound_url, "message.received", &payload, *at)
     }
 
     fn reports(&self, _: &LineView, news: &News<'_>) -> Hook {

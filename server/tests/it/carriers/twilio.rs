@@ -109,7 +109,7 @@ impl Contract for Twilio {
         if let Some(link) = &link {
             fields.extend([("MediaContentType0", "image/png"), ("MediaUrl0", link.as_str())]);
         }
-        signed(&line.inbound_url, &fields)
+        signed(&line.accounts[0].inbound_url, &fields)
     }
 
     fn reports(&self, _: &LineView, news: &News<'_>) -> Hook {
