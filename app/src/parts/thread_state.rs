@@ -552,6 +552,9 @@ mod tests {
             client_id: None,
             link: None,
             mock: false,
+            line_id: None,
+            carrier: None,
+            detour: None,
         })
     }
 
