@@ -198,8 +198,13 @@ mod tests {
     }
 
     async fn sends(t: &TestBackend, text: &str) -> MessageView {
-        let draft =
-            Draft { text: text.to_owned(), attachments: Vec::new(), client_id: text.to_owned(), line: None, link: None };
+        let draft = Draft {
+            text: text.to_owned(),
+            attachments: Vec::new(),
+            client_id: text.to_owned(),
+            line: None,
+            link: None,
+        };
         let to = Recipient::Number(fictitious_number(0));
         messages::send(&t.backend, &t.admin, &to, &draft).await.expect("a message")
     }
