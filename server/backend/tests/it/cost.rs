@@ -68,7 +68,7 @@ async fn a_message_costs_what_the_contract_says_from_when_the_carrier_takes_it()
         let scans = Draft { attachments: ids, ..draft("Your scans", "b") };
         let scans = messages::send(&t.backend, &t.admin, &to(0), &scans).await.unwrap();
         t.run_jobs().await;
-        assert_eq!(price(&t, scans.id).await, (aud(500_000), true), "two MMS");
+        assert_eq!(price(&t, scans.id).await, (aud(250_000), true), "one MMS, however many pictures");
         t
     })
     .await;
