@@ -136,7 +136,8 @@ impl Credentials {
         below(&self.api_base, path)
     }
 
-    /// Whether a link leads to ClickSend's API, or by https to one of the hosts for pictures or below one.
+    /// Whether a link leads by https to one of the hosts for pictures or below one, or to the address that stands in for
+    /// ClickSend's API.
     fn trusts(&self, link: &Url) -> bool {
         let host = link.host_str().unwrap_or_default();
         let below = |parent: &String| {
@@ -144,7 +145,8 @@ impl Credentials {
         };
         let of_hosts =
             link.scheme() == "https" && link.port().is_none() && self.media_hosts.iter().any(below);
-        of_hosts || link.origin() == self.api_base.origin()
+        let stands_in = self.api_base.as_str().trim_end_matches('/') != API;
+        of_hosts || stands_in && link.origin() == self.api_base.origin()
     }
 }
 
