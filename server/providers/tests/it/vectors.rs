@@ -98,7 +98,7 @@ impl Signed {
     fn places(&self, request: &WebhookRequest) -> Vec<Place> {
         let address = if self.covers_address { request.url.len() } else { 0 };
         let headers = self.headers.iter().flat_map(|name| {
-            (0..request.header(name).unwrap().len()).map(move |at| Place::Header(*name, at))
+            (0..request.header(name).unwrap().len()).map(move |at| Place::Header(name, at))
         });
         let body = (0..request.body.len()).map(Place::Body);
         (0..address).map(Place::Address).chain(body).chain(headers).collect()
@@ -124,8 +124,10 @@ fn changed(original: &WebhookRequest, place: Place, mask: u8) -> Option<WebhookR
     Some(altered)
 }
 
-/// Address without query, and every parameter.
-fn meaning(request: &WebhookRequest) -> (String, Vec<(String, String)>, Vec<(String, String)>) {
+/// Address without query, and every parameter of the query and of the body.
+type Meaning = (String, Vec<(String, String)>, Vec<(String, String)>);
+
+fn meaning(request: &WebhookRequest) -> Meaning {
     let (address, query) = request.url.split_once('?').unwrap_or((&request.url, ""));
     let decoded = |text: &[u8]| form_urlencoded::parse(text).into_owned().collect();
     (address.to_owned(), decoded(query.as_bytes()), decoded(&request.body))
