@@ -189,7 +189,10 @@ async fn on_the_worst_of_days_everything_comes_once_or_says_that_it_did_not() {
         match story.rang(answer).await {
             0 => assert_eq!(state, "uncertain", "{answer} never arrived"),
             1 => {
-                assert!(matches!(state, "accepted" | "sent" | "delivered" | "uncertain"), "{answer}: {state}");
+                assert!(
+                    matches!(state, "accepted" | "sent" | "delivered" | "uncertain"),
+                    "{answer}: {state}"
+                );
             }
             times => panic!("{answer} rang {times} times"),
         }

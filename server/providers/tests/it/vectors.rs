@@ -97,9 +97,10 @@ enum Place {
 impl Signed {
     fn places(&self, request: &WebhookRequest) -> Vec<Place> {
         let address = if self.covers_address { request.url.len() } else { 0 };
-        let headers = self.headers.iter().flat_map(|name| {
-            (0..request.header(name).unwrap().len()).map(move |at| Place::Header(name, at))
-        });
+        let headers = self
+            .headers
+            .iter()
+            .flat_map(|name| (0..request.header(name).unwrap().len()).map(move |at| Place::Header(name, at)));
         let body = (0..request.body.len()).map(Place::Body);
         (0..address).map(Place::Address).chain(body).chain(headers).collect()
     }
