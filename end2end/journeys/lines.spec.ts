@@ -55,12 +55,12 @@ test('one number with two carriers: the cheapest way, and the next one after a r
     await dialog.getByRole('button', { name: 'Save' }).click();
     await expect(dialog.getByText('Write an amount, for example 0.079.')).toBeVisible();
     await dialog.getByLabel('Currency').selectOption('AUD');
-    await dialog.getByLabel('SMS part sent').fill('0.0515');
-    await dialog.getByLabel('MMS sent').fill('0.35');
+    await dialog.getByLabel('SMS part sent').fill('0.0415');
+    await dialog.getByLabel('MMS sent').fill('0.24');
     await look(staff, 'change-a-carrier');
     await expectAccessible(staff);
     await dialog.getByRole('button', { name: 'Save' }).click();
-    await expect(staff.getByText('SMS A$0.0515, MMS A$0.35 (your prices)')).toBeVisible();
+    await expect(staff.getByText('SMS A$0.0415, MMS A$0.24 (your prices)')).toBeVisible();
     await look(staff, 'lines');
     await expectAccessible(staff);
   });
@@ -83,13 +83,13 @@ test('one number with two carriers: the cheapest way, and the next one after a r
   const box = staff.getByRole('textbox', { name: 'Message', exact: true });
   await test.step('the composer says what sending takes', async () => {
     await box.fill('Please come at three');
-    await expect(staff.getByText('SMS through Twilio, about A$0.0515')).toBeVisible();
+    await expect(staff.getByText('SMS through Twilio, about A$0.0415')).toBeVisible();
     await choose(staff, media('photo.jpg')!);
     await prepared(cards(staff).first());
-    await expect(staff.getByText(/^MMS through Twilio, \d+ KB of 4\.8 MB, about A\$0\.35$/)).toBeVisible();
+    await expect(staff.getByText(/^MMS through Twilio, \d+ KB of 4\.8 MB, about A\$0\.24$/)).toBeVisible();
     await look(staff, 'composer');
     await cards(staff).first().getByRole('button', { name: /^Remove/ }).click();
-    await expect(staff.getByText('SMS through Twilio, about A$0.0515')).toBeVisible();
+    await expect(staff.getByText('SMS through Twilio, about A$0.0415')).toBeVisible();
   });
 
   await test.step('what Twilio refuses goes through the other carrier, and the message says so', async () => {

@@ -142,7 +142,7 @@ test('a line that sends no pictures offers the link in their place', async ({ st
   await openConversation(staff, 'Chloe Nguyen');
   await choose(staff, media('photo.jpg')!);
   await prepared(cards(staff));
-  await expect(staff.getByText('This line cannot send pictures.')).toBeVisible();
+  await expect(staff.getByText('SMS Broadcast cannot send pictures, only text.')).toBeVisible();
   await expect(staff.getByRole('button', { name: 'Send MMS' })).toBeDisabled();
   await expectAccessible(staff);
   await staff.getByRole('button', { name: 'Use a private link' }).click();
