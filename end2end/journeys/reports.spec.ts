@@ -45,8 +45,8 @@ test('what was sent stands in the reports with its cost, and in the file', async
   ]);
 
   // Any days, by the picker; what lies outside of them is not there.
-  await staff.getByLabel('From').fill('2020-01-01');
-  await staff.getByLabel('To').fill('2020-01-31');
+  await staff.getByLabel('From', { exact: true }).fill('2020-01-01');
+  await staff.getByLabel('To', { exact: true }).fill('2020-01-31');
   await staff.getByRole('button', { name: 'Show' }).click();
   await expect(staff.getByText('Nothing sent or received')).toBeVisible();
   await staff.goBack();
