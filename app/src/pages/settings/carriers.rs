@@ -145,7 +145,11 @@ fn prices(account: &AccountView) -> String {
     let shown = amounts
         .into_iter()
         .filter_map(|(name, micros)| Some(format!("{name} {}", Price { micros: micros?, currency }.exact())));
-    let whose = if account.own_tariff { "your prices" } else { "as published" };
+    let whose = match account.route.provider {
+        _ if account.own_tariff => "your prices",
+        ProviderKind::Simulator => "made up",
+        _ => "as published",
+    };
     format!("{} ({whose})", shown.collect::<Vec<_>>().join(", "))
 }
 
