@@ -1,20 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import type { Page } from '@playwright/test';
-import { startCarrier, type Carrier } from '../support/carrier.ts';
+import { test } from '../support/carrier.ts';
 import { bubble, cards, choose, onPhone, openConversation, openPhone, prepared, send } from '../support/desk.ts';
-import { expect, expectAccessible, test as base } from '../support/journey.ts';
+import { expect, expectAccessible } from '../support/journey.ts';
 import { media } from '../support/settings.ts';
-
-const test = base.extend<{ carrier: Carrier }>({
-  carrier: async ({}, use) => {
-    const carrier = await startCarrier();
-    await use(carrier);
-    await carrier.stop();
-  },
-  settings: async ({ carrier }, use) => {
-    await use({ HELIOGRAPH_ALLOW_PRIVATE: carrier.host });
-  },
-});
 
 /** Shows a screen in every size and scheme, for people, where `HELIOGRAPH_SCREENSHOTS` names a folder. */
 async function look(page: Page, name: string): Promise<void> {

@@ -1,17 +1,6 @@
-import { startCarrier, useCarrier, type Carrier } from '../support/carrier.ts';
+import { test, useCarrier } from '../support/carrier.ts';
 import { bubble, openConversation, send } from '../support/desk.ts';
-import { expect, test as base } from '../support/journey.ts';
-
-const test = base.extend<{ carrier: Carrier }>({
-  carrier: async ({}, use) => {
-    const carrier = await startCarrier();
-    await use(carrier);
-    await carrier.stop();
-  },
-  settings: async ({ carrier }, use) => {
-    await use({ HELIOGRAPH_ALLOW_PRIVATE: carrier.host });
-  },
-});
+import { expect } from '../support/journey.ts';
 
 test('what may not have arrived is sent again, or not, as staff say', async ({ staff, carrier }) => {
   await useCarrier(staff, carrier);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, type Page } from '@playwright/test';
+import { test as journey } from './journey.ts';
 
 /** A carrier that can fail: it stands where Twilio's API would. */
 export interface Carrier {
@@ -14,7 +15,7 @@ export interface Carrier {
   stop(): Promise<void>;
 }
 
-export async function startCarrier(): Promise<Carrier> {
+async function startCarrier(): Promise<Carrier> {
   const asked: string[] = [];
   const answers: number[] = [];
   const server = createServer(async (request, response) => {
@@ -59,3 +60,15 @@ export async function useCarrier(staff: Page, carrier: Carrier): Promise<void> {
   });
   await call('set-default-line', { id });
 }
+
+/** `test` of a journey, with a carrier that can fail, which its server may call. */
+export const test = journey.extend<{ carrier: Carrier }>({
+  carrier: async ({}, use) => {
+    const carrier = await startCarrier();
+    await use(carrier);
+    await carrier.stop();
+  },
+  settings: async ({ carrier }, use) => {
+    await use({ HELIOGRAPH_ALLOW_PRIVATE: carrier.host });
+  },
+});
