@@ -146,13 +146,17 @@ function watchComposer() {
       let chosen;
       document.addEventListener('change', () => { chosen = performance.now(); }, { capture: true, once: true });
       const late = setTimeout(() => resolve(null), 60_000);
+      const decoded = (picture) => picture instanceof HTMLCanvasElement || picture.decode().then(() => true, () => false);
+      const isBlank = (picture) =>
+        picture instanceof HTMLCanvasElement && picture.getContext('2d').getImageData(0, 0, 1, 1).data[3] === 0;
       const observer = new MutationObserver(async () => {
-        const image = document.querySelector('.chosen-picture img');
+        const picture = document.querySelector('.chosen-picture :is(img, canvas)');
         // A better picture may take its place meanwhile; then that one counts.
-        if (!image || !(await image.decode().then(() => true, () => false))) return;
-        observer.disconnect();
-        clearTimeout(late);
+        if (!picture || !(await decoded(picture))) return;
         requestAnimationFrame(() => {
+          if (isBlank(picture)) return;
+          observer.disconnect();
+          clearTimeout(late);
           const { port1, port2 } = new MessageChannel();
           port1.onmessage = () => resolve(performance.now() - chosen);
           port2.postMessage(null);

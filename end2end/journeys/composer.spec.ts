@@ -46,6 +46,18 @@ test('every kind of picture is shown, prepared and sent', async ({ staff, contex
   }
 });
 
+test('one worker shows one iPhone photo after the other', async ({ staff }) => {
+  const workers: string[] = [];
+  staff.on('worker', (worker) => workers.push(worker.url()));
+  await openConversation(staff, 'Amelia Hart');
+  for (const shown of [1, 2]) {
+    await choose(staff, iphone);
+    await expect(cards(staff).getByRole('img')).toHaveCount(shown);
+    await prepared(cards(staff).last());
+  }
+  expect(workers).toHaveLength(1);
+});
+
 test('a photo that was taken turned stands upright', async ({ staff }) => {
   await openConversation(staff, 'Amelia Hart');
   for (const file of [photo, media('photo.heic')!]) {

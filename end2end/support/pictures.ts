@@ -69,12 +69,13 @@ export interface Seen {
 /** Looks at a picture of the page; it is to be of the page's own origin. */
 export async function look(picture: Locator): Promise<Seen> {
   return picture.evaluate(async (element) => {
-    const img = element as HTMLImageElement;
-    await img.decode();
-    const { naturalWidth: width, naturalHeight: height } = img;
+    const picture = element as HTMLImageElement | HTMLCanvasElement;
+    if (picture instanceof HTMLImageElement) await picture.decode();
+    const [width, height] =
+      picture instanceof HTMLImageElement ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
     const canvas = new OffscreenCanvas(width, height);
     const context = canvas.getContext('2d')!;
-    context.drawImage(img, 0, 0);
+    context.drawImage(picture, 0, 0);
     const colour = (y: number) => {
       const [red, green, blue] = context.getImageData(width / 2, y, 1, 1).data;
       return [red, green, blue] as [number, number, number];

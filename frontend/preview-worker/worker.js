@@ -1,12 +1,12 @@
-// Decodes one HEIC at a time, away from the page. Started by app/src/parts/preview.rs as
-// worker.js?wasm=<url of preview_worker.wasm>.
+// Decodes one HEIC at a time, away from the page. Started by app/src/parts/preview.rs, which fetches the
+// wasm and reads the file while this script is still on its way.
 //
-// In:  { id, file: Blob, cover }: cover is the side of the square box to fill, in device pixels.
-// Out: { id, kind: 'preview', stage: 'thumbnail' | 'whole', last, blob, width, height } or
-//      { id, kind: 'unsupported' | 'too_large' | 'broken', last: true, message }.
-// What can be painted comes at once as a bitmap file, which costs nothing to make; the last blob is
-// a JPEG under 200 KB, small enough to be kept.
-const MOST_BYTES = 60_000_000;
+// In:  { id, module: WebAssembly.Module, bytes: ArrayBuffer, cover }: cover is the side of the square
+//      box to fill, in device pixels.
+// Out: { id, kind: 'pixels', stage: 'thumbnail' | 'whole', width, height, rgba: Uint8ClampedArray }, which
+//      can be painted at once and may come twice, the second better; then
+//      { id, kind: 'jpeg', blob }, the same picture under 200 KB, small enough to be kept; or else
+//      { id, kind: 'unsupported' | 'too_large' | 'broken', message }.
 const JPEG_BYTES = 200_000;
 const REFUSALS = {
   2: ['unsupported', 'This kind of HEIC cannot be shown here.'],
@@ -14,55 +14,36 @@ const REFUSALS = {
   4: ['broken', 'This file is damaged.'],
 };
 
-// Fetching and compiling start with the worker, while the page still hands over the file.
-const started = WebAssembly.instantiateStreaming(fetch(new URL(location.href).searchParams.get('wasm')));
-started.catch(() => {}); // Told where it is awaited.
+let started;
 
-onmessage = async ({ data: { id, file, cover } }) => {
+onmessage = async ({ data: { id, module, bytes, cover } }) => {
   const reply = (message) => postMessage({ id, ...message });
-  const refuse = (status) => reply({ kind: REFUSALS[status][0], last: true, message: REFUSALS[status][1] });
-  if (file.size > MOST_BYTES) return refuse(3);
+  const refuse = (status) => reply({ kind: REFUSALS[status][0], message: REFUSALS[status][1] });
   try {
-    const [{ instance: { exports } }, bytes] = await Promise.all([started, file.arrayBuffer()]);
-    const at = exports.alloc(bytes.byteLength);
-    if (!at) return refuse(bytes.byteLength ? 3 : 4);
+    const { exports } = (started ??= await WebAssembly.instantiate(module));
+    const length = bytes.byteLength;
+    const at = exports.alloc(length);
+    if (!at) return refuse(length ? 3 : 4);
     new Uint8Array(exports.memory.buffer).set(new Uint8Array(bytes), at);
     const run = (decode) => {
-      const answer = decode(at, bytes.byteLength, cover);
-      const [status, width, height, pixels, length] = new Uint32Array(exports.memory.buffer, answer, 5);
-      return { status, width, height, rgba: new Uint8ClampedArray(exports.memory.buffer, pixels, length).slice() };
+      const answer = decode(at, length, cover);
+      const [status, width, height, pixels, size] = new Uint32Array(exports.memory.buffer, answer, 5);
+      return { status, width, height, rgba: new Uint8ClampedArray(exports.memory.buffer, pixels, size).slice() };
     };
-    const show = async (picture, stage, last) => {
-      const { width, height } = picture;
-      reply({ kind: 'preview', stage, last: false, width, height, blob: bitmap(picture) });
-      if (last) reply({ kind: 'preview', stage, last, width, height, blob: await jpeg(picture) });
-    };
-
-    const thumbnail = run(exports.decode_thumbnail);
-    const enough = Math.min(thumbnail.width, thumbnail.height) >= cover;
-    if (thumbnail.status === 0) await show(thumbnail, 'thumbnail', enough);
-    if (!enough) {
-      const whole = run(exports.decode);
-      if (whole.status) refuse(whole.status);
-      else await show(whole, 'whole', true);
+    let picture = run(exports.decode_thumbnail);
+    if (picture.status === 0) reply({ kind: 'pixels', stage: 'thumbnail', ...picture });
+    if (picture.status || Math.min(picture.width, picture.height) < cover) {
+      picture = run(exports.decode);
+      if (picture.status === 0) reply({ kind: 'pixels', stage: 'whole', ...picture });
     }
-    exports.free(at, bytes.byteLength);
+    exports.free(at, length);
+    if (picture.status) return refuse(picture.status);
+    reply({ kind: 'jpeg', blob: await jpeg(picture) });
   } catch (error) {
     // A trap leaves the instance in an unknown state: the page ends a worker that refused a file.
-    reply({ kind: 'broken', last: true, message: String(error) });
+    reply({ kind: 'broken', message: String(error) });
   }
 };
-
-// The pixels behind a bitmap header: 32 bits each, top row first, red in the lowest byte.
-function bitmap({ width, height, rgba }) {
-  const header = new DataView(new ArrayBuffer(66));
-  header.setUint16(0, 0x424d);
-  const fields = { 2: 66 + rgba.length, 10: 66, 14: 40, 18: width, 22: -height, 30: 3, 34: rgba.length };
-  for (const [at, value] of Object.entries(fields)) header.setInt32(Number(at), value, true);
-  header.setUint32(26, 0x200001, true);
-  [0xff, 0xff00, 0xff0000].forEach((mask, channel) => header.setUint32(54 + 4 * channel, mask, true));
-  return new Blob([header, rgba], { type: 'image/bmp' });
-}
 
 // The best quality that stays under the limit; a picture too large for all of them is halved.
 async function jpeg({ width, height, rgba }) {

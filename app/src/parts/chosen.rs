@@ -6,7 +6,7 @@ use crate::parts::live::{Live, News};
 use crate::parts::outbox::when_connected;
 #[cfg(feature = "hydrate")]
 use crate::parts::preview;
-use crate::parts::preview::{Picture, PreviewState};
+use crate::parts::preview::PreviewState;
 use crate::parts::upload::{Progress, Upload};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -21,6 +21,10 @@ use web_sys::File;
 
 /// Sides of the preview on its card, in CSS pixels.
 pub const CARD_PX: u32 = 150;
+
+/// About a frame: nobody sees that a card appears in the next one.
+#[cfg(feature = "hydrate")]
+const WORKER_START_MS: u32 = 16;
 
 /// A picture on its way into a message.
 #[derive(Debug, Clone)]
@@ -59,6 +63,7 @@ impl Chosen {
         let head = js_sys::Uint8Array::new(&bytes).to_vec();
         let checked = picture::check(&head).map_err(|refusal| format!("{name}: {refusal}"))?;
         let preview = Shown::of(&file, checked.kind).ok_or_else(|| unreadable(&name))?;
+        preview.go_first().await;
         let chosen = Self {
             key: browser::random_id(),
             name,
@@ -114,14 +119,10 @@ impl Chosen {
     /// What to show; follows changes where signals are tracked.
     pub fn preview(&self) -> PreviewState {
         match &self.preview {
-            Shown::Address(url) => {
-                PreviewState::Ready(Picture { url: url.clone(), width: 0, height: 0, settled: true })
-            }
+            Shown::Address(url) => PreviewState::at(url.clone()),
             Shown::Kept => match self.attachment.get() {
                 None => PreviewState::Waiting,
-                Some(AttachmentView { tile_url: Some(url), .. }) => {
-                    PreviewState::Ready(Picture { url, width: 0, height: 0, settled: true })
-                }
+                Some(AttachmentView { tile_url: Some(url), .. }) => PreviewState::at(url),
                 Some(_) => PreviewState::Unavailable(String::new()),
             },
             #[cfg(feature = "hydrate")]
@@ -132,10 +133,7 @@ impl Chosen {
     /// An address under which the browser can show it now, for the message as it is sent.
     pub fn address(&self) -> Option<String> {
         let tile = self.attachment.get_untracked().and_then(|attachment| attachment.tile_url);
-        tile.or_else(|| match untrack(|| self.preview()) {
-            PreviewState::Ready(picture) => Some(picture.url),
-            _ => None,
-        })
+        tile.or_else(|| untrack(|| self.preview()).url())
     }
 
     /// Its id, once it is uploaded.
@@ -175,6 +173,14 @@ impl Chosen {
 }
 
 impl Shown {
+    /// A worker's start needs this thread for a moment: drawing the card and beginning the upload would hold it up.
+    async fn go_first(&self) {
+        #[cfg(feature = "hydrate")]
+        if let Self::Made(_) = self {
+            gloo_timers::future::TimeoutFuture::new(WORKER_START_MS).await;
+        }
+    }
+
     fn of(file: &File, kind: PictureKind) -> Option<Self> {
         #[cfg(feature = "hydrate")]
         if kind == PictureKind::Heic {
@@ -247,6 +253,8 @@ impl Drafts {
     /// Looks again at uploads that the server has worked on, and at those of which it could not tell; call it once.
     pub fn follow(self, live: Live) {
         Effect::new(move |_| {
+            #[cfg(feature = "hydrate")]
+            preview::ask_browser();
             live.listen(move |news| {
                 let changed = match news {
                     News::Change(Change::UploadChanged { attachment_id }) => Some(attachment_id),

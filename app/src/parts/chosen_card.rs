@@ -2,6 +2,7 @@
 
 use crate::parts::chosen::{CARD_PX, Chosen};
 use crate::parts::preview::PreviewState;
+use crate::parts::preview_picture::PreviewPicture;
 use crate::parts::upload::Progress;
 use crate::ui::{Glyph, Icon, IconButton};
 use leptos::prelude::*;
@@ -21,17 +22,18 @@ pub fn ChosenCard(
     let (pictured, told, sized) = (chosen.clone(), chosen.clone(), chosen.clone());
     let upload = RwSignal::from(chosen.upload.clone());
     let name = Signal::derive(move || chosen.name());
+    let preview = Memo::new(move |_| pictured.preview().seen());
     view! {
         <li class="chosen">
             <div class="chosen-picture">
-                {move || match pictured.preview() {
+                {move || match preview.get() {
                     PreviewState::Waiting => ().into_any(),
                     PreviewState::Converting => view! {
                         <p class="chosen-words" role="status"><span class="spinner"></span>"Converting HEIC image…"</p>
                     }
                     .into_any(),
                     PreviewState::Ready(picture) => {
-                        view! { <img src=picture.url alt=name width=CARD_PX height=CARD_PX /> }.into_any()
+                        view! { <PreviewPicture picture=picture name=name side=CARD_PX /> }.into_any()
                     }
                     PreviewState::Unavailable(_) => view! {
                         <p class="chosen-words"><Icon glyph=Glyph::Camera />"Preview unavailable, upload will still work"</p>

@@ -25,6 +25,7 @@ pub mod chosen_card;
 pub mod composer;
 pub mod link_choice;
 pub mod preview;
+pub mod preview_picture;
 pub mod route_line;
 pub mod upload;
 

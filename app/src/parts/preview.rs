@@ -2,12 +2,15 @@
 //!
 //! `preview` hands the file to a Web Worker with a wasm of its own (`frontend/preview-worker`). The
 //! worker starts on first use, does one job at a time, is ended when its job is cancelled, takes too
-//! long or goes wrong, and is gone after ten idle seconds. Nothing that a file contains can freeze
-//! the page. Where the browser decodes HEIC itself no worker is loaded. Kinds that every browser
-//! shows (JPEG, PNG, GIF, WebP) need none of this: an object URL of the file is their preview.
+//! long or goes wrong, and is gone after ten idle seconds. While it starts, the page already fetches
+//! and compiles its wasm, which outlives the worker, and reads the file. Nothing that a file contains
+//! can freeze the page. Where the browser decodes HEIC itself no worker is loaded. Kinds that every
+//! browser shows (JPEG, PNG, GIF, WebP) need none of this: an object URL of the file is their preview.
 //!
 //! The page names the worker's files in an element that the server renders:
 //! `<script type="application/json" id="assets">{"preview_worker_js":"…","preview_worker_wasm":"…"}</script>`.
+
+use std::sync::Arc;
 
 /// What to show for one photo, from chosen to settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,27 +19,66 @@ pub enum PreviewState {
     Waiting,
     /// 100 ms have passed: "Converting HEIC image…".
     Converting,
-    /// A picture; a better one may follow and replaces it.
+    /// A picture; a better one may follow and take its place.
     Ready(Picture),
     /// No preview, for the reason given in a sentence. The upload goes on.
     Unavailable(String),
 }
 
-/// A picture that an `<img>` can show: upright and in sRGB.
+/// A picture, upright and in sRGB: as pixels, as an address, or as both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
-    /// An object URL, valid until the next state or until the job is cancelled.
-    pub url: String,
-    /// Width in pixels; 0 where the browser itself decodes and alone knows.
+    /// What our worker decoded. A canvas shows it in the next frame, where an `<img>` would load and decode again.
+    pub pixels: Option<Pixels>,
+    /// What an `<img>` can show: an object URL, valid until the job is cancelled. Follows the pixels a moment later, as
+    /// a JPEG under 200 KB; where the browser itself decodes, it is all there is.
+    pub url: Option<String>,
+}
+
+/// Decoded pixels.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pixels {
+    /// In pixels.
     pub width: u32,
-    /// Height in pixels; 0 where the browser itself decodes and alone knows.
+    /// In pixels.
     pub height: u32,
-    /// True for the picture that stays: a JPEG under 200 KB, or the file itself where the browser decodes HEIC.
-    pub settled: bool,
+    /// Four bytes each: red, green, blue, 255; row by row.
+    pub rgba: Arc<[u8]>,
+}
+
+impl std::fmt::Debug for Pixels {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Pixels({} x {})", self.width, self.height)
+    }
+}
+
+impl PreviewState {
+    /// A picture that an `<img>` shows.
+    pub fn at(url: String) -> Self {
+        Self::Ready(Picture { pixels: None, url: Some(url) })
+    }
+
+    /// The address, once there is one.
+    pub fn url(self) -> Option<String> {
+        match self {
+            Self::Ready(picture) => picture.url,
+            _ => None,
+        }
+    }
+
+    /// What of it is to be seen. The address of a picture that is painted already changes nothing.
+    pub fn seen(self) -> Self {
+        match self {
+            Self::Ready(Picture { pixels: Some(pixels), .. }) => {
+                Self::Ready(Picture { pixels: Some(pixels), url: None })
+            }
+            other => other,
+        }
+    }
 }
 
 #[cfg(feature = "hydrate")]
-pub use browser::{PreviewJob, preview};
+pub use browser::{PreviewJob, ask_browser, preview};
 
 #[cfg(feature = "hydrate")]
 mod browser {
@@ -44,15 +86,17 @@ mod browser {
     use std::collections::VecDeque;
 
     use gloo_timers::callback::Timeout;
+    use js_sys::{Function, Promise, Reflect, Uint8ClampedArray, WebAssembly};
     use leptos::prelude::{ArcRwSignal, Get, GetUntracked, Set};
     use serde::Deserialize;
     use wasm_bindgen::prelude::*;
     use wasm_bindgen_futures::JsFuture;
     use web_sys::{Blob, ErrorEvent, File, ImageBitmap, MessageEvent, Url, Worker};
 
-    use super::{Picture, PreviewState};
+    use super::{Picture, Pixels, PreviewState};
 
     const SPINNER_AFTER_MS: u32 = 100;
+    const MOST_BYTES: f64 = 60_000_000.0;
     const JOB_LIMIT_MS: u32 = 15_000;
     const IDLE_LIMIT_MS: u32 = 10_000;
 
@@ -107,18 +151,23 @@ mod browser {
         }
 
         fn show(&self, next: PreviewState) {
-            if let PreviewState::Ready(picture) = self.state.get_untracked() {
+            if let Some(url) = self.state.get_untracked().url() {
                 // An object URL that is not ours to revoke does not exist: revoking never fails.
-                let _ = Url::revoke_object_url(&picture.url);
+                let _ = Url::revoke_object_url(&url);
             }
             self.state.set(next);
         }
 
-        fn show_blob(&self, blob: &Blob, (width, height): (u32, u32), settled: bool) {
-            self.show(match Url::create_object_url_with_blob(blob) {
-                Ok(url) => PreviewState::Ready(Picture { url, width, height, settled }),
-                Err(_) => PreviewState::Unavailable("The browser has no room for a preview.".to_owned()),
-            });
+        /// Gives what is shown an address; what was shown before has been painted from its pixels.
+        fn address(&self, blob: &Blob) {
+            let pixels = match self.state.get_untracked() {
+                PreviewState::Ready(picture) => picture.pixels,
+                _ => None,
+            };
+            match Url::create_object_url_with_blob(blob) {
+                Ok(url) => self.show(PreviewState::Ready(Picture { pixels, url: Some(url) })),
+                Err(_) => self.give_up("The browser has no room for a preview."),
+            }
         }
 
         /// A picture that is already shown is better than the reason why there is no better one.
@@ -134,8 +183,10 @@ mod browser {
         queue: VecDeque<Queued>,
         running: Option<Running>,
         worker: Option<Started>,
+        /// The worker's wasm, fetched and compiled; a promise of it while that goes on.
+        module: Option<Promise>,
         idle: Option<Timeout>,
-        /// The browser refused a HEIC that our worker could read: no use in asking it again.
+        /// The browser does not know HEIC, or refused one that our worker could read: no use in asking it again.
         browser_cannot: bool,
     }
 
@@ -184,6 +235,15 @@ mod browser {
             }
             self.worker.as_ref().map(|started| &started.worker).ok_or(NO_WORKER)
         }
+
+        fn module(&mut self) -> Result<Promise, &'static str> {
+            if self.module.is_none() {
+                let window = web_sys::window().ok_or(NO_WORKER)?;
+                let response = window.fetch_with_str(&Assets::of_page()?.preview_worker_wasm);
+                self.module = Some(WebAssembly::compile_streaming(&response));
+            }
+            self.module.clone().ok_or(NO_WORKER)
+        }
     }
 
     const NO_WORKER: &str = "The preview could not be loaded; check the connection.";
@@ -215,11 +275,30 @@ mod browser {
                 if !browser_decodes(&file).await {
                     ask_worker(&job);
                 } else if with_bridge(|bridge| bridge.is_running(job.id)) {
-                    job.show_blob(&file, (0, 0), true);
+                    job.address(&file);
                     finish(&job, None);
                 }
             }),
             None => {}
+        }
+    }
+
+    /// Learns whether the browser says that it cannot decode HEIC, so that the first photo need not be tried on it.
+    /// Where it says that it can, or nothing, the photo decides. Costs no network; call it before there is a photo.
+    pub fn ask_browser() {
+        // Not in web-sys without its unstable interfaces.
+        let says = Reflect::get(&js_sys::global(), &"ImageDecoder".into())
+            .and_then(|decoder| Ok((Reflect::get(&decoder, &"isTypeSupported".into())?, decoder)))
+            .and_then(|(method, decoder)| {
+                method.dyn_into::<Function>()?.call1(&decoder, &"image/heic".into())
+            })
+            .and_then(|answer| answer.dyn_into::<Promise>());
+        if let Ok(says) = says {
+            wasm_bindgen_futures::spawn_local(async move {
+                if JsFuture::from(says).await.is_ok_and(|can| can.is_falsy()) {
+                    with_bridge(|bridge| bridge.browser_cannot = true);
+                }
+            });
         }
     }
 
@@ -238,25 +317,64 @@ mod browser {
         }
     }
 
+    /// Begins three things at once, since each takes its time: the worker, its wasm, and reading the file.
     fn ask_worker(job: &PreviewJob) {
-        let asked = with_bridge(|bridge| {
+        let begun = with_bridge(|bridge| {
             let Some(running) = bridge.running.as_ref().filter(|running| running.queued.job.id == job.id)
             else {
-                return Ok(());
+                return Ok(None);
             };
+            let Queued { file, cover, .. } = &running.queued;
+            if file.size() > MOST_BYTES {
+                return Err("This photo is too large to be shown here.");
+            }
+            let (bytes, cover) = (file.array_buffer(), *cover);
+            bridge.worker()?;
+            Ok(Some((bridge.module()?, bytes, cover)))
+        });
+        match begun {
+            Ok(Some((module, bytes, cover))) => {
+                let job = job.clone();
+                wasm_bindgen_futures::spawn_local(async move {
+                    if let Err(reason) = hand_over(&job, module, bytes, cover).await {
+                        finish(&job, Some(reason));
+                    }
+                });
+            }
+            Ok(None) => {}
+            Err(reason) => finish(job, Some(reason)),
+        }
+    }
+
+    async fn hand_over(
+        job: &PreviewJob,
+        module: Promise,
+        bytes: Promise,
+        cover: u32,
+    ) -> Result<(), &'static str> {
+        let module = JsFuture::from(module).await.map_err(|_| {
+            with_bridge(|bridge| bridge.module = None);
+            NO_WORKER
+        })?;
+        let bytes = JsFuture::from(bytes).await.map_err(|_| "The browser cannot read this file.")?;
+        with_bridge(|bridge| {
+            if !bridge.is_running(job.id) {
+                return Ok(());
+            }
             let message = js_sys::Object::new();
             for (name, value) in [
-                ("id", JsValue::from(job.id)),
-                ("file", JsValue::from(&running.queued.file)),
-                ("cover", JsValue::from(running.queued.cover)),
+                ("id", &JsValue::from(job.id)),
+                ("module", &module),
+                ("bytes", &bytes),
+                ("cover", &JsValue::from(cover)),
             ] {
-                js_sys::Reflect::set(&message, &name.into(), &value).map_err(|_| NO_WORKER)?;
+                Reflect::set(&message, &name.into(), value).map_err(|_| NO_WORKER)?;
             }
-            bridge.worker()?.post_message(&message).map_err(|_| NO_WORKER)
-        });
-        if let Err(reason) = asked {
-            finish(job, Some(reason));
-        }
+            bridge
+                .worker()?
+                .post_message_with_transfer(&message, &js_sys::Array::of1(&bytes))
+                .map_err(|_| NO_WORKER)
+        })
     }
 
     /// Ends a job; with a reason also the worker, whose memory may be in any state.
@@ -285,10 +403,7 @@ mod browser {
 
     impl Started {
         fn new() -> Result<Self, &'static str> {
-            let assets = Assets::of_page().ok_or(NO_WORKER)?;
-            let wasm = js_sys::encode_uri_component(&assets.preview_worker_wasm);
-            let worker =
-                Worker::new(&format!("{}?wasm={wasm}", assets.preview_worker_js)).map_err(|_| NO_WORKER)?;
+            let worker = Worker::new(&Assets::of_page()?.preview_worker_js).map_err(|_| NO_WORKER)?;
             let on_message =
                 Closure::<dyn FnMut(MessageEvent)>::new(|event: MessageEvent| receive(&event.data()));
             let on_error = Closure::<dyn FnMut(ErrorEvent)>::new(|_| {
@@ -303,18 +418,21 @@ mod browser {
     }
 
     fn receive(data: &JsValue) {
-        let field = |name: &str| js_sys::Reflect::get(data, &name.into()).unwrap_or(JsValue::UNDEFINED);
+        let field = |name: &str| Reflect::get(data, &name.into()).unwrap_or(JsValue::UNDEFINED);
         let number = |name: &str| field(name).as_f64().unwrap_or(0.0) as u32;
         let Some(job) = running_job().filter(|job| job.id == number("id")) else { return };
-        if field("kind").as_string().as_deref() != Some("preview") {
-            let reason = field("message").as_string().unwrap_or_default();
-            return finish(&job, Some(&reason));
-        }
-        let last = field("last").is_truthy();
-        with_bridge(|bridge| bridge.browser_cannot = true);
-        job.show_blob(field("blob").unchecked_ref(), (number("width"), number("height")), last);
-        if last {
-            finish(&job, None);
+        match field("kind").as_string().as_deref() {
+            Some("pixels") => {
+                with_bridge(|bridge| bridge.browser_cannot = true);
+                let rgba = field("rgba").unchecked_into::<Uint8ClampedArray>().to_vec();
+                let pixels = Pixels { width: number("width"), height: number("height"), rgba: rgba.into() };
+                job.show(PreviewState::Ready(Picture { pixels: Some(pixels), url: None }));
+            }
+            Some("jpeg") => {
+                job.address(field("blob").unchecked_ref());
+                finish(&job, None);
+            }
+            _ => finish(&job, Some(&field("message").as_string().unwrap_or_default())),
         }
     }
 
@@ -325,9 +443,11 @@ mod browser {
     }
 
     impl Assets {
-        fn of_page() -> Option<Self> {
-            let element = web_sys::window()?.document()?.get_element_by_id("assets")?;
-            serde_json::from_str(&element.text_content()?).ok()
+        fn of_page() -> Result<Self, &'static str> {
+            web_sys::window()
+                .and_then(|window| window.document()?.get_element_by_id("assets")?.text_content())
+                .and_then(|text| serde_json::from_str(&text).ok())
+                .ok_or(NO_WORKER)
         }
     }
 }

@@ -39,7 +39,7 @@ thread_local! {
 /// Room for a file of so many bytes, or null where [`Limits`] forbids it or memory is short.
 #[cfg_attr(target_arch = "wasm32", unsafe(no_mangle))]
 pub extern "C" fn alloc(length: usize) -> *mut u8 {
-    let mut room = Vec::new();
+    let mut room = Vec::<u8>::new();
     if length == 0 || length > Limits::default().bytes || room.try_reserve_exact(length).is_err() {
         return std::ptr::null_mut();
     }
