@@ -18,6 +18,8 @@ pub struct Session {
     pub live_seq: i64,
     /// Everything goes to simulators; said on every page.
     pub mock_mode: bool,
+    /// There is a simulated phone to look at.
+    pub has_phone: bool,
     /// The server's time.
     pub now: Millis,
 }
@@ -66,7 +68,9 @@ async fn read(backend: &backend::Backend, token: Option<String>) -> Answer<Sessi
     let caller = caller.ok_or_else(signed_out)?;
     let live_seq = backend::live::newest(backend, &caller).await?;
     let me = backend::sign_in::me(backend, &caller).await?;
-    Ok(Session { me, live_seq, mock_mode: backend.settings.mock_mode, now: backend.clock.now() })
+    let has_phone = backend::lines::has_simulator(backend, &caller).await?;
+    let mock_mode = backend.settings.mock_mode;
+    Ok(Session { me, live_seq, mock_mode, has_phone, now: backend.clock.now() })
 }
 
 /// Where one signs in and then goes on at `here`, a path with its query.
