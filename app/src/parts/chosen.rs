@@ -129,13 +129,12 @@ impl Chosen {
         }
     }
 
-    /// An address under which the browser can show it now, for the message as it is sent.
+    /// An address under which the browser can show it now; follows changes where signals are tracked.
     pub fn address(&self) -> Option<String> {
-        let tile = self.attachment.get_untracked().and_then(|attachment| attachment.tile_url);
-        tile.or_else(|| match untrack(|| self.preview()) {
+        match self.preview() {
             PreviewState::Ready(picture) => Some(picture.url),
             _ => None,
-        })
+        }
     }
 
     /// Its id, once it is uploaded.

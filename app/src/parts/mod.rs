@@ -16,6 +16,7 @@ pub mod new_conversation;
 pub mod bubble;
 pub mod link_line;
 mod scroll;
+pub mod sent_pictures;
 pub mod thread;
 pub mod thread_item;
 pub mod thread_state;
