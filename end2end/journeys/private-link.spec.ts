@@ -57,6 +57,8 @@ test('a photo stays, and its private link is opened by pressing the button', asy
   await staff.getByRole('button', { name: 'Send link' }).click();
   await expect(cards(staff)).toHaveCount(0);
   await expect(linkLine(staff, 'Your scan')).toHaveText(/^Private link · not opened yet · until tomorrow \d\d:\d\d$/);
+  // The text shows that a link follows, not the link.
+  await expect(bubble(staff, 'Your scan').locator('p.bubble')).toHaveText('Your scan private link');
 
   const phone = await openPhone(staff.context(), 'Amelia Hart');
   const link = await received(phone, 'Your scan');

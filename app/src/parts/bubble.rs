@@ -39,6 +39,7 @@ pub fn Bubble(
     let renewed = StoredValue::new(0);
     let text = Memo::new(move |_| message.read().text.clone());
     let link = Memo::new(move |_| message.read().link.clone());
+    let is_linked = Memo::new(move |_| link.read().is_some());
     let side = if direction == Direction::Inbound { "is-inbound" } else { "is-outbound" };
     let channel = match first.channel {
         Channel::Sms => "is-sms",
@@ -75,13 +76,25 @@ pub fn Bubble(
             }}
             {move || {
                 let text = text.get();
-                (!text.is_empty()).then(|| view! { <p class="bubble">{text}</p> })
+                (!text.is_empty()).then(|| view! { <p class="bubble">{text} {is_linked.get().then(|| view! { <LinkChip /> })}</p> })
             }}
             {move || link.get().map(|link| view! { <LinkLine message=message link=link local=local /> })}
             {move || {
                 (place.read().ends_run || needs_words()).then(|| view! { <Foot key=key.clone() message=message local=local at=at /> })
             }}
         </article>
+    }
+}
+
+/// Where the patient gets the link. Its address is for the patient alone.
+#[component]
+fn LinkChip() -> impl IntoView {
+    view! {
+        " "
+        <span class="link-chip">
+            <Icon glyph=Glyph::Link />
+            "private link"
+        </span>
     }
 }
 
