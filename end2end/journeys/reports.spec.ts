@@ -22,8 +22,8 @@ test('what was sent stands in the reports with its cost, and in the file', async
   await expect(staff.getByRole('img', { name: /^Messages by day, .*: 2 in all, at most 2 on one day$/ })).toBeVisible();
 
   // The slider stands on today and walks along the days by keys.
-  const slider = staff.getByRole('slider', { name: 'Day' });
-  await expect(slider).toHaveAttribute('aria-valuetext', /: 1 SMS, 1 MMS$/);
+  const slider = staff.getByRole('slider', { name: 'Choose a day' });
+  await expect(slider).toHaveAttribute('aria-valuetext', /: 1 SMS sent, 1 MMS sent$/);
   await slider.press('ArrowLeft');
   await expect(slider).toHaveAttribute('aria-valuetext', /: nothing$/);
   await expect(staff.locator('.plot-words')).toHaveText(/: nothing$/);
