@@ -64,6 +64,8 @@ test('volumes that are typed in change what each carrier would cost', async ({ s
   const broadcast = staff.getByRole('row', { name: /^SMS Broadcast/ });
   await expect(broadcast).toContainText('No price known');
   await expect(broadcast.getByRole('cell').first()).toHaveText('Cannot send MMS');
+  const telnyx = staff.getByRole('row', { name: /^Telnyx/ });
+  await expect(telnyx.getByRole('cell').first()).toHaveText('Cannot send MMS with numbers of this country');
   await staff.getByLabel('MMS sent').fill('1.5');
   await expect(staff.getByText('Write a whole number, for example 500.')).toBeVisible();
 });

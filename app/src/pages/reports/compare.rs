@@ -116,8 +116,8 @@ fn Row(compared: Compared, may_change: bool) -> impl IntoView {
                 {without_inbound
                     .then(|| view! { <span class="compared-prices muted">"Without what comes in, whose price is not known."</span> })}
             </th>
-            <td>{amount(as_mms)}</td>
-            <td>{amount(as_links)}</td>
+            <td data-label="As MMS">{amount(as_mms, offer.mms_elsewhere)}</td>
+            <td data-label="As private links">{amount(as_links, offer.mms_elsewhere)}</td>
         </tr>
     }
 }
@@ -138,7 +138,8 @@ fn prices(offer: &Offer) -> Option<String> {
     Some(format!("{}; {source}", amounts.join(", ")))
 }
 
-fn amount(cost: Cost) -> AnyView {
+/// `mms_elsewhere`: it could with a number of another country.
+fn amount(cost: Cost, mms_elsewhere: bool) -> AnyView {
     match cost {
         Cost::Known { price, cheapest } => view! {
             <span class="amount">{price.rounded()}</span>
@@ -146,6 +147,9 @@ fn amount(cost: Cost) -> AnyView {
         }
         .into_any(),
         Cost::NoPrice => view! { <span class="muted">"Not known"</span> }.into_any(),
+        Cost::Impossible if mms_elsewhere => {
+            view! { <span class="muted">"Cannot send MMS with numbers of this country"</span> }.into_any()
+        }
         Cost::Impossible => view! { <span class="muted">"Cannot send MMS"</span> }.into_any(),
     }
 }

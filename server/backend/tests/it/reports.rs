@@ -193,8 +193,9 @@ async fn the_comparison_knows_our_own_prices_and_those_that_are_published() {
         assert_eq!((of(ProviderKind::Twilio).count(), of(ProviderKind::Simulator).count()), (1, 0));
         let broadcast = of(ProviderKind::SmsBroadcast).next().unwrap();
         assert!(!broadcast.sends_mms && broadcast.tariff.is_none() && broadcast.lines.is_empty());
+        assert!(!broadcast.mms_elsewhere, "with no number at all");
         let telnyx = of(ProviderKind::Telnyx).next().unwrap();
-        assert!(!telnyx.sends_mms, "only with numbers of America");
+        assert!(!telnyx.sends_mms && telnyx.mms_elsewhere, "only with numbers of America");
         t
     })
     .await;
