@@ -63,6 +63,15 @@ test('volumes that are typed in change what each carrier would cost', async ({ s
   await expect(simulator.getByRole('cell')).toHaveText(['A$125.00', /^A\$25\.00\s*Cheapest$/]);
   const broadcast = staff.getByRole('row', { name: /^SMS Broadcast/ });
   await expect(broadcast).toContainText('No price known');
+  await expect(staff.getByText(/^\d of 6 carriers have no known price and cannot be compared\.$/)).toBeVisible();
+  await expect(staff.getByRole('link', { name: 'Enter your prices' })).toHaveAttribute('href', '/settings/lines');
+  // On a phone every carrier stands by itself, and its mark in one line.
+  await staff.setViewportSize({ width: 360, height: 740 });
+  const [row, mark] = [await simulator.boundingBox(), await simulator.getByText('Cheapest').boundingBox()];
+  expect(row!.width).toBeLessThanOrEqual(360);
+  expect(mark!.height).toBeLessThan(32);
+  expect((await simulator.getByRole('cell').last().boundingBox())!.y).toBeGreaterThan((await simulator.getByRole('cell').first().boundingBox())!.y);
+  await staff.setViewportSize({ width: 1440, height: 900 });
   await expect(broadcast.getByRole('cell').first()).toHaveText('Cannot send MMS');
   const telnyx = staff.getByRole('row', { name: /^Telnyx/ });
   await expect(telnyx.getByRole('cell').first()).toHaveText('Cannot send MMS with numbers of this country');
