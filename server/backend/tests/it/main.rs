@@ -15,6 +15,7 @@ mod links;
 mod media;
 mod messaging;
 mod mms;
+mod passwords;
 mod patients;
 mod people;
 mod photos;
