@@ -56,7 +56,9 @@ pub fn BadDay(
         if faults.get().any() {
             format!("The carrier of {line} is slow and busy, forgets to answer and repeats itself.")
         } else {
-            format!("Switched on, the carrier of {line} would be slow and busy, forget to answer and repeat itself.")
+            format!(
+                "Switched on, the carrier of {line} would be slow and busy, forget to answer and repeat itself."
+            )
         }
     };
     view! {

@@ -26,9 +26,8 @@ impl SentPictures {
 
     /// Goes on showing what a message is sent with.
     pub fn hold(self, chosen: Vec<Chosen>) {
-        let uploaded =
-            untrack(|| chosen.into_iter().filter_map(|chosen| Some((chosen.id()?, chosen))).collect::<Vec<_>>());
-        self.all.update_value(|all| all.extend(uploaded));
+        let uploaded = |chosen: Chosen| Some((untrack(|| chosen.id())?, chosen));
+        self.all.update_value(|all| all.extend(chosen.into_iter().filter_map(uploaded)));
     }
 
     /// An address under which the browser can show a picture now; follows changes where signals are tracked, since a

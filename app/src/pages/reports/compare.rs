@@ -61,7 +61,6 @@ fn Shown(comparison: Comparison) -> impl IntoView {
     let may_change = expect_context::<Session>().me.role.may(Permission::ManageLines);
     let unpriced = offers.iter().filter(|offer| offer.tariff.is_none()).count();
     let all = offers.len();
-    let missing = (unpriced > 0).then(|| view! { <Missing unpriced=unpriced all=all may_change=may_change /> });
     view! {
         <form class="card volumes" aria-label="Volumes of a month" on:submit=|event| event.prevent_default()>
             <TextField label="SMS parts sent" name="sms" kind="number" value=sms error=wrong(sms) />
@@ -69,7 +68,7 @@ fn Shown(comparison: Comparison) -> impl IntoView {
             <TextField label="SMS parts received" name="sms-in" kind="number" value=sms_in error=wrong(sms_in) />
             <TextField label="MMS received" name="mms-in" kind="number" value=mms_in error=wrong(mms_in) />
         </form>
-        {missing}
+        {(unpriced > 0).then(|| view! { <Missing unpriced=unpriced all=all may_change=may_change /> })}
         <table class="sums card compared">
             <caption class="visually-hidden">"What these volumes cost at each carrier"</caption>
             <thead>

@@ -55,7 +55,8 @@ async fn a_wrong_or_short_password_changes_nothing_and_says_which() {
         for (current, new, field) in
             [("not the password", NEW, "current_password"), (OLD, "too short", "password")]
         {
-            let refused = failure(sign_in::change_password(b, &session.token, current, new, "192.0.2.1").await);
+            let refused = sign_in::change_password(b, &session.token, current, new, "192.0.2.1").await;
+            let refused = failure(refused);
             assert_eq!((refused.code, refused.field.as_deref()), (FailureCode::Invalid, Some(field)));
         }
         let nobody = failure(sign_in::change_password(b, "no session", OLD, NEW, "192.0.2.1").await);
