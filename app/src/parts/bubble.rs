@@ -76,7 +76,7 @@ pub fn Bubble(
             }}
             {move || {
                 let text = text.get();
-                (!text.is_empty()).then(|| view! { <p class="bubble">{text} {is_linked.get().then(|| view! { <LinkChip /> })}</p> })
+                (!text.is_empty()).then(|| view! { <p class="bubble">{text}{is_linked.get().then(|| view! { <LinkChip /> })}</p> })
             }}
             {move || link.get().map(|link| view! { <LinkLine message=message link=link local=local /> })}
             {move || {
