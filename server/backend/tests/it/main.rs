@@ -4,6 +4,7 @@
 mod blobs;
 mod carriers;
 mod cost;
+mod demo;
 mod fetching;
 mod images;
 mod inbox;
