@@ -104,7 +104,7 @@ async function startHeliograph() {
   const { port } = probe.address();
   await new Promise((closed) => probe.close(closed));
   const url = `http://127.0.0.1:${port}`;
-  const child = spawn(process.env.HELIOGRAPH_BIN ?? fail('set HELIOGRAPH_BIN to the server'), ['serve', '--demo'], {
+  const child = spawn(process.env.HELIOGRAPH_BIN ?? fail('set HELIOGRAPH_BIN to the server'), ['serve', '--demo=empty'], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'ignore'],
     env: { PATH: process.env.PATH, HELIOGRAPH_SITE: site, HELIOGRAPH_DATA: folder,

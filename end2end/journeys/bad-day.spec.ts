@@ -18,7 +18,20 @@ test('on a bad day nobody is texted twice, and what did not arrive is sent again
 
   await test.step('The switch turns a sensible set on, and each fault can be changed', async () => {
     await expect(badDay).not.toBeChecked();
+    await expect(badDay).toHaveAccessibleDescription(/^Switched on, the carrier of .* would be slow/);
     await badDay.check();
+    await expect(badDay).toHaveAccessibleDescription(/ is slow and busy/);
+    await phone.getByText('What goes wrong').click();
+    // The list scrolls by itself, also where there is little room.
+    await phone.setViewportSize({ width: 360, height: 560 });
+    await phone.goto('/phone', { waitUntil: 'networkidle' });
+    await phone.getByText('What goes wrong').click();
+    const seed = phone.getByLabel('Seed: the same number gives the same mishaps');
+    await seed.scrollIntoViewIfNeeded();
+    await expect(seed).toBeInViewport();
+    expect((await phone.getByRole('list').filter({ has: seed }).boundingBox())!.height).toBeLessThanOrEqual(0.4 * 560);
+    await phone.setViewportSize({ width: 1440, height: 900 });
+    await phone.goBack({ waitUntil: 'networkidle' });
     await phone.getByText('What goes wrong').click();
     await expect(phone.getByLabel('Webhooks come twice')).toHaveValue('60');
     await delay.fill('500');

@@ -57,6 +57,8 @@ test('a photo stays, and its private link is opened by pressing the button', asy
   await staff.getByRole('button', { name: 'Send link' }).click();
   await expect(cards(staff)).toHaveCount(0);
   await expect(linkLine(staff, 'Your scan')).toHaveText(/^Private link · not opened yet · until tomorrow \d\d:\d\d$/);
+  // The text shows that a link follows, not the link.
+  await expect(bubble(staff, 'Your scan').locator('p.bubble')).toHaveText('Your scan private link');
 
   const phone = await openPhone(staff.context(), 'Amelia Hart');
   const link = await received(phone, 'Your scan');
@@ -191,4 +193,33 @@ test('the page behind a link is well on a phone and on a desk, in light and dark
   await patient.goto(link.replace(/.$/, '_'));
   await expectWell('Unknown');
   await context.close();
+});
+
+test('a picture that was sent stays in sight while the server makes its own', async ({ staff }) => {
+  await openConversation(staff, 'Elsie Brandt');
+  // As far as this page hears, the server is never done.
+  await staff.route(/\/api\/ui\/(messages|inbox)\//, async (route) => {
+    const response = await route.fetch();
+    const body = (await response.text())
+      .replaceAll(/"tile_url":"[^"]*"/g, '"tile_url":null')
+      .replaceAll('"state":"ready"', '"state":"processing"');
+    await route.fulfill({ response, body });
+  });
+  await choose(staff, iphone);
+  await expect(cards(staff).getByRole('img')).toBeVisible({ timeout: 60_000 });
+  await staff.getByLabel('Send as private link').check();
+  await send(staff, 'Your scan', 'Send link');
+  await expect(linkLine(staff, 'Your scan')).toBeVisible();
+  const isShown = () =>
+    bubble(staff, 'Your scan').getByRole('img').evaluate((image: HTMLImageElement) => image.complete && image.naturalWidth > 0);
+  await expect(bubble(staff, 'Your scan').getByText('Delivered')).toBeVisible({ timeout: 60_000 });
+  await expect.poll(isShown).toBe(true);
+  // Also after looking something up elsewhere.
+  await staff.getByRole('link', { name: 'Patients' }).click();
+  await expect(staff).toHaveURL(/\/patients$/);
+  await staff.goBack();
+  await expect.poll(isShown).toBe(true);
+  await staff.unrouteAll({ behavior: 'ignoreErrors' });
+  await staff.reload({ waitUntil: 'networkidle' });
+  await expect.poll(isShown, { timeout: 60_000 }).toBe(true);
 });

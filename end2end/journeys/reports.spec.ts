@@ -22,8 +22,8 @@ test('what was sent stands in the reports with its cost, and in the file', async
   await expect(staff.getByRole('img', { name: /^Messages by day, .*: 2 in all, at most 2 on one day$/ })).toBeVisible();
 
   // The slider stands on today and walks along the days by keys.
-  const slider = staff.getByRole('slider', { name: 'Day' });
-  await expect(slider).toHaveAttribute('aria-valuetext', /: 1 SMS, 1 MMS$/);
+  const slider = staff.getByRole('slider', { name: 'Choose a day' });
+  await expect(slider).toHaveAttribute('aria-valuetext', /: 1 SMS sent, 1 MMS sent$/);
   await slider.press('ArrowLeft');
   await expect(slider).toHaveAttribute('aria-valuetext', /: nothing$/);
   await expect(staff.locator('.plot-words')).toHaveText(/: nothing$/);
@@ -63,7 +63,18 @@ test('volumes that are typed in change what each carrier would cost', async ({ s
   await expect(simulator.getByRole('cell')).toHaveText(['A$125.00', /^A\$25\.00\s*Cheapest$/]);
   const broadcast = staff.getByRole('row', { name: /^SMS Broadcast/ });
   await expect(broadcast).toContainText('No price known');
+  await expect(staff.getByText(/^\d of 6 carriers have no known price and cannot be compared\.$/)).toBeVisible();
+  await expect(staff.getByRole('link', { name: 'Enter your prices' })).toHaveAttribute('href', '/settings/lines');
+  // On a phone every carrier stands by itself, and its mark in one line.
+  await staff.setViewportSize({ width: 360, height: 740 });
+  const [row, mark] = [await simulator.boundingBox(), await simulator.getByText('Cheapest').boundingBox()];
+  expect(row!.width).toBeLessThanOrEqual(360);
+  expect(mark!.height).toBeLessThan(32);
+  expect((await simulator.getByRole('cell').last().boundingBox())!.y).toBeGreaterThan((await simulator.getByRole('cell').first().boundingBox())!.y);
+  await staff.setViewportSize({ width: 1440, height: 900 });
   await expect(broadcast.getByRole('cell').first()).toHaveText('Cannot send MMS');
+  const telnyx = staff.getByRole('row', { name: /^Telnyx/ });
+  await expect(telnyx.getByRole('cell').first()).toHaveText('Cannot send MMS with numbers of this country');
   await staff.getByLabel('MMS sent').fill('1.5');
   await expect(staff.getByText('Write a whole number, for example 500.')).toBeVisible();
 });

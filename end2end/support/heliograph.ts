@@ -9,6 +9,9 @@ import { required } from './settings.ts';
 
 const START_WITHIN_MS = 90_000;
 
+/** What a new demo begins with: `empty` has patients alone, `full` conversations of earlier days as well. */
+export type Scene = 'empty' | 'full';
+
 /** A running Heliograph with the demo organisation and a data folder of its own. */
 export interface Heliograph {
   /** Where it is served, without a slash at the end. */
@@ -27,11 +30,11 @@ export interface Heliograph {
  * Starts the program in `HELIOGRAPH_BIN` with the site in `HELIOGRAPH_SITE` on a free port.
  * `settings` are further environment variables, such as `{ MESSAGING_MOCK_MODE: 'true' }`.
  */
-export async function startHeliograph(settings: Record<string, string> = {}): Promise<Heliograph> {
+export async function startHeliograph(settings: Record<string, string> = {}, scene: Scene = 'empty'): Promise<Heliograph> {
   const data = await mkdtemp(path.join(tmpdir(), 'heliograph-'));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const server = spawn(required('HELIOGRAPH_BIN'), ['serve', '--demo'], {
+  const server = spawn(required('HELIOGRAPH_BIN'), ['serve', `--demo=${scene}`], {
     cwd: data,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {

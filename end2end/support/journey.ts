@@ -1,10 +1,12 @@
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test as base, type Page } from '@playwright/test';
-import { startHeliograph, type Heliograph } from './heliograph.ts';
+import { startHeliograph, type Heliograph, type Scene } from './heliograph.ts';
 
 interface Fixtures {
   /** Further settings of the server, set with `test.use({ settings: { … } })`. */
   settings: Record<string, string>;
+  /** What the demo begins with, set with `test.use({ scene: 'full' })`. */
+  scene: Scene;
   /** A server for this journey alone. */
   heliograph: Heliograph;
   /** A page of the admin, signed in, at the inbox. */
@@ -16,9 +18,10 @@ interface Fixtures {
 /** `test` as Playwright has it, with a Heliograph. Paths in `page.goto` are the server's own. */
 export const test = base.extend<Fixtures>({
   settings: [{}, { option: true }],
+  scene: ['empty', { option: true }],
 
-  heliograph: async ({ settings }, use, testInfo) => {
-    const heliograph = await startHeliograph(settings);
+  heliograph: async ({ settings, scene }, use, testInfo) => {
+    const heliograph = await startHeliograph(settings, scene);
     await use(heliograph);
     if (testInfo.status !== testInfo.expectedStatus) {
       await testInfo.attach('server.log', { body: heliograph.output(), contentType: 'text/plain' });

@@ -3,7 +3,7 @@
 mod commands;
 
 use crate::config::Settings;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -23,8 +23,8 @@ enum Command {
     /// Serve the pages, the API and the webhooks, and work on jobs.
     Serve {
         /// Make a demo organisation with a simulator line, and print a one-time sign-in link.
-        #[arg(long)]
-        demo: bool,
+        #[arg(long, value_name = "SCENE", num_args = 0..=1, require_equals = true, default_missing_value = "full")]
+        demo: Option<Scene>,
     },
     /// Bring the database up to date and stop.
     Migrate,
@@ -47,6 +47,24 @@ enum Command {
     Jobs(Jobs),
     /// Print every setting with its meaning and default, as a file of settings.
     Settings,
+}
+
+/// What a new demo begins with.
+#[derive(Clone, Copy, ValueEnum)]
+enum Scene {
+    /// Patients, and conversations of earlier days.
+    Full,
+    /// Patients alone.
+    Empty,
+}
+
+impl From<Scene> for backend::demo::Scene {
+    fn from(scene: Scene) -> Self {
+        match scene {
+            Scene::Full => Self::Full,
+            Scene::Empty => Self::Empty,
+        }
+    }
 }
 
 #[derive(Subcommand)]

@@ -30,6 +30,8 @@ pub struct Offer {
     pub by_contract: bool,
     /// It can send MMS with numbers like the organisation's.
     pub sends_mms: bool,
+    /// It sends MMS, but not with numbers of that country.
+    pub mms_elsewhere: bool,
 }
 
 /// What a page needs to compare carriers.
@@ -156,7 +158,14 @@ mod tests {
     fn offer(provider: ProviderKind, currency: Currency, prices: [Option<i64>; 3]) -> Offer {
         let [sms, mms, sms_in] = prices;
         let tariff = Tariff { currency, sms, mms, whatsapp: None, sms_in, mms_in: None };
-        Offer { provider, lines: Vec::new(), tariff: Some(tariff), by_contract: false, sends_mms: true }
+        Offer {
+            provider,
+            lines: Vec::new(),
+            tariff: Some(tariff),
+            by_contract: false,
+            sends_mms: true,
+            mms_elsewhere: false,
+        }
     }
 
     fn known(cost: Cost) -> (i64, bool) {

@@ -74,7 +74,7 @@ pub struct ReportRow {
 }
 
 /// How many messages came and went on one day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReportDay {
     /// As `YYYY-MM-DD`.
@@ -85,6 +85,12 @@ pub struct ReportDay {
     pub mms: u64,
     /// By WhatsApp.
     pub whatsapp: u64,
+    /// Of those by SMS, the ones that came in.
+    pub sms_in: u64,
+    /// Of those by MMS, the ones that came in.
+    pub mms_in: u64,
+    /// Of those by WhatsApp, the ones that came in.
+    pub whatsapp_in: u64,
 }
 
 impl ReportDay {

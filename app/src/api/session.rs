@@ -18,6 +18,8 @@ pub struct Session {
     pub live_seq: i64,
     /// Everything goes to simulators; said on every page.
     pub mock_mode: bool,
+    /// There is a simulated phone to look at.
+    pub has_phone: bool,
     /// The server's time.
     pub now: Millis,
 }
@@ -66,7 +68,9 @@ async fn read(backend: &backend::Backend, token: Option<String>) -> Answer<Sessi
     let caller = caller.ok_or_else(signed_out)?;
     let live_seq = backend::live::newest(backend, &caller).await?;
     let me = backend::sign_in::me(backend, &caller).await?;
-    Ok(Session { me, live_seq, mock_mode: backend.settings.mock_mode, now: backend.clock.now() })
+    let has_phone = backend::lines::has_simulator(backend, &caller).await?;
+    let mock_mode = backend.settings.mock_mode;
+    Ok(Session { me, live_seq, mock_mode, has_phone, now: backend.clock.now() })
 }
 
 /// Where one signs in and then goes on at `here`, a path with its query.
@@ -151,6 +155,15 @@ pub async fn choose_password(token: String, password: String) -> Answer<()> {
     let session = backend::sign_in::use_one_time_link(&backend, &token, &password).await?;
     set_cookie(&backend, Some(&session));
     Ok(())
+}
+
+/// Gives the person who is signed in another password; their other sessions end.
+#[server(prefix = "/api/ui", endpoint = "session/change-password", input = Json)]
+pub async fn change_password(current_password: String, password: String) -> Answer<()> {
+    let backend = backend()?;
+    let token = session_token().ok_or_else(signed_out)?;
+    let from = network_address();
+    Ok(backend::sign_in::change_password(&backend, &token, &current_password, &password, &from).await?)
 }
 
 /// Where a request came from, for limiting attempts. The server puts it into the request as an extension.

@@ -6,6 +6,7 @@ use crate::parts::chosen::Drafts;
 use crate::parts::live::Live;
 use crate::parts::outbox::Outbox;
 use crate::parts::rail::Rail;
+use crate::parts::sent_pictures::SentPictures;
 use crate::parts::shortcuts::{HelpDialog, Shortcuts};
 use crate::parts::sign_out::{SignOut, SignOutDialog};
 use crate::ui::{Banner, Empty, Glyph, Tone};
@@ -47,6 +48,7 @@ fn Frame(session: Session) -> impl IntoView {
     let drafts = Drafts::new(session.me.staff_id);
     drafts.follow(live);
     provide_context(drafts);
+    provide_context(SentPictures::default());
     provide_context(live);
     provide_context(shortcuts);
     provide_context(session);

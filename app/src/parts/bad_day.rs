@@ -53,7 +53,13 @@ pub fn BadDay(
         Memo::new(move |_| shown.with(|shown| shown.as_ref().map(|shown| shown.faults)).unwrap_or_default());
     let carrier = move || {
         let line = shown.with(|shown| shown.as_ref().map(|shown| shown.line.spaced())).unwrap_or_default();
-        format!("The carrier of {line} is slow and busy, forgets to answer and repeats itself.")
+        if faults.get().any() {
+            format!("The carrier of {line} is slow and busy, forgets to answer and repeats itself.")
+        } else {
+            format!(
+                "Switched on, the carrier of {line} would be slow and busy, forget to answer and repeat itself."
+            )
+        }
     };
     view! {
         {move || failure.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
@@ -106,7 +112,7 @@ fn Single(faults: Memo<Faults>, on_change: Callback<Faults>) -> impl IntoView {
                 on_change=move |delay_ms| on_change.run(Faults { delay_ms, ..faults.get_untracked() })
             />
             <Amount
-                label="Which of them: day number"
+                label="Seed: the same number gives the same mishaps"
                 unit=""
                 most=u32::MAX
                 value=seed

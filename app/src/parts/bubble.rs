@@ -3,6 +3,7 @@
 use crate::api::messages;
 use crate::browser;
 use crate::parts::link_line::LinkLine;
+use crate::parts::sent_pictures::SentPictures;
 use crate::parts::thread_item::{Item, Local};
 use crate::parts::thread_state::Thread;
 use crate::parts::viewer::Viewer;
@@ -38,6 +39,7 @@ pub fn Bubble(
     let renewed = StoredValue::new(0);
     let text = Memo::new(move |_| message.read().text.clone());
     let link = Memo::new(move |_| message.read().link.clone());
+    let is_linked = Memo::new(move |_| link.read().is_some());
     let side = if direction == Direction::Inbound { "is-inbound" } else { "is-outbound" };
     let channel = match first.channel {
         Channel::Sms => "is-sms",
@@ -74,13 +76,25 @@ pub fn Bubble(
             }}
             {move || {
                 let text = text.get();
-                (!text.is_empty()).then(|| view! { <p class="bubble">{text}</p> })
+                (!text.is_empty()).then(|| view! { <p class="bubble">{text}{is_linked.get().then(|| view! { <LinkChip /> })}</p> })
             }}
             {move || link.get().map(|link| view! { <LinkLine message=message link=link local=local /> })}
             {move || {
                 (place.read().ends_run || needs_words()).then(|| view! { <Foot key=key.clone() message=message local=local at=at /> })
             }}
         </article>
+    }
+}
+
+/// Where the patient gets the link. Its address is for the patient alone.
+#[component]
+fn LinkChip() -> impl IntoView {
+    view! {
+        " "
+        <span class="link-chip">
+            <Icon glyph=Glyph::Link />
+            "private link"
+        </span>
     }
 }
 
@@ -218,6 +232,7 @@ fn Pictures(
 ) -> impl IntoView {
     let viewer = Viewer::of_page();
     let thread = Thread::of_page();
+    let sent = SentPictures::of_page();
     let renew = Callback::new(move |()| {
         let (id, now) = (message.read_untracked().id, browser::now());
         if now < renewed.get_value() + RENEW_AFTER_MS {
@@ -239,19 +254,25 @@ fn Pictures(
                 .take(SHOWN)
                 .enumerate()
                 .map(|(at, attachment)| {
-                    let (id, last) = (attachment.id, at + 1 == SHOWN);
-                    match (attachment.state, attachment.tile_url.clone()) {
-                        (AttachmentState::Ready | AttachmentState::Processing, Some(tile)) => view! {
-                            <Thumbnail
-                                src=tile
-                                alt=format!("Picture {}: {}", at + 1, attachment.file_name)
-                                more=if last { more } else { 0 }
-                                on_press=move |_| viewer.show(message.read_untracked().id, id)
-                                on_broken=renew
-                            />
+                    let left_out = if at + 1 == SHOWN { more } else { 0 };
+                    move || {
+                        let id = attachment.id;
+                        let shows = matches!(attachment.state, AttachmentState::Ready | AttachmentState::Processing);
+                        // Until the server has made its own, the picture as it was chosen here.
+                        let src = attachment.tile_url.clone().or_else(|| sent.address(id)).filter(|_| shows);
+                        match src {
+                            Some(src) => view! {
+                                <Thumbnail
+                                    src=src
+                                    alt=format!("Picture {}: {}", at + 1, attachment.file_name)
+                                    more=left_out
+                                    on_press=move |_| viewer.show(message.read_untracked().id, id)
+                                    on_broken=renew
+                                />
+                            }
+                            .into_any(),
+                            None => view! { <NoPicture attachment=attachment.clone() id=id /> }.into_any(),
                         }
-                        .into_any(),
-                        _ => view! { <NoPicture attachment=attachment id=id /> }.into_any(),
                     }
                 })
                 .collect_view()}

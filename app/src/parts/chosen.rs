@@ -4,8 +4,7 @@ use crate::api::messages;
 use crate::browser;
 use crate::parts::live::{Live, News};
 use crate::parts::outbox::when_connected;
-#[cfg(feature = "hydrate")]
-use crate::parts::preview;
+use crate::parts::file_preview::FilePreview;
 use crate::parts::preview::PreviewState;
 use crate::parts::upload::{Progress, Upload};
 use leptos::prelude::*;
@@ -15,16 +14,12 @@ use model::live::Change;
 use model::media::{AttachmentState, AttachmentView};
 use model::message::MAX_ATTACHMENTS;
 use model::{AttachmentId, ConversationId, FailureCode, LineId, StaffId};
-use picture::{HEAD_BYTES, PictureKind};
+use picture::HEAD_BYTES;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
 
 /// Sides of the preview on its card, in CSS pixels.
 pub const CARD_PX: u32 = 150;
-
-/// About a frame: nobody sees that a card appears in the next one.
-#[cfg(feature = "hydrate")]
-const WORKER_START_MS: u32 = 16;
 
 /// A picture on its way into a message.
 #[derive(Debug, Clone)]
@@ -43,12 +38,10 @@ pub struct Chosen {
 
 #[derive(Debug, Clone)]
 enum Shown {
-    /// The browser shows this by itself: the file.
-    Address(String),
+    /// The file, as it was chosen.
+    File(FilePreview),
     /// Uploaded on an earlier visit: the server's tile, once it is known.
     Kept,
-    #[cfg(feature = "hydrate")]
-    Made(preview::PreviewJob),
 }
 
 impl Chosen {
@@ -62,13 +55,13 @@ impl Chosen {
         let bytes = JsFuture::from(head.array_buffer()).await.map_err(|_| unreadable(&name))?;
         let head = js_sys::Uint8Array::new(&bytes).to_vec();
         let checked = picture::check(&head).map_err(|refusal| format!("{name}: {refusal}"))?;
-        let preview = Shown::of(&file, checked.kind).ok_or_else(|| unreadable(&name))?;
+        let preview = FilePreview::of(&file, checked.kind, CARD_PX).ok_or_else(|| unreadable(&name))?;
         preview.go_first().await;
         let chosen = Self {
             key: browser::random_id(),
             name,
             size: file.size() as u64,
-            preview,
+            preview: Shown::File(preview),
             upload: ArcRwSignal::new(Progress::Sending(0.0)),
             attachment: ArcRwSignal::new(None),
             task: Upload::default(),
@@ -119,21 +112,18 @@ impl Chosen {
     /// What to show; follows changes where signals are tracked.
     pub fn preview(&self) -> PreviewState {
         match &self.preview {
-            Shown::Address(url) => PreviewState::at(url.clone()),
+            Shown::File(preview) => preview.state(),
             Shown::Kept => match self.attachment.get() {
                 None => PreviewState::Waiting,
                 Some(AttachmentView { tile_url: Some(url), .. }) => PreviewState::at(url),
                 Some(_) => PreviewState::Unavailable(String::new()),
             },
-            #[cfg(feature = "hydrate")]
-            Shown::Made(job) => job.state(),
         }
     }
 
-    /// An address under which the browser can show it now, for the message as it is sent.
+    /// An address under which the browser can show it now; follows changes where signals are tracked.
     pub fn address(&self) -> Option<String> {
-        let tile = self.attachment.get_untracked().and_then(|attachment| attachment.tile_url);
-        tile.or_else(|| untrack(|| self.preview()).url())
+        self.preview().url()
     }
 
     /// Its id, once it is uploaded.
@@ -147,13 +137,8 @@ impl Chosen {
     /// Ends whatever is under way; `discard` also drops it on the server.
     pub fn drop_it(&self, discard: bool) {
         self.task.abort();
-        match &self.preview {
-            Shown::Address(url) => {
-                let _ = web_sys::Url::revoke_object_url(url);
-            }
-            Shown::Kept => {}
-            #[cfg(feature = "hydrate")]
-            Shown::Made(job) => job.cancel(),
+        if let Shown::File(preview) = &self.preview {
+            preview.end();
         }
         if let (true, Progress::Done(id)) = (discard, self.upload.get_untracked()) {
             spawn_local(async move {
@@ -169,26 +154,6 @@ impl Chosen {
             .read()
             .as_ref()
             .is_none_or(|attachment| attachment.state == AttachmentState::Processing)
-    }
-}
-
-impl Shown {
-    /// A worker's start needs this thread for a moment: drawing the card and beginning the upload would hold it up.
-    async fn go_first(&self) {
-        #[cfg(feature = "hydrate")]
-        if let Self::Made(_) = self {
-            gloo_timers::future::TimeoutFuture::new(WORKER_START_MS).await;
-        }
-    }
-
-    fn of(file: &File, kind: PictureKind) -> Option<Self> {
-        #[cfg(feature = "hydrate")]
-        if kind == PictureKind::Heic {
-            return Some(Self::Made(preview::preview(file.clone(), CARD_PX)));
-        }
-        #[cfg(not(feature = "hydrate"))]
-        let _ = kind;
-        web_sys::Url::create_object_url_with_blob(file).ok().map(Self::Address)
     }
 }
 

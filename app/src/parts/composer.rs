@@ -275,10 +275,8 @@ fn as_queued(
 
 fn as_attachment(chosen: &Chosen) -> Option<AttachmentView> {
     let Progress::Done(id) = chosen.upload.get_untracked() else { return None };
-    let known = chosen.attachment.get_untracked();
-    let tile_url = chosen.address();
-    Some(match known {
-        Some(attachment) => AttachmentView { tile_url, ..attachment },
+    Some(match chosen.attachment.get_untracked() {
+        Some(attachment) => attachment,
         None => AttachmentView {
             id,
             state: AttachmentState::Processing,
@@ -288,7 +286,7 @@ fn as_attachment(chosen: &Chosen) -> Option<AttachmentView> {
             byte_size: untrack(|| chosen.size()),
             width: None,
             height: None,
-            tile_url,
+            tile_url: None,
             screen_url: None,
             original_url: None,
             carrier: None,

@@ -1,8 +1,9 @@
 //! One simulated phone's conversation with a line.
 
+use super::phone_photo::{ChosenPhoto, ShownPhoto};
 use super::transfer::{self, Transfer};
 use crate::api::session::Session;
-use crate::ui::{Banner, Glyph, Icon, IconButton, Time, TimeStyle, Tone};
+use crate::ui::{Banner, Glyph, Icon, Time, TimeStyle, Tone};
 use gloo_timers::callback::Interval;
 use leptos::ev::{KeyboardEvent, SubmitEvent};
 use leptos::html;
@@ -161,7 +162,7 @@ fn Bubble(message: PhoneMessage) -> impl IntoView {
     let side = if message.from_phone { "phone-bubble is-mine" } else { "phone-bubble" };
     view! {
         <li class=side>
-            {message.photos.into_iter().map(|photo| view! { <Photo photo=photo /> }).collect_view()}
+            {message.photos.into_iter().map(|photo| view! { <ShownPhoto id=photo.id media_type=photo.media_type /> }).collect_view()}
             {(!message.text.is_empty()).then(|| view! { <p>{with_links(&message.text)}</p> })}
             <span class="phone-time muted">
                 <Time at=message.at style=TimeStyle::Short /> {state.map(|state| format!(" · {state}"))}
@@ -183,31 +184,6 @@ fn with_links(text: &str) -> impl IntoView + use<> {
             }
         })
         .collect_view()
-}
-
-#[component]
-fn Photo(photo: PhonePhoto) -> impl IntoView {
-    let src = format!("/simulator/media/{}", photo.id);
-    let kind = photo.media_type.unwrap_or_else(|| "unknown kind".to_owned());
-    let shows = RwSignal::new(true);
-    let (href, label) = (src.clone(), format!("Open the photo ({kind})"));
-    view! {
-        <a class="phone-photo" href=href target="_blank" rel="external noopener" aria-label=label>
-            {move || {
-                if shows.get() {
-                    view! { <img src=src.clone() alt="" width="180" height="180" on:error=move |_| shows.set(false) /> }.into_any()
-                } else {
-                    view! {
-                        <span class="no-picture">
-                            <Icon glyph=Glyph::Camera />
-                            <span class="muted">{kind.clone()}</span>
-                        </span>
-                    }
-                        .into_any()
-                }
-            }}
-        </a>
-    }
 }
 
 #[component]
@@ -257,14 +233,10 @@ fn Reply(
         >
             <ul class="phone-chosen" aria-label="Photos to send">
                 <For each=move || photos.get() key=|(key, _)| *key let((key, file))>
-                    <li>
-                        <span>{file.name()}</span>
-                        <IconButton
-                            glyph=Glyph::Close
-                            label=format!("Leave out {}", file.name())
-                            on_press=move |_| photos.update(|photos| photos.retain(|(other, _)| *other != key))
-                        />
-                    </li>
+                    <ChosenPhoto
+                        file=file
+                        on_remove=move |()| photos.update(|photos| photos.retain(|(other, _)| *other != key))
+                    />
                 </For>
             </ul>
             {move || failure.get().map(|words| view! { <p class="field-below is-error" role="alert">{words}</p> })}

@@ -91,7 +91,7 @@ mod browser {
     use serde::Deserialize;
     use wasm_bindgen::prelude::*;
     use wasm_bindgen_futures::JsFuture;
-    use web_sys::{Blob, ErrorEvent, File, ImageBitmap, MessageEvent, Url, Worker};
+    use web_sys::{Blob, ErrorEvent, ImageBitmap, MessageEvent, Url, Worker};
 
     use super::{Picture, Pixels, PreviewState};
 
@@ -110,7 +110,7 @@ mod browser {
     /// Begins to make a preview that fills a square box with sides of `box_px` CSS pixels.
     ///
     /// Whoever begins a job cancels it when the picture is no longer shown; its URLs live until then.
-    pub fn preview(file: File, box_px: u32) -> PreviewJob {
+    pub fn preview(file: Blob, box_px: u32) -> PreviewJob {
         let id = NEXT_ID.with(|next| next.replace(next.get() + 1));
         let state = ArcRwSignal::new(PreviewState::Waiting);
         let job = PreviewJob { id, state: state.clone() };
@@ -192,7 +192,7 @@ mod browser {
 
     struct Queued {
         job: PreviewJob,
-        file: File,
+        file: Blob,
         cover: u32,
         _spinner: Timeout,
     }
@@ -302,7 +302,7 @@ mod browser {
         }
     }
 
-    async fn browser_decodes(file: &File) -> bool {
+    async fn browser_decodes(file: &Blob) -> bool {
         let Some(decoding) =
             web_sys::window().and_then(|window| window.create_image_bitmap_with_blob(file).ok())
         else {

@@ -12,6 +12,7 @@ pub fn PreviewPicture(
     /// What to show.
     picture: Picture,
     /// What it is called, for those who do not see it.
+    #[prop(into)]
     name: Signal<String>,
     /// The box's sides in CSS pixels.
     side: u32,

@@ -17,6 +17,9 @@ const PLACES: [(&str, &str, Glyph, Option<Permission>); 5] = [
     ("/settings", "Settings", Glyph::Settings, None),
 ];
 
+/// The simulated phone, where a line ends in one.
+const PHONE: (&str, &str, Glyph) = ("/phone", "Phone", Glyph::Phone);
+
 /// The rail.
 #[component]
 pub fn Rail() -> impl IntoView {
@@ -35,7 +38,9 @@ pub fn Rail() -> impl IntoView {
                 {PLACES
                     .into_iter()
                     .filter(|(_, _, _, permission)| permission.is_none_or(|permission| role.may(permission)))
-                    .map(|(href, name, glyph, _)| {
+                    .map(|(href, name, glyph, _)| (href, name, glyph))
+                    .chain(session.has_phone.then_some(PHONE))
+                    .map(|(href, name, glyph)| {
                         view! {
                             <li>
                                 <a href=href title=name aria-current=move || here(href).then_some("page")>

@@ -97,9 +97,8 @@ pub fn RouteWords(
     move || {
         let plan = way.plans.read().usable.first().cloned().filter(|_| !way.is_empty.get())?;
         let Plan { sentence, poor, .. } = plan;
-        let whole = sentence.clone();
         Some(view! {
-            <span class="route-words" title=whole>
+            <span class="route-words">
                 <span class="number">{sentence}</span>
                 {poor.then(|| view! { <span class="is-warn">" · the pictures will look coarse"</span> })}
             </span>

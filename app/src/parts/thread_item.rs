@@ -1,6 +1,5 @@
 //! One message of the loaded stretch, and its place among its neighbours.
 
-use crate::parts::chosen::Chosen;
 use leptos::prelude::*;
 use model::message::{Channel, Direction, MessageView};
 use model::{MessageId, Millis};
@@ -19,8 +18,6 @@ pub struct Item {
     pub place: ArcRwSignal<Place>,
     /// It is known to this page alone.
     pub local: ArcRwSignal<Option<Local>>,
-    /// The pictures as they were chosen here, shown until the server has its own.
-    pub(crate) chosen: Vec<Chosen>,
 }
 
 /// What a message's neighbours make of it.
@@ -55,11 +52,10 @@ impl Item {
             message: ArcRwSignal::new(message),
             place: ArcRwSignal::default(),
             local: ArcRwSignal::default(),
-            chosen: Vec::new(),
         }
     }
 
-    /// Shows what the server knows, and goes on showing the chosen pictures until it has made its own of them.
+    /// Shows what the server knows.
     pub(crate) fn replace(&self, mut message: MessageView) {
         {
             let old = self.message.read_untracked();
@@ -75,16 +71,9 @@ impl Item {
                 attachment.tile_url = same.and_then(|known| known.tile_url.clone());
             }
         }
-        let is_served = !message
-            .attachments
-            .iter()
-            .any(|attachment| attachment.tile_url.as_ref().is_some_and(|url| url.starts_with("blob:")));
         self.local.set(None);
         if *self.message.read_untracked() != message {
             self.message.set(message);
-        }
-        if is_served {
-            self.chosen.iter().for_each(|chosen| chosen.drop_it(false));
         }
     }
 

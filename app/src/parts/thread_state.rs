@@ -5,6 +5,7 @@ use crate::parts::chosen::Chosen;
 use crate::parts::live::{Live, News};
 use crate::parts::outbox::Outbox;
 use crate::parts::scroll::{Hold, scroll_to_end};
+use crate::parts::sent_pictures::SentPictures;
 use crate::parts::thread_item::{Facts, Item, Local, places};
 use crate::ui::{Notices, Times};
 use leptos::prelude::*;
@@ -55,6 +56,7 @@ pub struct Thread {
     /// Messages that are being read, and whether they changed meanwhile.
     reading: StoredValue<Vec<(MessageId, bool)>>,
     outbox: Outbox,
+    sent_pictures: SentPictures,
     notices: Notices,
     times: Times,
 }
@@ -84,6 +86,7 @@ impl Thread {
             missed: StoredValue::new(Vec::new()),
             reading: StoredValue::new(Vec::new()),
             outbox: Outbox::of_page(),
+            sent_pictures: SentPictures::of_page(),
             notices: Notices::of_page(),
             times: Times::of_page(),
         };
@@ -279,7 +282,10 @@ impl Thread {
                         self.take_in(item, message);
                         item.clone()
                     }
-                    None => Item::of(message),
+                    None => {
+                        self.sent_pictures.let_go(&message);
+                        Item::of(message)
+                    }
                 });
             }
         }
@@ -430,6 +436,7 @@ impl Thread {
             self.outbox.forget(&item.key);
         }
         item.replace(message);
+        item.message.with_untracked(|message| self.sent_pictures.let_go(message));
         was_unsent
     }
 
@@ -451,7 +458,8 @@ impl Thread {
     /// Shows a message as queued at once and sends it, after those that wait already.
     pub fn send(self, message: MessageView, chosen: Vec<Chosen>) {
         self.outbox.keep(&message);
-        self.write(Item { chosen, ..Item::of(message) }, Local::Sending);
+        self.sent_pictures.hold(chosen);
+        self.write(Item::of(message), Local::Sending);
         self.lay_out();
         self.to_end();
         self.outbox.deliver(self.id);

@@ -2,6 +2,7 @@
 
 use crate::api::messages;
 use crate::parts::filing::Filing;
+use crate::parts::sent_pictures::SentPictures;
 use crate::parts::thread_state::Thread;
 use crate::ui::{Button, Dialog, Glyph, Icon, IconButton, Time, TimeStyle};
 use leptos::ev::{self};
@@ -52,7 +53,7 @@ impl Viewer {
 }
 
 /// Every picture of the loaded thread that can be shown, in its order.
-fn pictures(thread: Thread) -> Vec<(MessageView, AttachmentView)> {
+fn pictures(thread: Thread, sent: SentPictures) -> Vec<(MessageView, AttachmentView)> {
     let items = thread.items.read();
     items
         .iter()
@@ -60,7 +61,10 @@ fn pictures(thread: Thread) -> Vec<(MessageView, AttachmentView)> {
         .flat_map(|message| {
             message.attachments.clone().into_iter().map(move |picture| (message.clone(), picture))
         })
-        .filter(|(_, picture)| picture.tile_url.is_some())
+        .filter_map(|(message, picture)| {
+            let tile_url = picture.tile_url.clone().or_else(|| sent.address(picture.id));
+            tile_url.is_some().then(|| (message, AttachmentView { tile_url, ..picture }))
+        })
         .collect()
 }
 
@@ -69,13 +73,14 @@ fn pictures(thread: Thread) -> Vec<(MessageView, AttachmentView)> {
 pub fn ViewerDialog() -> impl IntoView {
     let viewer = Viewer::of_page();
     let thread = Thread::of_page();
+    let sent = SentPictures::of_page();
     let zoomed = RwSignal::new(false);
     let shown = Memo::new(move |_| {
         let at = viewer.at.get()?;
         if !viewer.open.get() {
             return None;
         }
-        let all = pictures(thread);
+        let all = pictures(thread, sent);
         let place = all.iter().position(|(_, picture)| picture.id == at.1)?;
         let (message, picture) = all[place].clone();
         let near = |place: Option<usize>| {

@@ -1,14 +1,17 @@
-//! A demo organisation: a clinic with a simulator line and a few fictitious patients.
+//! A demo organisation: a clinic with a simulator line, a few fictitious patients, and what they wrote before today.
+
+mod stories;
 
 use crate::lines::{self, NewLine};
 use crate::sign_in::{MadeBy, make_one_time_link};
 use crate::store::args;
-use crate::{Backend, Caller, Result, organisations, patients, staff};
+use crate::{Backend, Caller, Error, Result, organisations, patients, staff};
 use model::line::ProviderKind;
 use model::patient::{NumberInput, PatientInput};
 use model::phone::Country;
 use model::staff::Role;
 use model::{OrgId, StaffId};
+use stories::Clinic;
 use uuid::Uuid;
 
 /// What the demo's admin signs in with.
@@ -23,31 +26,20 @@ const PATIENTS: [(&str, &str, &str, &str); 5] = [
     ("Elsie Brandt", "2011-05-25", "H-1005", "0491 570 110"),
 ];
 
+/// What a new demo begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scene {
+    /// Patients, and conversations of earlier days.
+    Full,
+    /// Patients alone: nothing was sent or received yet.
+    Empty,
+}
+
 /// Makes the demo organisation unless an organisation exists. Answers a one-time sign-in link for its admin as long
 /// as that admin has not chosen a password.
-pub async fn seed(backend: &Backend) -> Result<Option<String>> {
+pub async fn seed(backend: &Backend, scene: Scene) -> Result<Option<String>> {
     if !organisations::any(backend).await? {
-        let org = organisations::create(backend, "Harbour Clinic", Country::AU).await?;
-        let invitation = staff::add(backend, org, ADMIN_EMAIL, "Alex Morgan", Role::Admin).await?;
-        let line = NewLine {
-            name: "Front desk".to_owned(),
-            number: "0491 570 006".to_owned(),
-            provider: ProviderKind::Simulator,
-            credentials: serde_json::Value::Null,
-        };
-        lines::add(backend, org, line).await?;
-        let operator = Caller::operator(org);
-        for (name, born, reference, number) in PATIENTS {
-            let input = PatientInput {
-                name: name.to_owned(),
-                born: Some(born.to_owned()),
-                reference: Some(reference.to_owned()),
-                notes: String::new(),
-                numbers: vec![NumberInput { number: number.to_owned(), label: "Mobile".to_owned() }],
-            };
-            patients::create(backend, &operator, &input).await?;
-        }
-        return Ok(invitation.link());
+        return make(backend, scene).await;
     }
     let mut tx = backend.store.write().await?;
     let row: Option<(Uuid, Uuid)> = tx
@@ -61,4 +53,41 @@ pub async fn seed(backend: &Backend) -> Result<Option<String>> {
     let link = make_one_time_link(backend, &mut tx, OrgId(org), StaffId(admin), MadeBy::Operator).await?;
     tx.commit().await?;
     Ok(Some(link))
+}
+
+/// Makes the demo organisation, and answers a one-time sign-in link for its admin.
+pub async fn make(backend: &Backend, scene: Scene) -> Result<Option<String>> {
+    let org = organisations::create(backend, "Harbour Clinic", Country::AU).await?;
+    let invitation = staff::add(backend, org, ADMIN_EMAIL, "Alex Morgan", Role::Admin).await?;
+    let line = NewLine {
+        name: "Front desk".to_owned(),
+        number: "0491 570 006".to_owned(),
+        provider: ProviderKind::Simulator,
+        credentials: serde_json::Value::Null,
+    };
+    let line = lines::add(backend, org, line).await?;
+    let operator = Caller::operator(org);
+    for (name, born, reference, number) in PATIENTS {
+        let input = PatientInput {
+            name: name.to_owned(),
+            born: Some(born.to_owned()),
+            reference: Some(reference.to_owned()),
+            notes: String::new(),
+            numbers: vec![NumberInput { number: number.to_owned(), label: "Mobile".to_owned() }],
+        };
+        patients::create(backend, &operator, &input).await?;
+    }
+    if scene == Scene::Full {
+        let account = line.accounts.first().ok_or(Error::Inconsistent("a line without a carrier"))?;
+        let author = admin(backend).await?;
+        let clinic = Clinic { org, line: line.id, account: account.route.account_id, author };
+        stories::tell_all(backend, &clinic).await?;
+    }
+    Ok(invitation.link())
+}
+
+async fn admin(backend: &Backend) -> Result<StaffId> {
+    let mut tx = backend.store.read().await?;
+    let row: Option<(Uuid,)> = tx.one("SELECT id FROM staff WHERE email = $1", args![ADMIN_EMAIL]).await?;
+    row.map(|(id,)| id.into()).ok_or(Error::Inconsistent("the demo's admin vanished"))
 }

@@ -1,5 +1,9 @@
 //! Passwords, sessions and one-time links.
 
+mod own_password;
+
+pub use own_password::change_password;
+
 use crate::clock::{millis, random_token};
 use crate::keys::Purpose;
 use crate::store::{Tx, args};
@@ -474,7 +478,7 @@ fn used_up() -> Error {
     )
 }
 
-async fn hash_password(password: &str) -> Result<String> {
+fn check_password(password: &str) -> Result<()> {
     let chars = password.chars().count();
     if !(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&chars) {
         return Err(Error::invalid(
@@ -482,6 +486,11 @@ async fn hash_password(password: &str) -> Result<String> {
             format!("Choose a password of at least {MIN_PASSWORD_CHARS} characters."),
         ));
     }
+    Ok(())
+}
+
+async fn hash_password(password: &str) -> Result<String> {
+    check_password(password)?;
     let password = password.to_owned();
     off_the_runtime(move || {
         Argon2::default()

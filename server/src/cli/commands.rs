@@ -43,7 +43,7 @@ pub(super) async fn run(command: Command, settings: &Settings) -> Result<(), Com
     }
     let config = Config::from_settings(settings)?;
     if let Command::Serve { demo } = command {
-        return serve_until_told(&config, demo).await;
+        return serve_until_told(&config, demo.map(Into::into)).await;
     }
     let backend = setup::open(&config, config.public_base(config.addr)).await?;
     let done = once(command, &backend).await;
@@ -55,7 +55,7 @@ async fn once(command: Command, backend: &Backend) -> Result<(), CommandError> {
     match command {
         // Opening it migrated it.
         Command::Migrate => say("The database is up to date."),
-        Command::Demo => match demo::seed(backend).await? {
+        Command::Demo => match demo::seed(backend, demo::Scene::Full).await? {
             Some(link) => say(&format!("Sign in once with {link}")),
             None => say("There is an organisation already, and its admin has a password."),
         },
@@ -98,13 +98,16 @@ async fn once(command: Command, backend: &Backend) -> Result<(), CommandError> {
     }
 }
 
-async fn serve_until_told(config: &Config, demo: bool) -> Result<(), CommandError> {
+async fn serve_until_told(config: &Config, demo: Option<demo::Scene>) -> Result<(), CommandError> {
     let listen = |cause| CommandError::Listen { addr: config.addr, cause };
     let listener = TcpListener::bind(config.addr).await.map_err(listen)?;
     let base = config.public_base(listener.local_addr()?);
     let backend = setup::open(config, base.clone()).await?;
     say(&format!("Heliograph is at {}", base.as_str().trim_end_matches('/')))?;
-    let link = if demo { demo::seed(&backend).await? } else { setup::first_admin(config, &backend).await? };
+    let link = match demo {
+        Some(scene) => demo::seed(&backend, scene).await?,
+        None => setup::first_admin(config, &backend).await?,
+    };
     if let Some(link) = link {
         say(&format!("Sign in once with {link}"))?;
     }

@@ -59,6 +59,8 @@ fn Shown(comparison: Comparison) -> impl IntoView {
         Volumes { sms: number(sms), mms: number(mms), sms_in: number(sms_in), mms_in: number(mms_in) }
     });
     let may_change = expect_context::<Session>().me.role.may(Permission::ManageLines);
+    let unpriced = offers.iter().filter(|offer| offer.tariff.is_none()).count();
+    let all = offers.len();
     view! {
         <form class="card volumes" aria-label="Volumes of a month" on:submit=|event| event.prevent_default()>
             <TextField label="SMS parts sent" name="sms" kind="number" value=sms error=wrong(sms) />
@@ -66,6 +68,7 @@ fn Shown(comparison: Comparison) -> impl IntoView {
             <TextField label="SMS parts received" name="sms-in" kind="number" value=sms_in error=wrong(sms_in) />
             <TextField label="MMS received" name="mms-in" kind="number" value=mms_in error=wrong(mms_in) />
         </form>
+        {(unpriced > 0).then(|| view! { <Missing unpriced=unpriced all=all may_change=may_change /> })}
         <table class="sums card compared">
             <caption class="visually-hidden">"What these volumes cost at each carrier"</caption>
             <thead>
@@ -90,6 +93,22 @@ fn Shown(comparison: Comparison) -> impl IntoView {
     }
 }
 
+/// How many carriers cannot be held against the others, and where their prices go.
+#[component]
+fn Missing(unpriced: usize, all: usize, may_change: bool) -> impl IntoView {
+    let have = if unpriced == 1 { "has" } else { "have" };
+    view! {
+        <div class="compared-missing">
+            <p>{format!("{unpriced} of {all} carriers {have} no known price and cannot be compared.")}</p>
+            {if may_change {
+                view! { <a class="button" href="/settings/lines">"Enter your prices"</a> }.into_any()
+            } else {
+                view! { <p class="muted">"An admin can enter yours in Settings, Lines."</p> }.into_any()
+            }}
+        </div>
+    }
+}
+
 /// An empty field is none.
 fn count(text: &str) -> Option<u32> {
     let text = text.trim();
@@ -101,11 +120,17 @@ fn Row(compared: Compared, may_change: bool) -> impl IntoView {
     let Compared { offer, as_mms, as_links, without_inbound } = compared;
     let without_price = offer.tariff.is_none();
     let lines = (!offer.lines.is_empty()).then(|| format!(" · {}", offer.lines.join(", ")));
+    // Prices belong to a carrier of a line: without a line there is no place to enter them.
+    let words = match (may_change, offer.lines.is_empty()) {
+        (true, false) => "enter yours in Settings, Lines",
+        (true, true) => "add it to a line in Settings, Lines, with yours",
+        (false, _) => "an admin can enter yours in Settings, Lines.",
+    };
     let enter = without_price.then(|| {
         if may_change {
-            view! { <span>"No price known: " <a href="/settings/lines">"enter yours in Settings, Lines"</a></span> }.into_any()
+            view! { <span>"No price known: " <a href="/settings/lines">{words}</a></span> }.into_any()
         } else {
-            "No price known: an admin can enter yours in Settings, Lines.".into_any()
+            format!("No price known: {words}").into_any()
         }
     });
     view! {
@@ -116,8 +141,8 @@ fn Row(compared: Compared, may_change: bool) -> impl IntoView {
                 {without_inbound
                     .then(|| view! { <span class="compared-prices muted">"Without what comes in, whose price is not known."</span> })}
             </th>
-            <td>{amount(as_mms)}</td>
-            <td>{amount(as_links)}</td>
+            <td data-label="As MMS">{amount(as_mms, offer.mms_elsewhere)}</td>
+            <td data-label="As private links">{amount(as_links, offer.mms_elsewhere)}</td>
         </tr>
     }
 }
@@ -138,7 +163,8 @@ fn prices(offer: &Offer) -> Option<String> {
     Some(format!("{}; {source}", amounts.join(", ")))
 }
 
-fn amount(cost: Cost) -> AnyView {
+/// `mms_elsewhere`: it could with a number of another country.
+fn amount(cost: Cost, mms_elsewhere: bool) -> AnyView {
     match cost {
         Cost::Known { price, cheapest } => view! {
             <span class="amount">{price.rounded()}</span>
@@ -146,6 +172,9 @@ fn amount(cost: Cost) -> AnyView {
         }
         .into_any(),
         Cost::NoPrice => view! { <span class="muted">"Not known"</span> }.into_any(),
+        Cost::Impossible if mms_elsewhere => {
+            view! { <span class="muted">"Cannot send MMS with numbers of this country"</span> }.into_any()
+        }
         Cost::Impossible => view! { <span class="muted">"Cannot send MMS"</span> }.into_any(),
     }
 }

@@ -76,22 +76,24 @@ pub fn Plot(
                     inner_html=bars
                 ></svg>
             </div>
-            <input
-                class="plot-slider"
-                type="range"
-                aria-label="Day"
-                min="0"
-                max=(count - 1).to_string()
-                step="1"
-                value=last_busy.to_string()
-                prop:value=move || here.get().to_string()
-                aria-valuetext=words
-                on:input:target=move |event| {
-                    if let Ok(day) = event.target().value().parse::<usize>() {
-                        here.set(day.min(count - 1));
+            <label class="plot-choice">
+                <span class="muted">"Choose a day"</span>
+                <input
+                    class="plot-slider"
+                    type="range"
+                    min="0"
+                    max=(count - 1).to_string()
+                    step="1"
+                    value=last_busy.to_string()
+                    prop:value=move || here.get().to_string()
+                    aria-valuetext=words
+                    on:input:target=move |event| {
+                        if let Ok(day) = event.target().value().parse::<usize>() {
+                            here.set(day.min(count - 1));
+                        }
                     }
-                }
-            />
+                />
+            </label>
             <p class="plot-ends muted number">
                 <span>{begin}</span>
                 <span>{end}</span>
@@ -102,20 +104,32 @@ pub fn Plot(
 }
 
 fn of_channel(day: &ReportDay, channel: Channel) -> u64 {
+    both_ways(day, channel).0
+}
+
+/// All of them, and those that came in.
+fn both_ways(day: &ReportDay, channel: Channel) -> (u64, u64) {
     match channel {
-        Channel::Sms => day.sms,
-        Channel::Mms => day.mms,
-        Channel::Whatsapp => day.whatsapp,
+        Channel::Sms => (day.sms, day.sms_in),
+        Channel::Mms => (day.mms, day.mms_in),
+        Channel::Whatsapp => (day.whatsapp, day.whatsapp_in),
     }
 }
 
-/// "3 Nov 2025: 12 SMS, 1 MMS".
+/// "3 Nov 2025: 12 SMS sent, 2 MMS (1 sent, 1 received)".
 fn day_in_words(day: &ReportDay) -> String {
     let counts: Vec<String> = CHANNELS
         .into_iter()
         .filter_map(|channel| {
-            let count = of_channel(day, channel);
-            (count > 0).then(|| format!("{} {}", thousands(count), channel.label()))
+            let (all, received) = both_ways(day, channel);
+            let sent = all.saturating_sub(received);
+            let ways = match (sent, received) {
+                (0, 0) => return None,
+                (_, 0) => "sent".to_owned(),
+                (0, _) => "received".to_owned(),
+                _ => format!("({} sent, {} received)", thousands(sent), thousands(received)),
+            };
+            Some(format!("{} {} {ways}", thousands(all), channel.label()))
         })
         .collect();
     let counts = if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") };
@@ -152,7 +166,7 @@ mod tests {
     use model::report::ReportDay;
 
     fn day(sms: u64, mms: u64) -> ReportDay {
-        ReportDay { day: "2026-03-02".to_owned(), sms, mms, whatsapp: 0 }
+        ReportDay { day: "2026-03-02".to_owned(), sms, mms, ..ReportDay::default() }
     }
 
     #[test]
@@ -171,7 +185,9 @@ mod tests {
 
     #[test]
     fn a_day_in_words_names_what_there_was() {
-        assert_eq!(day_in_words(&day(1_200, 1)), "2 Mar 2026: 1,200 SMS, 1 MMS");
+        assert_eq!(day_in_words(&day(1_200, 1)), "2 Mar 2026: 1,200 SMS sent, 1 MMS sent");
+        let both_ways = ReportDay { sms_in: 2, mms_in: 1, ..day(2, 2) };
+        assert_eq!(day_in_words(&both_ways), "2 Mar 2026: 2 SMS received, 2 MMS (1 sent, 1 received)");
         assert_eq!(day_in_words(&day(0, 0)), "2 Mar 2026: nothing");
     }
 }

@@ -227,7 +227,7 @@ async fn touch(tx: &mut Tx, org: OrgId, id: ConversationId, set: &'static str) -
 }
 
 /// Counts anew what nobody has read; the conversation's row is held.
-async fn count_unread(tx: &mut Tx, id: ConversationId) -> Result<()> {
+pub(crate) async fn count_unread(tx: &mut Tx, id: ConversationId) -> Result<()> {
     tx.execute(
         "UPDATE conversation SET unread =
              (SELECT COUNT(*) FROM message

@@ -53,6 +53,23 @@ pub async fn list(backend: &Backend, caller: &Caller) -> Result<Vec<LineView>> {
     Ok(views)
 }
 
+/// Whether any of the organisation's lines ends in the simulated phone, as all of them do in mock mode.
+pub async fn has_simulator(backend: &Backend, caller: &Caller) -> Result<bool> {
+    caller.require(Permission::ReadConversations)?;
+    if backend.settings.mock_mode {
+        return Ok(true);
+    }
+    let mut tx = backend.store.read().await?;
+    let simulators = tx
+        .number(
+            "SELECT COUNT(*) FROM line_account a JOIN line l ON l.id = a.line_id
+             WHERE a.org_id = $1 AND a.provider = $2 AND a.disabled_at IS NULL AND l.disabled_at IS NULL",
+            args![caller.org_id, ProviderKind::Simulator.as_str()],
+        )
+        .await?;
+    Ok(simulators > 0)
+}
+
 /// A line as Settings shows it.
 async fn view(backend: &Backend, tx: &mut Tx, org: OrgId, id: LineId) -> Result<LineView> {
     let rows = Row::of_line(tx, org, id).await?;

@@ -130,15 +130,18 @@ fn rows(cells: &[Cell], group_by: GroupBy, days: &Days, names: &Names) -> Vec<Re
 
 fn each_day(cells: &[Cell], days: &Days) -> Vec<ReportDay> {
     let mut found: BTreeMap<String, ReportDay> =
-        days.all().map(|day| (day.clone(), ReportDay { day, sms: 0, mms: 0, whatsapp: 0 })).collect();
+        days.all().map(|day| (day.clone(), ReportDay { day, ..ReportDay::default() })).collect();
     for cell in cells {
         if let Some(day) = found.get_mut(&days.day(cell.day)) {
-            let count = match cell.channel {
-                Channel::Sms => &mut day.sms,
-                Channel::Mms => &mut day.mms,
-                Channel::Whatsapp => &mut day.whatsapp,
+            let (all, received) = match cell.channel {
+                Channel::Sms => (&mut day.sms, &mut day.sms_in),
+                Channel::Mms => (&mut day.mms, &mut day.mms_in),
+                Channel::Whatsapp => (&mut day.whatsapp, &mut day.whatsapp_in),
             };
-            *count += cell.messages;
+            *all += cell.messages;
+            if cell.direction == Direction::Inbound {
+                *received += cell.messages;
+            }
         }
     }
     found.into_values().collect()

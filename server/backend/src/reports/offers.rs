@@ -29,12 +29,14 @@ pub async fn comparison(backend: &Backend, caller: &Caller, zone: &str) -> Resul
             continue;
         }
         let carrier = providers::for_kind(provider);
+        let sends_mms = sends_mms(carrier, country);
         offers.push(Offer {
             provider,
             lines: Vec::new(),
             tariff: carrier.published_tariff(country),
             by_contract: false,
-            sends_mms: sends_mms(carrier, country),
+            sends_mms,
+            mms_elsewhere: !sends_mms && knows_mms(carrier),
         });
     }
     Ok(Comparison { volumes: volumes(&cells), offers })
@@ -55,12 +57,14 @@ async fn of_lines(backend: &Backend, tx: &mut Tx, org: OrgId) -> Result<Vec<Offe
         let Some(route) = lines::route_in(backend, tx, LineAccountId(account), None).await? else { continue };
         let carrier = providers::for_kind(route.provider);
         let country = route.account.sender.country();
+        let sends_mms = country.is_some_and(|country| sends_mms(carrier, country));
         let offer = Offer {
             provider: route.provider,
             lines: Vec::new(),
             tariff: route.tariff,
             by_contract,
-            sends_mms: country.is_some_and(|country| sends_mms(carrier, country)),
+            sends_mms,
+            mms_elsewhere: !sends_mms && knows_mms(carrier),
         };
         match offers.iter_mut().find(|known| are_alike(known, &offer)) {
             Some(same) => same.lines.push(line),
@@ -79,9 +83,13 @@ fn are_alike(one: &Offer, other: &Offer) -> bool {
 }
 
 fn sends_mms(carrier: &dyn Provider, country: Country) -> bool {
-    let limits = carrier.limits();
-    let countries = limits.mms_countries;
-    limits.media_per_request > 0 && (countries.is_empty() || countries.contains(&country.code().as_str()))
+    let countries = carrier.limits().mms_countries;
+    knows_mms(carrier) && (countries.is_empty() || countries.contains(&country.code().as_str()))
+}
+
+/// With numbers of whichever country.
+fn knows_mms(carrier: &dyn Provider) -> bool {
+    carrier.limits().media_per_request > 0
 }
 
 fn volumes(cells: &[Cell]) -> Volumes {

@@ -390,3 +390,23 @@ async fn a_look_at_the_line_says_in_words_what_is_wrong() {
     assert_eq!((health.findings.len(), health.findings[0].verdict), (1, Verdict::Bad));
     assert!(health.findings[0].words.contains("Settings"), "{}", health.findings[0].words);
 }
+
+#[tokio::test]
+async fn the_simulated_phone_is_there_for_those_whose_line_ends_in_it() {
+    on_each_engine(async |t: TestBackend| {
+        let stranger = t.stranger().await;
+        let line = NewLine {
+            name: "To try it out".to_owned(),
+            number: "0491 570 313".to_owned(),
+            provider: ProviderKind::Simulator,
+            credentials: serde_json::Value::Null,
+        };
+        lines::create(&t.backend, &stranger, line).await.unwrap();
+        assert!(lines::has_simulator(&t.backend, &stranger).await.unwrap());
+        assert!(!lines::has_simulator(&t.backend, &t.admin).await.unwrap(), "that one is not ours");
+        let pretending = with_settings(&t.backend, |settings| settings.mock_mode = true);
+        assert!(lines::has_simulator(&pretending, &t.admin).await.unwrap());
+        t
+    })
+    .await;
+}

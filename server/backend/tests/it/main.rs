@@ -4,6 +4,7 @@
 mod blobs;
 mod carriers;
 mod cost;
+mod demo;
 mod fetching;
 mod images;
 mod inbox;
@@ -15,6 +16,7 @@ mod links;
 mod media;
 mod messaging;
 mod mms;
+mod passwords;
 mod patients;
 mod people;
 mod photos;

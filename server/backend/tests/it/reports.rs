@@ -54,8 +54,9 @@ async fn a_day_begins_at_midnight_where_the_clinic_is() {
         let sydney = report(&t, GroupBy::Day, "Australia/Sydney").await;
         let expected = [("2026-03-02".to_owned(), [1, 0, 1]), ("2026-03-03".to_owned(), [1, 0, 1])];
         assert_eq!(counts(&sydney), expected);
-        let last: Vec<_> = sydney.days[28..].iter().map(|day| (day.day.as_str(), day.sms)).collect();
-        assert_eq!(last, [("2026-03-02", 1), ("2026-03-03", 1)]);
+        let last: Vec<_> =
+            sydney.days[28..].iter().map(|day| (day.day.as_str(), day.sms, day.sms_in)).collect();
+        assert_eq!(last, [("2026-03-02", 1, 0), ("2026-03-03", 1, 0)]);
         // The clocks go back on 5 April: what is sent in the hour before midnight stays on its day.
         t.backend.clock.advance(34 * 24 * HOUR - HOUR / 2);
         sends(&t, "Before midnight of the longer day").await;
@@ -104,6 +105,8 @@ async fn a_message_counts_once_and_everything_that_it_took_is_paid() {
         let sums = all(&t).await;
         assert_eq!((sums.sent, sums.received, sums.parts, sums.unpriced), (1, 1, 3, 0));
         assert_eq!(sums.costs, [aud(110_000)], "two parts sent, one received");
+        let today = report(&t, GroupBy::Day, "UTC").await.days.pop().unwrap();
+        assert_eq!((today.sms, today.sms_in, today.mms_in), (2, 1, 0));
         t
     })
     .await;
@@ -190,8 +193,9 @@ async fn the_comparison_knows_our_own_prices_and_those_that_are_published() {
         assert_eq!((of(ProviderKind::Twilio).count(), of(ProviderKind::Simulator).count()), (1, 0));
         let broadcast = of(ProviderKind::SmsBroadcast).next().unwrap();
         assert!(!broadcast.sends_mms && broadcast.tariff.is_none() && broadcast.lines.is_empty());
+        assert!(!broadcast.mms_elsewhere, "with no number at all");
         let telnyx = of(ProviderKind::Telnyx).next().unwrap();
-        assert!(!telnyx.sends_mms, "only with numbers of America");
+        assert!(!telnyx.sends_mms && telnyx.mms_elsewhere, "only with numbers of America");
         t
     })
     .await;
