@@ -194,3 +194,27 @@ async fn a_link_that_asks_for_the_date_of_birth_opens_for_it_alone() {
     assert_eq!(give("29", "2", "1984").await.status, 410, "it was for one opening");
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_form_with_files_may_ask_for_a_link() {
+    let running = Running::start().await;
+    let patient = running.patient().await;
+    let staff = &running.staff;
+    let first = staff.post(&format!("/api/sms/patient/{patient}/send/"), json!({"message": "Hello"})).await;
+    let conversation = first.json["conversation_id"].as_str().unwrap();
+    let reply = format!("/api/conversations/{conversation}/reply-with-media");
+    let say = async |link: &str| staff.upload(&reply, &[("message", "Scan"), ("link", link)], PHOTO).await;
+    let sent = say(r#"{"hours": 72, "one_opening": true}"#).await;
+    assert_eq!((sent.status, &sent.json["channel"]), (201, &json!("sms")), "{}", sent.json);
+    let link = &sent.json["link"];
+    assert_eq!((&link["state"], &link["one_opening"]), (&json!("open"), &json!(true)));
+    let hours = (link["expires_at"].as_i64().unwrap() - sent.json["at"].as_i64().unwrap()) / 3_600_000;
+    assert_eq!(hours, 72);
+    let plain = say("").await;
+    assert_eq!((plain.status, &plain.json["channel"]), (201, &json!("mms")), "{}", plain.json);
+    for wrong in ["yes", "{", r#"{"hours": "many"}"#, r#"{"hours": 0}"#] {
+        let refused = say(wrong).await;
+        assert_eq!((refused.failure(), &refused.json["error"]["field"]), ((422, "invalid"), &json!("link")));
+    }
+    running.stop().await;
+}
