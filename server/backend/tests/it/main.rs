@@ -1,6 +1,7 @@
 //! Stories across the backend's areas, on each engine.
 #![expect(clippy::unwrap_used, reason = "a story may panic")]
 
+mod accounts;
 mod blobs;
 mod carriers;
 mod cost;
