@@ -9,8 +9,9 @@ use backend::inbox::{self, Accepted};
 use backend::lines::{self, AccountChange, NewAccount, NewLine, Prices};
 use backend::providers::{WebhookKind, WebhookRequest};
 use backend::testing::{TWILIO_ACCOUNT, TestBackend, fictitious_number, on_each_engine};
-use backend::{conversations, messages};
+use backend::{conversations, live, messages};
 use model::line::{Currency, LineView, ProviderKind, Tariff};
+use model::live::Change;
 use model::message::{DeliveryState, Draft, Recipient};
 use model::staff::Role;
 use model::{AttachmentId, FailureCode, LineAccountId};
@@ -175,6 +176,7 @@ async fn a_refused_account_is_passed_by_and_rests_for_a_while() {
         let line = two_carriers(&t).await;
         usual_prices(&t, &line).await;
         twilio_answers(&t, |_| refused(20003)).await;
+        let seen = live::newest(&t.backend, &t.admin).await.unwrap();
         let sent = messages::send(&t.backend, &t.admin, &to(0), &draft("Come at 3", "a")).await.unwrap();
         t.run_jobs().await;
         assert_eq!(asked(&t).await, [ProviderKind::Twilio, ProviderKind::MessageMedia]);
@@ -186,6 +188,18 @@ async fn a_refused_account_is_passed_by_and_rests_for_a_while() {
         assert!(detour.ends_with("sent through Sinch MessageMedia."), "{detour}");
         let resting = lines::list(&t.backend, &t.admin).await.unwrap().remove(0);
         assert!(resting.accounts[0].route.cooling && resting.accounts[0].cooling_until.is_some());
+        // Open composers hear when it begins, once, and know when it ends.
+        let told = async || {
+            let changes = live::since(&t.backend, &t.admin, seen).await.unwrap().unwrap();
+            changes.iter().filter(|event| event.change == Change::SettingsChanged).count()
+        };
+        assert_eq!(told().await, 1);
+        let ends_in = async || {
+            let view = conversations::get(&t.backend, &t.admin, sent.conversation_id).await.unwrap();
+            view.can_send.changes_in_ms
+        };
+        let rest = ends_in().await.unwrap();
+        assert!((1..=15 * 60 * 1000).contains(&rest), "{rest}");
 
         // Whatever is written meanwhile goes round it at once, until the clock says otherwise.
         twilio_answers(&t, |_| accepted(&sid(2000))).await;
@@ -196,6 +210,7 @@ async fn a_refused_account_is_passed_by_and_rests_for_a_while() {
         messages::send(&t.backend, &t.admin, &to(0), &draft("Or at 5", "c")).await.unwrap();
         t.run_jobs().await;
         assert_eq!(asked(&t).await, [ProviderKind::MessageMedia, ProviderKind::Twilio]);
+        assert_eq!((told().await, ends_in().await), (1, None));
         t
     })
     .await;
