@@ -50,6 +50,14 @@ impl Page {
         )
     }
 
+    /// Too much was asked from one address.
+    pub(super) fn of_haste() -> Self {
+        plain(
+            "One moment, please",
+            "Too many links were opened from your connection just now. Nothing was used up; try again in a minute.",
+        )
+    }
+
     pub(super) fn html(&self) -> String {
         let Self { title, class, content } = self;
         format!(

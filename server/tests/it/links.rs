@@ -196,6 +196,45 @@ async fn a_link_that_asks_for_the_date_of_birth_opens_for_it_alone() {
 }
 
 #[tokio::test]
+async fn too_many_requests_from_one_address_wait_and_use_nothing_up() {
+    let running = Running::with(&[
+        "--link-views-per-minute",
+        "3",
+        "--link-openings-per-minute",
+        "2",
+        "--client-address-header",
+        "X-Real-IP",
+    ])
+    .await;
+    let patient = running.patient().await;
+    let (message, link) = linked(&running, patient, json!({})).await;
+    let token = link.rsplit('/').next().unwrap().to_owned();
+    let guessed = link.replace(&token, "0000000000000000Z");
+    let nobody = running.nobody();
+    let ask = async |method: Method, link: &str, from: &str| {
+        Page::of(nobody.request(method, link).header("x-real-ip", from).send().await.unwrap()).await
+    };
+    for (method, allowed) in [(Method::GET, 3), (Method::POST, 2)] {
+        for _ in 1..allowed {
+            assert_eq!(ask(method.clone(), &guessed, "203.0.113.7").await.status, 404);
+        }
+        assert_eq!(ask(method.clone(), &link, "203.0.113.7").await.status, 200);
+        for link in [&link, &guessed] {
+            let page = ask(method.clone(), link, "203.0.113.7").await;
+            assert_eq!(page.status, 429);
+            page.assert_careful(&token);
+            let wait: u64 = page.header("retry-after").parse().unwrap();
+            assert!((1..=61).contains(&wait), "{wait}");
+            assert!(page.html.contains("in a minute") && !page.html.contains("Harbour"), "{}", page.html);
+        }
+        // Others are not in its way.
+        assert_eq!(ask(method, &link, "203.0.113.8").await.status, 200);
+    }
+    assert_eq!(shown(&running, patient, &message).await["openings"], 2);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_form_with_files_may_ask_for_a_link() {
     let running = Running::start().await;
     let patient = running.patient().await;
