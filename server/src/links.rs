@@ -106,10 +106,10 @@ fn too_often(app: &App, wait: Duration) -> Response {
 
 fn respond(app: &App, status: StatusCode, page: &Page) -> Response {
     let policy = format!(
-        "default-src 'none'; style-src '{}'; img-src 'self' {}; form-action 'self'; base-uri 'none'; \
-         frame-ancestors 'none'",
+        "default-src 'none'; style-src '{}'; img-src 'self' {origins}; media-src 'self' {origins}; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         page::style_hash(),
-        app.media_origins
+        origins = app.media_origins
     );
     let mut response = (status, Html(page.html())).into_response();
     let headers = response.headers_mut();

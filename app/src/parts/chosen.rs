@@ -1,4 +1,4 @@
-//! Pictures that were chosen and are not sent yet: checked, shown, uploaded.
+//! Pictures and files that were chosen and are not sent yet: checked, shown, uploaded.
 
 use crate::api::messages;
 use crate::browser;
@@ -12,17 +12,17 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use model::link::LinkOptions;
 use model::live::Change;
-use model::media::{AttachmentState, AttachmentView};
+use model::media::{AttachmentState, AttachmentView, MediaKind};
 use model::message::MAX_ATTACHMENTS;
 use model::{AttachmentId, ConversationId, FailureCode, LineId, StaffId};
-use picture::{HEAD_BYTES, PictureKind};
+use picture::{FileKind, HEAD_BYTES, LinkedKind, PictureKind};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
 
 /// Sides of the preview on its card, in CSS pixels.
 pub const CARD_PX: u32 = 150;
 
-/// A picture on its way into a message.
+/// A picture or a file on its way into a message.
 #[derive(Debug, Clone)]
 pub struct Chosen {
     /// Of this page.
@@ -43,6 +43,8 @@ enum Shown {
     Address(String),
     /// Uploaded on an earlier visit: the server's tile, once it is known.
     Kept,
+    /// Nothing: it is no picture.
+    File(LinkedKind),
     #[cfg(feature = "hydrate")]
     Made(preview::PreviewJob),
 }
@@ -57,8 +59,10 @@ impl Chosen {
         let head = file.slice_with_f64_and_f64(0.0, HEAD_BYTES as f64).map_err(|_| unreadable(&name))?;
         let bytes = JsFuture::from(head.array_buffer()).await.map_err(|_| unreadable(&name))?;
         let head = js_sys::Uint8Array::new(&bytes).to_vec();
-        let checked = picture::check(&head).map_err(|refusal| format!("{name}: {refusal}"))?;
-        let preview = Shown::of(&file, checked.kind).ok_or_else(|| unreadable(&name))?;
+        let preview = match picture::check_file(&head).map_err(|refusal| format!("{name}: {refusal}"))? {
+            FileKind::Picture(checked) => Shown::of(&file, checked.kind).ok_or_else(|| unreadable(&name))?,
+            FileKind::Linked(kind) => Shown::File(kind),
+        };
         let chosen = Self {
             key: browser::random_id(),
             name,
@@ -111,6 +115,22 @@ impl Chosen {
         matches!(self.preview, Shown::Kept).then(|| self.attachment.read().as_ref().map(of)).flatten()
     }
 
+    /// What it is, where it is no picture: then it only goes as a private link.
+    pub fn linked(&self) -> Option<LinkedKind> {
+        match self.preview {
+            Shown::File(kind) => Some(kind),
+            Shown::Kept => LinkedKind::from_media_type(&self.attachment.read().as_ref()?.media_type),
+            Shown::Address(_) => None,
+            #[cfg(feature = "hydrate")]
+            Shown::Made(_) => None,
+        }
+    }
+
+    /// What it is to whoever looks at it.
+    pub fn kind(&self) -> MediaKind {
+        self.linked().map_or(MediaKind::Image, |kind| MediaKind::of(kind.media_type()))
+    }
+
     /// What to show; follows changes where signals are tracked.
     pub fn preview(&self) -> PreviewState {
         match &self.preview {
@@ -124,6 +144,7 @@ impl Chosen {
                 }
                 Some(_) => PreviewState::Unavailable(String::new()),
             },
+            Shown::File(_) => PreviewState::Unavailable(String::new()),
             #[cfg(feature = "hydrate")]
             Shown::Made(job) => job.state(),
         }
@@ -153,7 +174,7 @@ impl Chosen {
             Shown::Address(url) => {
                 let _ = web_sys::Url::revoke_object_url(url);
             }
-            Shown::Kept => {}
+            Shown::Kept | Shown::File(_) => {}
             #[cfg(feature = "hydrate")]
             Shown::Made(job) => job.cancel(),
         }
@@ -369,7 +390,13 @@ impl Draft {
                 draft.look(chosen, id);
             };
             match Chosen::take(file, on_stored).await {
-                Ok(chosen) => self.chosen.update(|all| all.push(chosen)),
+                Ok(chosen) => {
+                    // Before it is there: nothing else may be about to happen to it.
+                    if matches!(chosen.preview, Shown::File(_)) && self.link.read_untracked().is_none() {
+                        self.link.set(Some(LinkOptions::default()));
+                    }
+                    self.chosen.update(|all| all.push(chosen));
+                }
                 Err(reason) => refused.push(reason),
             }
         }

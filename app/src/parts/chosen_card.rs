@@ -1,6 +1,7 @@
-//! A chosen picture, as it stands below the text before it is sent.
+//! A chosen picture or file, as it stands below the text before it is sent.
 
 use crate::parts::chosen::{CARD_PX, Chosen};
+use crate::parts::file_card::glyph;
 use crate::parts::preview::PreviewState;
 use crate::parts::upload::Progress;
 use crate::ui::{Glyph, Icon, IconButton};
@@ -24,20 +25,7 @@ pub fn ChosenCard(
     view! {
         <li class="chosen">
             <div class="chosen-picture">
-                {move || match pictured.preview() {
-                    PreviewState::Waiting => ().into_any(),
-                    PreviewState::Converting => view! {
-                        <p class="chosen-words" role="status"><span class="spinner"></span>"Converting HEIC image…"</p>
-                    }
-                    .into_any(),
-                    PreviewState::Ready(picture) => {
-                        view! { <img src=picture.url alt=name width=CARD_PX height=CARD_PX /> }.into_any()
-                    }
-                    PreviewState::Unavailable(_) => view! {
-                        <p class="chosen-words"><Icon glyph=Glyph::Camera />"Preview unavailable, upload will still work"</p>
-                    }
-                    .into_any(),
-                }}
+                {move || preview(&pictured, name)}
                 {move || match upload.get() {
                     Progress::Sending(part) => view! { <Ring part=part /> }.into_any(),
                     Progress::Processing => view! { <p class="chosen-state" role="status">"Processing…"</p> }.into_any(),
@@ -49,6 +37,28 @@ pub fn ChosenCard(
             <p class="muted number">{move || human_bytes(sized.size())}</p>
             {move || outcome(&told, share)}
         </li>
+    }
+}
+
+/// The picture, or what stands in its place.
+fn preview(chosen: &Chosen, name: Signal<String>) -> AnyView {
+    if let Some(kind) = chosen.linked() {
+        let glyph = glyph(chosen.kind());
+        return view! { <p class="chosen-words"><Icon glyph=glyph />{kind.name()}</p> }.into_any();
+    }
+    match chosen.preview() {
+        PreviewState::Waiting => ().into_any(),
+        PreviewState::Converting => view! {
+            <p class="chosen-words" role="status"><span class="spinner"></span>"Converting HEIC image…"</p>
+        }
+        .into_any(),
+        PreviewState::Ready(picture) => {
+            view! { <img src=picture.url alt=name width=CARD_PX height=CARD_PX /> }.into_any()
+        }
+        PreviewState::Unavailable(_) => view! {
+            <p class="chosen-words"><Icon glyph=Glyph::Camera />"Preview unavailable, upload will still work"</p>
+        }
+        .into_any(),
     }
 }
 

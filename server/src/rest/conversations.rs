@@ -101,7 +101,7 @@ pub(crate) struct Turn {
     pub(crate) message: String,
     #[serde(flatten)]
     pub(crate) media: MediaChoice,
-    /// The pictures stay here, and a private link to them goes with the text.
+    /// The files stay here, and a private link to them goes with the text. Needed for whatever is no picture.
     #[serde(default)]
     pub(crate) link: Option<LinkOptions>,
     /// Chosen by the caller; the same one again answers with the same message and sends nothing.
@@ -174,7 +174,7 @@ pub(crate) struct ReplyForm {
     line_id: Option<String>,
     /// As in `reply`, written as JSON.
     link: Option<LinkOptions>,
-    /// One to ten pictures.
+    /// One to ten pictures; with `link` also other files.
     #[schema(value_type = Vec<String>, format = Binary)]
     file: Vec<Vec<u8>>,
 }

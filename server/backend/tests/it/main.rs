@@ -12,6 +12,7 @@ mod jobs;
 mod keys;
 mod leaving;
 mod lines;
+mod linked_files;
 mod links;
 mod media;
 mod messaging;
