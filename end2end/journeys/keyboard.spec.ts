@@ -47,7 +47,7 @@ test('from signing in to a filed picture without a mouse', async ({ page, heliog
     await keyboard.press('Shift+Enter');
     await keyboard.type('second line');
     await expect(text).toHaveValue('First line\nsecond line');
-    await tabTo(page, page.getByRole('button', { name: 'Attach pictures' }));
+    await tabTo(page, page.getByRole('button', { name: 'Attach files' }));
     const chooser = page.waitForEvent('filechooser');
     await keyboard.press('Enter');
     await (await chooser).setFiles(media('photo.jpg')!);

@@ -81,12 +81,21 @@ test('one number with two carriers: the cheapest way, and the next one after a r
     await expect(staff.getByText('SMS through Twilio, about A$0.0415')).toBeVisible();
   });
 
+  const elsewhere = await context.newPage();
+  await openConversationAtHome(elsewhere, 'Ben Okafor');
+  await elsewhere.getByRole('textbox', { name: 'Message', exact: true }).fill('See you soon');
+  await expect(elsewhere.getByText('SMS through Twilio, about A$0.0415')).toBeVisible();
+  await staff.bringToFront();
+
   await test.step('what Twilio refuses goes through the other carrier, and the message says so', async () => {
     carrier.answers.push(400);
     await staff.getByRole('button', { name: 'Send SMS' }).click();
     const message = bubble(staff, 'Please come at three');
     await expect(message.getByText(/^Twilio did not take it .*sent through Simulator\.$/)).toBeVisible({ timeout: 60_000 });
     expect(carrier.asked).toEqual(['Please come at three']);
+    // Whoever writes in another window is told of the other carrier now.
+    await expect(elsewhere.getByText('SMS through Simulator, about A$0.05')).toBeVisible();
+    await elsewhere.close();
     await look(staff, 'detour');
     const phone = await openPhone(context, 'Amelia Hart');
     await expect(onPhone(phone, 'Please come at three')).toHaveCount(1);

@@ -223,3 +223,75 @@ test('a picture that was sent stays in sight while the server makes its own', as
   await staff.reload({ waitUntil: 'networkidle' });
   await expect.poll(isShown, { timeout: 60_000 }).toBe(true);
 });
+
+test('a document goes as a private link by itself, and nothing else does', async ({ staff, browser }) => {
+  await openConversation(staff, 'Amelia Hart');
+  for (const [name, bytes, what] of [
+    ['archive.zip', 'PK\x03\x04', 'a ZIP archive'],
+    // Names decide nothing.
+    ['letter.pdf', 'MZ\x90\0', 'a program'],
+    ['notes.txt', 'Take one a day', 'a file of an unknown type'],
+  ]) {
+    await choose(staff, { name, mimeType: 'application/pdf', buffer: Buffer.from(bytes, 'latin1') });
+    const notice = staff.locator('.notice').filter({ hasText: name });
+    await expect(notice).toContainText(what);
+    await expect(notice).toContainText('Accepted are JPEG, PNG, GIF, HEIC and WebP; as a private link also PDF');
+    await notice.getByRole('button').click();
+  }
+  await expect(cards(staff)).toHaveCount(0);
+
+  const letter = { name: 'Letter.pdf', mimeType: 'application/pdf', buffer: Buffer.from('%PDF-1.7\n%%EOF\n') };
+  await choose(staff, letter);
+  await expect(cards(staff)).toContainText('Letter.pdf');
+  await expect(staff.getByLabel('Send as private link')).toBeChecked();
+  const reason = staff.getByText('A PDF cannot go by MMS here. It will be sent as a private link.');
+  await expect(reason).toBeVisible();
+  await expectAccessible(staff);
+  await staff.getByLabel('Send as private link').uncheck();
+  await expect(staff.getByText('A PDF only goes as a private link.')).toBeVisible();
+  await expect(staff.getByRole('button', { name: 'Send MMS' })).toBeDisabled();
+  await staff.getByLabel('Send as private link').check();
+  await expect(reason).toBeVisible();
+  await send(staff, 'Your letter', 'Send link');
+  const sent = bubble(staff, 'Your letter');
+  await expect(sent).toContainText('Letter.pdf');
+  const kept = staff.waitForEvent('download');
+  await sent.getByRole('link', { name: 'Download' }).click();
+  expect((await kept).suggestedFilename()).toBe('Letter.pdf');
+
+  const phone = await openPhone(staff.context(), 'Amelia Hart');
+  const link = await received(phone, 'Your letter');
+  const context = await browser.newContext({ viewport: PHONE });
+  const patient = await context.newPage();
+  await patient.goto(link);
+  await expect(patient.getByText('sent you a document')).toBeVisible();
+  await patient.getByRole('button', { name: 'Open document' }).click();
+  await expect(patient.getByRole('link', { name: 'Open the document' })).toBeVisible();
+  await expectAccessible(patient);
+  const saved = patient.waitForEvent('download');
+  await patient.getByRole('link', { name: 'Save the document' }).click();
+  expect((await saved).suggestedFilename()).toBe('document.pdf');
+  await context.close();
+});
+
+test('a video stays as well, and is played on the page', async ({ staff, browser }) => {
+  await openConversation(staff, 'Ben Okafor');
+  const head = Buffer.from('\0\0\0\x18ftypmp42\0\0\0\0isommp42', 'latin1');
+  await choose(staff, { name: 'walk.mp4', mimeType: 'video/mp4', buffer: Buffer.concat([head, Buffer.alloc(5000)]) });
+  await expect(staff.getByText('A video cannot go by MMS here.')).toBeVisible();
+  // It outlives the page like any draft.
+  await expect(staff.getByRole('button', { name: 'Send link' })).toBeEnabled();
+  await staff.reload({ waitUntil: 'networkidle' });
+  await expect(cards(staff)).toContainText('walk.mp4');
+  await send(staff, 'Your walk', 'Send link');
+  const phone = await openPhone(staff.context(), 'Ben Okafor');
+  const link = await received(phone, 'Your walk');
+  const patient = await patientsBrowser(browser);
+  await patient.goto(link);
+  await patient.getByRole('button', { name: 'Play video' }).click();
+  const video = patient.locator('video');
+  await expect(video).toBeVisible();
+  const piece = await patient.request.get((await video.getAttribute('src'))!, { headers: { range: 'bytes=4-7' } });
+  expect([piece.status(), await piece.text()]).toEqual([206, 'ftyp']);
+  await patient.context().close();
+});

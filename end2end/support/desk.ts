@@ -25,12 +25,12 @@ export function bubble(staff: Page, text: string): Locator {
 
 /** Chooses files with the composer's attach button. */
 export async function choose(staff: Page, files: Upload | string[]): Promise<void> {
-  await staff.getByLabel('Pictures to attach').setInputFiles(files);
+  await staff.getByLabel('Files to attach').setInputFiles(files);
 }
 
 /** The cards of what was chosen and is not sent yet. */
 export function cards(staff: Page): Locator {
-  return staff.getByRole('list', { name: 'Pictures to send' }).getByRole('listitem');
+  return staff.getByRole('list', { name: 'Files to send' }).getByRole('listitem');
 }
 
 /** Waits until the server has made the copy that leaves for the patient; its size then stands on the card. */

@@ -58,6 +58,10 @@ pub struct Config {
     pub allow_private: HashSet<String>,
     /// The header in which a trusted proxy names the caller's address.
     pub client_address_header: Option<http::HeaderName>,
+    /// How often one address may look at the pages of private links.
+    pub link_views_per_minute: u32,
+    /// How often one address may open private links, with right or wrong dates of birth.
+    pub link_openings_per_minute: u32,
     /// Lets a collector read `/metrics` from elsewhere.
     pub metrics_token: Option<Secret>,
 }
@@ -162,6 +166,14 @@ impl Config {
                     })
                 })
                 .transpose()?,
+            link_views_per_minute: count(
+                "HELIOGRAPH_LINK_VIEWS_PER_MINUTE",
+                given(&raw.link_views_per_minute).unwrap_or(raw::LINK_VIEWS_PER_MINUTE),
+            )?,
+            link_openings_per_minute: count(
+                "HELIOGRAPH_LINK_OPENINGS_PER_MINUTE",
+                given(&raw.link_openings_per_minute).unwrap_or(raw::LINK_OPENINGS_PER_MINUTE),
+            )?,
             metrics_token: given(&raw.metrics_token).map(|token| Secret(token.to_owned())),
             data,
         })
@@ -241,6 +253,11 @@ fn yes_or_no(setting: &'static str, text: &Option<String>, unset: bool) -> Resul
         Some("false" | "0" | "no" | "off") => Ok(false),
         Some(_) => Err(wrong(setting, "write true or false")),
     }
+}
+
+fn count(setting: &'static str, text: &str) -> Result<u32, ConfigError> {
+    let count = text.parse::<u32>().ok().filter(|count| *count > 0);
+    count.ok_or_else(|| wrong(setting, "write a whole number above 0"))
 }
 
 /// An empty variable is an unset one: `NAME=` in a file of settings means "the default".

@@ -2,12 +2,16 @@
 //!
 //! Reading the page only looks, since messengers open whatever they preview; pressing its button opens.
 
+mod limit;
 mod page;
 
+pub(crate) use limit::Limits;
+
 use crate::App;
+use app::api::session::NetworkAddress;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{DefaultBodyLimit, Form, Path, State};
+use axum::extract::{DefaultBodyLimit, Extension, Form, Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
@@ -15,6 +19,7 @@ use backend::share_links::{self, Place};
 use model::Failure;
 use page::Page;
 use serde::Deserialize;
+use std::time::Duration;
 
 /// Bytes of the form, at most.
 const FORM_BYTES: usize = 1024;
@@ -38,18 +43,29 @@ impl Born {
     }
 }
 
-async fn look(State(app): State<App>, Path(token): Path<String>) -> Response {
-    answer(&app, share_links::look(&app.backend, &token).await)
+async fn look(
+    State(app): State<App>,
+    Extension(NetworkAddress(from)): Extension<NetworkAddress>,
+    Path(token): Path<String>,
+) -> Response {
+    match app.link_limits.views.take(&from) {
+        Ok(()) => answer(&app, share_links::look(&app.backend, &token).await),
+        Err(wait) => too_often(&app, wait),
+    }
 }
 
 async fn open(
     State(app): State<App>,
+    Extension(NetworkAddress(from)): Extension<NetworkAddress>,
     Path(token): Path<String>,
     headers: HeaderMap,
     form: Result<Form<Born>, FormRejection>,
 ) -> Response {
+    if let Err(wait) = app.link_limits.openings.take(&from) {
+        return too_often(&app, wait);
+    }
     if is_from_elsewhere(&headers) {
-        return look(State(app), Path(token)).await;
+        return answer(&app, share_links::look(&app.backend, &token).await);
     }
     let born = form.map(|Form(born)| born.date()).unwrap_or_default();
     answer(&app, share_links::open(&app.backend, &token, Some(&born)).await)
@@ -78,11 +94,22 @@ fn answer(app: &App, place: backend::Result<Place>) -> Response {
             (StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), Page::of_outage())
         }
     };
+    respond(app, status, &page)
+}
+
+fn too_often(app: &App, wait: Duration) -> Response {
+    let mut response = respond(app, StatusCode::TOO_MANY_REQUESTS, &Page::of_haste());
+    // Rounded up: whoever comes back then is let in.
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+    response
+}
+
+fn respond(app: &App, status: StatusCode, page: &Page) -> Response {
     let policy = format!(
-        "default-src 'none'; style-src '{}'; img-src 'self' {}; form-action 'self'; base-uri 'none'; \
-         frame-ancestors 'none'",
+        "default-src 'none'; style-src '{}'; img-src 'self' {origins}; media-src 'self' {origins}; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         page::style_hash(),
-        app.media_origins
+        origins = app.media_origins
     );
     let mut response = (status, Html(page.html())).into_response();
     let headers = response.headers_mut();

@@ -122,6 +122,10 @@ pub struct SendAbility {
     /// Other lines of the organisation: a message through one of them shows the patient another number.
     #[serde(default)]
     pub offers: Vec<LineChoice>,
+    /// After so many milliseconds a carrier that rests now may be asked like the others again: read again then.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<i64>))]
+    pub changes_in_ms: Option<Millis>,
 }
 
 /// A line that a message may leave through.

@@ -1,5 +1,6 @@
-//! Private links: the pictures of a message stay here, and its text leads to them.
+//! Private links: the pictures and other files of a message stay here, and its text leads to them.
 
+use crate::media::MediaKind;
 use crate::{MessageId, Millis};
 use serde::{Deserialize, Serialize};
 
@@ -125,11 +126,9 @@ pub fn with_link(text: &str, link: &str) -> String {
 }
 
 /// What goes with a link whose sender wrote nothing: a bare address looks like fraud.
-pub fn invitation(organisation: &str, pictures: usize) -> String {
-    match pictures {
-        1 => format!("{organisation} sent you a photo. View it here:"),
-        _ => format!("{organisation} sent you {pictures} photos. View them here:"),
-    }
+pub fn invitation(organisation: &str, files: &[MediaKind]) -> String {
+    let them = if files.len() == 1 { "it" } else { "them" };
+    format!("{organisation} sent you {}. View {them} here:", MediaKind::counted(files))
 }
 
 #[cfg(test)]
@@ -150,7 +149,15 @@ mod tests {
     #[test]
     fn the_link_stands_on_its_last_line() {
         assert_eq!(with_link("Your scan. ", "https://a.example/i/x"), "Your scan.\nhttps://a.example/i/x");
-        assert_eq!(invitation("Harbour Clinic", 1), "Harbour Clinic sent you a photo. View it here:");
-        assert_eq!(invitation("Harbour Clinic", 3), "Harbour Clinic sent you 3 photos. View them here:");
+        use MediaKind::{Document, Image, Video};
+        let words: [(&[MediaKind], &str); 4] = [
+            (&[Image], "Harbour Clinic sent you a photo. View it here:"),
+            (&[Image; 3], "Harbour Clinic sent you 3 photos. View them here:"),
+            (&[Document], "Harbour Clinic sent you a document. View it here:"),
+            (&[Image, Video], "Harbour Clinic sent you 2 files. View them here:"),
+        ];
+        for (files, expected) in words {
+            assert_eq!(invitation("Harbour Clinic", files), expected);
+        }
     }
 }

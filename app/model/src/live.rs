@@ -48,6 +48,6 @@ pub enum Change {
         /// Whose.
         patient_id: PatientId,
     },
-    /// Something in Settings changed: staff, lines, tokens, the organisation.
+    /// Something in Settings changed: staff, lines, tokens, the organisation. Or a carrier failed, and others go first.
     SettingsChanged,
 }

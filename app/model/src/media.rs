@@ -138,6 +138,56 @@ impl Category {
     }
 }
 
+/// What a file is to whoever looks at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum MediaKind {
+    /// A picture.
+    Image,
+    /// A moving one.
+    Video,
+    /// Something to listen to.
+    Audio,
+    /// Something to read, and whatever else there is.
+    Document,
+}
+
+crate::words::words!(MediaKind { Image = "image", Video = "video", Audio = "audio", Document = "document" });
+
+impl MediaKind {
+    /// Of a file of this media type.
+    pub fn of(media_type: &str) -> Self {
+        match media_type.split_once('/') {
+            Some(("image", _)) => Self::Image,
+            Some(("video", _)) => Self::Video,
+            Some(("audio", _)) => Self::Audio,
+            _ => Self::Document,
+        }
+    }
+
+    /// One of them in a word: `photo`, `video`, `recording`, `document`.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Image => "photo",
+            Self::Video => "video",
+            Self::Audio => "recording",
+            Self::Document => "document",
+        }
+    }
+
+    /// Several in words: `a photo`, `3 videos`, `2 files` where they are of different kinds.
+    pub fn counted(all: &[Self]) -> String {
+        match all {
+            [only] => format!("a {}", only.noun()),
+            [first, rest @ ..] if rest.iter().all(|other| other == first) => {
+                format!("{} {}s", all.len(), first.noun())
+            }
+            _ => format!("{} files", all.len()),
+        }
+    }
+}
+
 /// Answer to an upload; field names are those of the public API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -156,8 +206,8 @@ pub struct UploadedMedia {
     pub width: Option<u32>,
     /// As stored in the file, in pixels, where its header tells.
     pub height: Option<u32>,
-    /// `image` for every kind accepted today.
-    pub kind: String,
+    /// Whatever is no `image` can only be sent as a private link.
+    pub kind: MediaKind,
 }
 
 /// Bytes for people: `48 B`, `212 KB`, `3.4 MB`.

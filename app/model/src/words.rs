@@ -54,6 +54,7 @@ mod tests {
             Channel,
             DeliveryState,
             RenditionRole,
+            MediaKind,
             AttachmentState,
             Category,
             Role,

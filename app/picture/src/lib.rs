@@ -1,5 +1,6 @@
 //! What browser and server must agree on about pictures: which files are pictures at all, how
-//! large they are, which way is up, and how a copy is fitted into a number of bytes.
+//! large they are, which way is up, and how a copy is fitted into a number of bytes. And which
+//! other files may go behind a private link.
 //!
 //! Pure bytes to bytes: no I/O, no clock, no decoder. It builds for the browser and adds next to
 //! nothing to its download. Pixels are decoded elsewhere: in the browser by the preview worker, on
@@ -7,12 +8,14 @@
 
 mod budget;
 mod jpeg;
+mod linked;
 mod orientation;
 mod size;
 mod sniff;
 
 pub use budget::{Budget, Fitted, fit};
 pub use jpeg::jpeg_segments;
+pub use linked::LinkedKind;
 pub use orientation::Orientation;
 pub use size::{MAX_PIXELS, MAX_SIDE, Size};
 pub use sniff::{PictureKind, other_kind, sniff};
@@ -21,6 +24,12 @@ pub use sniff::{PictureKind, other_kind, sniff};
 /// the size of nearly every picture; a JPEG with a large colour profile or preview before its
 /// frame header is let through without a size and measured when it is decoded.
 pub const HEAD_BYTES: usize = 256 * 1024;
+
+/// For the `accept` attribute of a file input that takes pictures and what else may go behind a
+/// private link.
+pub const ACCEPTED_FILES: &str = "image/jpeg,image/png,image/gif,image/webp,image/heic,image/heif,.heic,.heif,\
+                                  application/pdf,video/mp4,video/quicktime,video/webm,audio/mp4,audio/x-m4a,\
+                                  audio/mpeg,.m4a,.mov";
 
 /// What a look at the first bytes of a file tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +40,36 @@ pub struct Checked {
     pub size: Option<Size>,
 }
 
-/// Why a file is not taken as a picture. The words are for staff; the caller adds the file's name.
+/// A file that staff may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// A picture, by whichever way it goes.
+    Picture(Checked),
+    /// Anything else, which only goes as a private link.
+    Linked(LinkedKind),
+}
+
+impl FileKind {
+    /// The registered media type.
+    #[must_use]
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Picture(checked) => checked.kind.media_type(),
+            Self::Linked(kind) => kind.media_type(),
+        }
+    }
+
+    /// What is known of it as a picture, if it is one.
+    #[must_use]
+    pub fn picture(self) -> Option<Checked> {
+        match self {
+            Self::Picture(checked) => Some(checked),
+            Self::Linked(_) => None,
+        }
+    }
+}
+
+/// Why a file is not taken. The words are for staff; the caller adds the file's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is nothing in the file.
@@ -40,6 +78,9 @@ pub enum Refusal {
     /// It is not one of the accepted types; holds what it seems to be instead.
     #[error("This is {0}, which cannot be sent as a picture. Accepted are {accepted}.", accepted = PictureKind::ACCEPTED_WORDS)]
     NotAPicture(&'static str),
+    /// It is nothing that can be sent in any way; holds what it seems to be instead.
+    #[error("This is {0}, which cannot be sent. Accepted are {pictures}; as a private link also {others}.", pictures = PictureKind::ACCEPTED_WORDS, others = LinkedKind::ACCEPTED_WORDS)]
+    NotAccepted(&'static str),
     /// It would take too much memory to decode.
     #[error("The picture is {0} pixels, more than can be handled. Send a copy of at most {max_side} pixels a side and {max_megapixels} megapixels.", max_side = MAX_SIDE, max_megapixels = MAX_PIXELS / 1_000_000)]
     TooManyPixels(Size),
@@ -57,13 +98,30 @@ pub fn check(head: &[u8]) -> Result<Checked, Refusal> {
         return Err(Refusal::Empty);
     }
     let Some(kind) = sniff(head) else {
-        return Err(Refusal::NotAPicture(other_kind(head).unwrap_or("a file of an unknown type")));
+        return Err(Refusal::NotAPicture(seems(head)));
     };
     let size = size::read(kind, head);
     match size {
         Some(size) if !size.is_within_limits() => Err(Refusal::TooManyPixels(size)),
         _ => Ok(Checked { kind, size }),
     }
+}
+
+/// Decides from the first bytes of a file whether staff may send it, as a picture or as a private link.
+///
+/// # Errors
+/// As [`check`], and [`Refusal::NotAccepted`] in place of [`Refusal::NotAPicture`].
+pub fn check_file(head: &[u8]) -> Result<FileKind, Refusal> {
+    match (check(head), LinkedKind::sniff(head)) {
+        (Err(Refusal::NotAPicture(_)), Some(kind)) => Ok(FileKind::Linked(kind)),
+        (Err(Refusal::NotAPicture(seems)), None) => Err(Refusal::NotAccepted(seems)),
+        (checked, _) => checked.map(FileKind::Picture),
+    }
+}
+
+/// What a file is that is no picture, with its article.
+fn seems(head: &[u8]) -> &'static str {
+    other_kind(head).unwrap_or("a file of an unknown type")
 }
 
 #[cfg(test)]
@@ -80,6 +138,21 @@ mod tests {
                 .to_owned())
         );
         assert_eq!(check(b""), Err(Refusal::Empty));
+        let words = check_file(b"PK\x03\x04...").map_err(|refusal| refusal.to_string());
+        assert_eq!(
+            words,
+            Err("This is a ZIP archive or an Office document, which cannot be sent. Accepted are JPEG, PNG, GIF, \
+                 HEIC and WebP; as a private link also PDF, MP4, MOV, WebM, M4A and MP3."
+                .to_owned())
+        );
+        assert_eq!(check_file(b""), Err(Refusal::Empty));
+    }
+
+    #[test]
+    fn what_staff_may_send_is_a_picture_or_goes_as_a_link() {
+        assert_eq!(check_file(b"%PDF-1.4 ..."), Ok(FileKind::Linked(LinkedKind::Pdf)));
+        let picture = check_file(b"GIF89a\x02\0\x01\0");
+        assert_eq!(picture.map(|kind| (kind.media_type(), kind.picture().is_some())), Ok(("image/gif", true)));
     }
 
     #[test]

@@ -174,7 +174,7 @@ fn is_heic(head: &[u8]) -> bool {
 
 /// Major brand and the bytes of the compatible brands of an ISO base media file, as far as `head`
 /// reaches.
-fn brands(head: &[u8]) -> Option<(&[u8; 4], &[u8])> {
+pub(crate) fn brands(head: &[u8]) -> Option<(&[u8; 4], &[u8])> {
     let length = u32::from_be_bytes(*head.first_chunk::<4>()?) as usize;
     let body = head.get(4..)?.strip_prefix(b"ftyp")?;
     let major = body.first_chunk::<4>()?;

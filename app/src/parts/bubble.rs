@@ -2,6 +2,7 @@
 
 use crate::api::messages;
 use crate::browser;
+use crate::parts::file_card::{FileCard, is_file};
 use crate::parts::link_line::LinkLine;
 use crate::parts::sent_pictures::SentPictures;
 use crate::parts::thread_item::{Item, Local};
@@ -71,8 +72,11 @@ pub fn Bubble(
         >
             {move || place.read().starts_run.then(|| view! { <p class="bubble-channel">{who.clone()}</p> })}
             {move || {
-                let all = attachments.get();
-                (!all.is_empty()).then(|| view! { <Pictures attachments=all message=message renewed=renewed /> })
+                let (files, pictures): (Vec<_>, Vec<_>) = attachments.get().into_iter().partition(is_file);
+                view! {
+                    {(!pictures.is_empty()).then(|| view! { <Pictures attachments=pictures message=message renewed=renewed /> })}
+                    {files.into_iter().map(|file| view! { <FileCard attachment=file /> }).collect_view()}
+                }
             }}
             {move || {
                 let text = text.get();

@@ -1,4 +1,4 @@
-//! Pictures that were chosen and are not sent yet: checked, shown, uploaded.
+//! Pictures and files that were chosen and are not sent yet: checked, shown, uploaded.
 
 use crate::api::messages;
 use crate::browser;
@@ -11,17 +11,17 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use model::link::LinkOptions;
 use model::live::Change;
-use model::media::{AttachmentState, AttachmentView};
+use model::media::{AttachmentState, AttachmentView, MediaKind};
 use model::message::MAX_ATTACHMENTS;
 use model::{AttachmentId, ConversationId, FailureCode, LineId, StaffId};
-use picture::HEAD_BYTES;
+use picture::{FileKind, HEAD_BYTES, LinkedKind};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
 
 /// Sides of the preview on its card, in CSS pixels.
 pub const CARD_PX: u32 = 150;
 
-/// A picture on its way into a message.
+/// A picture or a file on its way into a message.
 #[derive(Debug, Clone)]
 pub struct Chosen {
     /// Of this page.
@@ -38,10 +38,12 @@ pub struct Chosen {
 
 #[derive(Debug, Clone)]
 enum Shown {
-    /// The file, as it was chosen.
-    File(FilePreview),
+    /// The picture, as it was chosen.
+    Picture(FilePreview),
     /// Uploaded on an earlier visit: the server's tile, once it is known.
     Kept,
+    /// Nothing: it is no picture.
+    Linked(LinkedKind),
 }
 
 impl Chosen {
@@ -54,14 +56,19 @@ impl Chosen {
         let head = file.slice_with_f64_and_f64(0.0, HEAD_BYTES as f64).map_err(|_| unreadable(&name))?;
         let bytes = JsFuture::from(head.array_buffer()).await.map_err(|_| unreadable(&name))?;
         let head = js_sys::Uint8Array::new(&bytes).to_vec();
-        let checked = picture::check(&head).map_err(|refusal| format!("{name}: {refusal}"))?;
-        let preview = FilePreview::of(&file, checked.kind, CARD_PX).ok_or_else(|| unreadable(&name))?;
-        preview.go_first().await;
+        let preview = match picture::check_file(&head).map_err(|refusal| format!("{name}: {refusal}"))? {
+            FileKind::Picture(checked) => {
+                let preview = FilePreview::of(&file, checked.kind, CARD_PX).ok_or_else(|| unreadable(&name))?;
+                preview.go_first().await;
+                Shown::Picture(preview)
+            }
+            FileKind::Linked(kind) => Shown::Linked(kind),
+        };
         let chosen = Self {
             key: browser::random_id(),
             name,
             size: file.size() as u64,
-            preview: Shown::File(preview),
+            preview,
             upload: ArcRwSignal::new(Progress::Sending(0.0)),
             attachment: ArcRwSignal::new(None),
             task: Upload::default(),
@@ -109,15 +116,30 @@ impl Chosen {
         matches!(self.preview, Shown::Kept).then(|| self.attachment.read().as_ref().map(of)).flatten()
     }
 
+    /// What it is, where it is no picture: then it only goes as a private link.
+    pub fn linked(&self) -> Option<LinkedKind> {
+        match self.preview {
+            Shown::Picture(_) => None,
+            Shown::Kept => LinkedKind::from_media_type(&self.attachment.read().as_ref()?.media_type),
+            Shown::Linked(kind) => Some(kind),
+        }
+    }
+
+    /// What it is to whoever looks at it.
+    pub fn kind(&self) -> MediaKind {
+        self.linked().map_or(MediaKind::Image, |kind| MediaKind::of(kind.media_type()))
+    }
+
     /// What to show; follows changes where signals are tracked.
     pub fn preview(&self) -> PreviewState {
         match &self.preview {
-            Shown::File(preview) => preview.state(),
+            Shown::Picture(preview) => preview.state(),
             Shown::Kept => match self.attachment.get() {
                 None => PreviewState::Waiting,
                 Some(AttachmentView { tile_url: Some(url), .. }) => PreviewState::at(url),
                 Some(_) => PreviewState::Unavailable(String::new()),
             },
+            Shown::Linked(_) => PreviewState::Unavailable(String::new()),
         }
     }
 
@@ -137,7 +159,7 @@ impl Chosen {
     /// Ends whatever is under way; `discard` also drops it on the server.
     pub fn drop_it(&self, discard: bool) {
         self.task.abort();
-        if let Shown::File(preview) = &self.preview {
+        if let Shown::Picture(preview) = &self.preview {
             preview.end();
         }
         if let (true, Progress::Done(id)) = (discard, self.upload.get_untracked()) {
@@ -342,7 +364,13 @@ impl Draft {
                 draft.look(chosen, id);
             };
             match Chosen::take(file, on_stored).await {
-                Ok(chosen) => self.chosen.update(|all| all.push(chosen)),
+                Ok(chosen) => {
+                    // Before it is there: nothing else may be about to happen to it.
+                    if matches!(chosen.preview, Shown::Linked(_)) && self.link.read_untracked().is_none() {
+                        self.link.set(Some(LinkOptions::default()));
+                    }
+                    self.chosen.update(|all| all.push(chosen));
+                }
                 Err(reason) => refused.push(reason),
             }
         }

@@ -1,12 +1,14 @@
-//! A chosen picture, as it stands below the text before it is sent.
+//! A chosen picture or file, as it stands below the text before it is sent.
 
 use crate::parts::chosen::{CARD_PX, Chosen};
+use crate::parts::file_card::glyph;
 use crate::parts::preview::PreviewState;
 use crate::parts::preview_picture::PreviewPicture;
 use crate::parts::upload::Progress;
 use crate::ui::{Glyph, Icon, IconButton};
 use leptos::prelude::*;
-use model::media::{AttachmentState, human_bytes};
+use picture::LinkedKind;
+use model::media::{MediaKind, AttachmentState, human_bytes};
 
 /// Preview, name, size, progress, what the patient will get, and removing it.
 #[component]
@@ -22,24 +24,14 @@ pub fn ChosenCard(
     let (pictured, told, sized) = (chosen.clone(), chosen.clone(), chosen.clone());
     let upload = RwSignal::from(chosen.upload.clone());
     let name = Signal::derive(move || chosen.name());
-    let preview = Memo::new(move |_| pictured.preview().seen());
+    let seen = Memo::new({
+        let pictured = pictured.clone();
+        move |_| pictured.preview().seen()
+    });
     view! {
         <li class="chosen">
             <div class="chosen-picture">
-                {move || match preview.get() {
-                    PreviewState::Waiting => ().into_any(),
-                    PreviewState::Converting => view! {
-                        <p class="chosen-words" role="status"><span class="spinner"></span>"Converting HEIC image…"</p>
-                    }
-                    .into_any(),
-                    PreviewState::Ready(picture) => {
-                        view! { <PreviewPicture picture=picture name=name side=CARD_PX /> }.into_any()
-                    }
-                    PreviewState::Unavailable(_) => view! {
-                        <p class="chosen-words"><Icon glyph=Glyph::Camera />"Preview unavailable, upload will still work"</p>
-                    }
-                    .into_any(),
-                }}
+                {move || face(pictured.linked(), seen.get(), name)}
                 {move || match upload.get() {
                     Progress::Sending(part) => view! { <Ring part=part /> }.into_any(),
                     Progress::Processing => view! { <p class="chosen-state" role="status">"Processing…"</p> }.into_any(),
@@ -51,6 +43,28 @@ pub fn ChosenCard(
             <p class="muted number">{move || human_bytes(sized.size())}</p>
             {move || outcome(&told, share)}
         </li>
+    }
+}
+
+/// The picture, or what stands in its place.
+fn face(linked: Option<LinkedKind>, seen: PreviewState, name: Signal<String>) -> AnyView {
+    if let Some(kind) = linked {
+        let glyph = glyph(MediaKind::of(kind.media_type()));
+        return view! { <p class="chosen-words"><Icon glyph=glyph />{kind.name()}</p> }.into_any();
+    }
+    match seen {
+        PreviewState::Waiting => ().into_any(),
+        PreviewState::Converting => view! {
+            <p class="chosen-words" role="status"><span class="spinner"></span>"Converting HEIC image…"</p>
+        }
+        .into_any(),
+        PreviewState::Ready(picture) => {
+            view! { <PreviewPicture picture=picture name=name side=CARD_PX /> }.into_any()
+        }
+        PreviewState::Unavailable(_) => view! {
+            <p class="chosen-words"><Icon glyph=Glyph::Camera />"Preview unavailable, upload will still work"</p>
+        }
+        .into_any(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Writing: text, pictures, and what sending them takes.
+//! Writing: text, pictures, files, and what sending them takes.
 
 use crate::api::inbox;
 use crate::api::session::Session;
@@ -6,7 +6,7 @@ use crate::browser;
 use crate::parts::chosen::{Chosen, Draft, files};
 use crate::parts::chosen_card::ChosenCard;
 use crate::parts::inbox_list::navigator;
-use crate::parts::link_choice::{LinkChoice, as_it_leaves};
+use crate::parts::link_choice::{LinkChoice, as_it_leaves, why_not_without};
 use crate::parts::patient_panel::People;
 use crate::parts::route_line::{Offers, OtherNumber, RouteWords, Way};
 use crate::parts::shortcuts::{Shortcut, on_shortcut};
@@ -22,7 +22,7 @@ use model::media::{AttachmentState, AttachmentView};
 use model::message::{Channel, DeliveryState, Direction, MAX_ATTACHMENTS, MAX_TEXT_CHARS, MessageView};
 use model::segments;
 use model::staff::Permission;
-use picture::PictureKind;
+use picture::ACCEPTED_FILES;
 
 /// Below the thread.
 #[component]
@@ -48,7 +48,7 @@ pub fn Composer(
                 &text.read(),
                 &thread.view.read().can_send.link_base,
                 organisation,
-                chosen.read().len(),
+                &chosen.read().iter().map(Chosen::kind).collect::<Vec<_>>(),
             )
         }),
     });
@@ -75,7 +75,9 @@ pub fn Composer(
         }
         _ => {}
     });
-    let blocked = Memo::new(move |_| why_not(may_send, moving.get(), way, &leaving.read(), &chosen.read()));
+    let blocked = Memo::new(move |_| {
+        why_not(may_send, moving.get(), way, &leaving.read(), &chosen.read(), linked.read().is_some())
+    });
     let send = move || {
         if blocked.get_untracked().is_some() {
             return;
@@ -131,7 +133,7 @@ pub fn Composer(
                 on:paste=on_paste
             ></textarea>
             <Show when=has_pictures>
-                <ul class="cards" aria-label="Pictures to send">
+                <ul class="cards" aria-label="Files to send">
                     <For each=move || chosen.get() key=|chosen| chosen.key.clone() let(card)>
                         <ChosenCard chosen=card.clone() share=way.share_of(card.key.clone()) on_remove={
                             let key = card.key.clone();
@@ -139,13 +141,13 @@ pub fn Composer(
                         } />
                     </For>
                 </ul>
-                <LinkChoice link=link />
+                <LinkChoice link=link chosen=chosen />
             </Show>
             <OtherNumber way=way />
             <div class="composer-foot">
                 <IconButton
                     glyph=Glyph::Paperclip
-                    label="Attach pictures (a)"
+                    label="Attach files (a)"
                     disabled=!may_send
                     on_press=move |_| {
                         if let Some(input) = input.get_untracked() {
@@ -160,8 +162,8 @@ pub fn Composer(
                     type="file"
                     multiple
                     tabindex="-1"
-                    aria-label="Pictures to attach"
-                    accept=PictureKind::ACCEPT_ATTRIBUTE
+                    aria-label="Files to attach"
+                    accept=ACCEPTED_FILES
                     on:change:target=move |event| {
                         attach(draft.get_value(), files(event.target().files()), notices);
                         // So that the same file can be chosen again after it was removed.
@@ -201,7 +203,14 @@ pub(crate) fn attach(draft: Draft, files: Vec<web_sys::File>, notices: Notices) 
 }
 
 /// Why it cannot be sent now; empty where there is nothing to explain. `None` when it can.
-fn why_not(may_send: bool, moving: bool, way: Way, text: &str, chosen: &[Chosen]) -> Option<String> {
+fn why_not(
+    may_send: bool,
+    moving: bool,
+    way: Way,
+    text: &str,
+    chosen: &[Chosen],
+    linked: bool,
+) -> Option<String> {
     if !may_send {
         return Some("Your role can read, not send.".to_owned());
     }
@@ -209,6 +218,9 @@ fn why_not(may_send: bool, moving: bool, way: Way, text: &str, chosen: &[Chosen]
         return Some("Changing the number…".to_owned());
     }
     if let Some(reason) = way.blocked() {
+        return Some(reason);
+    }
+    if let (false, Some(reason)) = (linked, why_not_without(chosen)) {
         return Some(reason);
     }
     if chosen.len() > MAX_ATTACHMENTS {
@@ -275,14 +287,15 @@ fn as_queued(
 
 fn as_attachment(chosen: &Chosen) -> Option<AttachmentView> {
     let Progress::Done(id) = chosen.upload.get_untracked() else { return None };
+    let linked = untrack(|| chosen.linked());
     Some(match chosen.attachment.get_untracked() {
         Some(attachment) => attachment,
         None => AttachmentView {
             id,
-            state: AttachmentState::Processing,
+            state: if linked.is_some() { AttachmentState::Ready } else { AttachmentState::Processing },
             failure: None,
             file_name: untrack(|| chosen.name()),
-            media_type: String::new(),
+            media_type: linked.map_or_else(String::new, |kind| kind.media_type().to_owned()),
             byte_size: untrack(|| chosen.size()),
             width: None,
             height: None,

@@ -1,10 +1,12 @@
-//! Whether chosen pictures travel, or stay here behind a private link.
+//! Whether what is chosen travels, or stays here behind a private link.
 
+use crate::parts::chosen::Chosen;
 use crate::parts::patient_panel::People;
 use crate::parts::thread_state::Thread;
 use crate::ui::{Button, Glyph, Icon};
 use leptos::prelude::*;
 use model::link::{LinkOptions, TOKEN_CHARS, USUAL_HOURS, invitation, with_link};
+use model::media::MediaKind;
 
 /// How long a link may hold, in hours, and the words for it.
 const TERMS: [(u32, &str); 3] = [(USUAL_HOURS, "24 hours"), (3 * 24, "3 days"), (7 * 24, "7 days")];
@@ -14,10 +16,13 @@ const TERMS: [(u32, &str); 3] = [(USUAL_HOURS, "24 hours"), (3 * 24, "3 days"), 
 pub fn LinkChoice(
     /// As it is chosen.
     link: RwSignal<Option<LinkOptions>>,
+    /// What goes with the message.
+    chosen: RwSignal<Vec<Chosen>>,
 ) -> impl IntoView {
     let thread = Thread::of_page();
     let people = People::of_page();
     let is_on = Memo::new(move |_| link.read().is_some());
+    let reason = Memo::new(move |_| why_linked(&chosen.read()));
     let is_offered = Memo::new(move |_| !is_on.get() && !thread.view.read().can_send.pictures);
     let choose = move |on: bool| link.set(on.then(LinkOptions::default));
     let knows_birth_date = Memo::new(move |_| people.all.read().iter().any(|patient| patient.born.is_some()));
@@ -34,6 +39,7 @@ pub fn LinkChoice(
                 <Check label="Send as private link" glyph=Glyph::Link on=is_on on_change=choose />
             </Show>
             <Show when=move || is_on.get()>
+                {move || reason.get().map(|reason| view! { <p class="link-reason">{reason}</p> })}
                 <label>
                     <span>"Valid for"</span>
                     <select class="input" on:change:target=move |event| {
@@ -99,13 +105,26 @@ fn Check(
     }
 }
 
+/// Why the switch is on, where what is chosen leaves no choice.
+fn why_linked(chosen: &[Chosen]) -> Option<String> {
+    let kind = chosen.iter().find_map(Chosen::linked)?;
+    let all = if chosen.len() == 1 { "It" } else { "Everything" };
+    Some(format!("{} cannot go by MMS here. {all} will be sent as a private link.", kind.noun()))
+}
+
+/// Why it cannot be switched off, in words that stand beside the button.
+pub(crate) fn why_not_without(chosen: &[Chosen]) -> Option<String> {
+    let kind = chosen.iter().find_map(Chosen::linked)?;
+    Some(format!("{} only goes as a private link. Switch it on, or remove the file.", kind.noun()))
+}
+
 /// The text as it will leave with its link, for counting: only the secret at the end is another one.
-pub(crate) fn as_it_leaves(text: &str, base: &str, organisation: &str, pictures: usize) -> String {
+pub(crate) fn as_it_leaves(text: &str, base: &str, organisation: &str, files: &[MediaKind]) -> String {
     let secret = "0".repeat(TOKEN_CHARS);
     let text = text.trim();
     let link = format!("{base}{secret}");
     if text.is_empty() {
-        with_link(&invitation(organisation, pictures), &link)
+        with_link(&invitation(organisation, files), &link)
     } else {
         with_link(text, &link)
     }

@@ -14,6 +14,7 @@ pub mod inbox_state;
 pub mod new_conversation;
 
 pub mod bubble;
+pub mod file_card;
 pub mod link_line;
 mod scroll;
 pub mod sent_pictures;

@@ -4,11 +4,17 @@
 use crate::parts::chosen::Chosen;
 use crate::parts::thread_state::Thread;
 use crate::ui::{Glyph, Icon, IconButton, Menu, MenuItem};
+use gloo_timers::callback::Timeout;
 use leptos::prelude::*;
 use model::LineId;
 use model::conversation::{LineChoice, SendAbility};
 use model::link::LinkOptions;
 use model::routing::{Load, Plan, Plans, plan};
+use send_wrapper::SendWrapper;
+
+/// A carrier that rested is looked at again a little later than it may be asked: better late once than early again and
+/// again.
+const AFTER_REST_MS: u32 = 500;
 
 /// The way that what is being written would take.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +48,7 @@ impl Way {
             line.read().as_ref().map(|line| plan(&line.routes, &load)).unwrap_or_default()
         });
         let is_empty = Memo::new(move |_| leaving.read().trim().is_empty() && chosen.read().is_empty());
+        read_when_rested(thread);
         Self { thread, chosen, asked, plans, is_empty }
     }
 
@@ -75,6 +82,16 @@ impl Way {
             self.plans.read().usable.first()?.shares.get(at).copied()
         })
     }
+}
+
+/// That a carrier's rest begins is news; its end comes by the clock alone.
+fn read_when_rested(thread: Thread) {
+    Effect::new(move |_| {
+        let Some(wait) = thread.view.read().can_send.changes_in_ms else { return };
+        let wait = u32::try_from(wait).unwrap_or(0).saturating_add(AFTER_REST_MS);
+        let timer = SendWrapper::new(Timeout::new(wait, move || thread.refresh_view()));
+        on_cleanup(move || drop(timer));
+    });
 }
 
 /// The line that is asked for, else the one that the patient knows.

@@ -26,7 +26,7 @@ impl SentPictures {
 
     /// Goes on showing what a message is sent with.
     pub fn hold(self, chosen: Vec<Chosen>) {
-        let uploaded = |chosen: Chosen| Some((untrack(|| chosen.id())?, chosen));
+        let uploaded = |chosen: Chosen| Some((untrack(|| chosen.id().filter(|_| chosen.linked().is_none()))?, chosen));
         self.all.update_value(|all| all.extend(chosen.into_iter().filter_map(uploaded)));
     }
 

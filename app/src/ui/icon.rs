@@ -40,6 +40,8 @@ glyphs! {
     Close = TbXOutline,
     /// Copy to the clipboard.
     Copy = TbCopyOutline,
+    /// Something to read.
+    Document = TbFileTextOutline,
     /// Downwards.
     Down = TbArrowDownOutline,
     /// Save to disk.
@@ -86,6 +88,8 @@ glyphs! {
     Send = TbSendOutline,
     /// Settings.
     Settings = TbSettingsOutline,
+    /// A recording.
+    Sound = TbMusicOutline,
     /// Leave.
     SignOut = TbLogoutOutline,
     /// Throw away.
@@ -98,6 +102,8 @@ glyphs! {
     UserAdd = TbUserPlusOutline,
     /// Several people.
     Users = TbUsersOutline,
+    /// A video.
+    Video = TbVideoOutline,
     /// Mind this.
     Warning = TbAlertTriangleOutline,
     /// Larger.

@@ -15,6 +15,7 @@ use model::media::{AttachmentState, Category};
 use model::patient::{ImageSource, PatientImageView, SavedImage};
 use model::staff::Permission;
 use model::{AttachmentId, FailureCode, MessageId, Millis, Page, PatientId, PatientImageId};
+use picture::FileKind;
 use uuid::Uuid;
 
 /// Images on one page.
@@ -162,7 +163,8 @@ pub async fn upload(
     patients::require(&mut tx, caller.org_id, patient).await?;
     drop(tx);
     let id: PatientImageId = backend.clock.new_id();
-    let taken = take_in(backend, BlobKey::Image(patient, id, Variant::Original), incoming).await?;
+    let key = BlobKey::Image(patient, id, Variant::Original);
+    let taken = take_in(backend, key, incoming, |head| picture::check(head).map(FileKind::Picture)).await?;
     let recorded = {
         let (backend, caller) = (backend.clone(), caller.clone());
         async move { record_upload(&backend, &caller, (patient, id), category, &caption, taken).await }

@@ -101,7 +101,7 @@ impl From<Refusal> for PictureError {
         let (words, detail) = (refusal.to_string(), format!("{refusal:?}"));
         match refusal {
             Refusal::TooManyPixels(_) => Self::TooLarge { words, detail },
-            Refusal::NotAPicture(_) => Self::Unsupported { words, detail },
+            Refusal::NotAPicture(_) | Refusal::NotAccepted(_) => Self::Unsupported { words, detail },
             Refusal::Empty => Self::Broken { detail },
         }
     }

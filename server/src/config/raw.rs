@@ -7,6 +7,8 @@ pub(super) const ADDR: &str = "127.0.0.1:3000";
 pub(super) const ADMIN_EMAIL: &str = "admin@clinic.example";
 pub(super) const AWS_REGION: &str = "us-east-1";
 pub(super) const MAX_MEDIA_SIZE_BYTES: &str = "524288000";
+pub(super) const LINK_VIEWS_PER_MINUTE: &str = "120";
+pub(super) const LINK_OPENINGS_PER_MINUTE: &str = "20";
 
 /// Every setting as text, unchecked. The environment names are the public ones; each also works as an option.
 #[derive(Debug, Default, Args)]
@@ -112,6 +114,27 @@ pub struct Settings {
     /// entry counts) or `X-Real-IP`. Only set it when every request comes through that proxy.
     #[arg(long, env = "HELIOGRAPH_CLIENT_ADDRESS_HEADER", value_name = "NAME", global = true)]
     pub(super) client_address_header: Option<String>,
+
+    /// How often one network address may look at the pages of private links in a minute. Phones of one mobile network
+    /// may share an address, and so may everybody behind a proxy that no header is set for.
+    #[arg(
+        long,
+        env = "HELIOGRAPH_LINK_VIEWS_PER_MINUTE",
+        value_name = "COUNT",
+        global = true,
+        default_value = LINK_VIEWS_PER_MINUTE
+    )]
+    pub(super) link_views_per_minute: Option<String>,
+
+    /// How often one network address may open private links in a minute, with right or wrong dates of birth.
+    #[arg(
+        long,
+        env = "HELIOGRAPH_LINK_OPENINGS_PER_MINUTE",
+        value_name = "COUNT",
+        global = true,
+        default_value = LINK_OPENINGS_PER_MINUTE
+    )]
+    pub(super) link_openings_per_minute: Option<String>,
 
     /// Bearer token for `/metrics`. Without it, only this machine may read them, and not through a proxy.
     #[arg(

@@ -19,6 +19,7 @@ fn everything_has_a_default() {
     let config = Config::from_settings(&Settings::default()).unwrap();
     assert_eq!(config.database_url.expose(), "sqlite:data/heliograph.db");
     assert_eq!(config.max_media_bytes, 524_288_000);
+    assert_eq!((config.link_views_per_minute, config.link_openings_per_minute), (120, 20));
     assert!(config.messaging_enabled && !config.mock_mode);
     assert!(matches!(config.blobs, BlobPlace::Folder(folder) if folder.ends_with("data/media")));
     assert_eq!(config.master_key, KeySource::Own("data/keys/master.key".into()));
@@ -38,6 +39,9 @@ fn a_wrong_value_is_named_with_what_would_be_right() {
     assert!(problem(&["--addr", "3000"]).starts_with("HELIOGRAPH_ADDR: "));
     assert!(problem(&["--database-url", "mysql://x"]).starts_with("DATABASE_URL: "));
     assert!(problem(&["--messaging-mock-mode", "maybe"]).starts_with("MESSAGING_MOCK_MODE: "));
+    assert!(
+        problem(&["--link-openings-per-minute", "0"]).starts_with("HELIOGRAPH_LINK_OPENINGS_PER_MINUTE: ")
+    );
     assert!(problem(&["--allow-private", "localhost"]).starts_with("HELIOGRAPH_ALLOW_PRIVATE: "));
     assert!(
         problem(&["--aws-s3-bucket", "b", "--aws-access-key-id", "k"]).starts_with("AWS_SECRET_ACCESS_KEY: ")

@@ -1,11 +1,12 @@
 //! The pages behind a private link. Whatever somebody wrote goes through [`escaped`].
 
 use backend::keys::sha256;
-use backend::share_links::{Door, Host, Picture, Place, Unfit};
+use backend::share_links::{Door, Host, Place, SharedFile, Unfit};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use html_escape::encode_safe as escaped;
 use model::Millis;
 use model::link::LinkState;
+use model::media::{MediaKind, human_bytes};
 use std::fmt::Write;
 use std::sync::LazyLock;
 
@@ -33,7 +34,7 @@ impl Page {
     pub(super) fn of(place: &Place) -> Self {
         match place {
             Place::Before(door, unfit) => before(door, *unfit),
-            Place::Inside(host, pictures) => inside(host, pictures),
+            Place::Inside(host, files) => inside(host, files),
             Place::Closed(host, why) => closed(host, *why),
             Place::Nowhere => plain(
                 "There is nothing here",
@@ -46,7 +47,15 @@ impl Page {
     pub(super) fn of_outage() -> Self {
         plain(
             "Not now, please",
-            "The photo cannot be shown at the moment. Nothing was used up; try again in a minute.",
+            "What was sent cannot be shown at the moment. Nothing was used up; try again in a minute.",
+        )
+    }
+
+    /// Too much was asked from one address.
+    pub(super) fn of_haste() -> Self {
+        plain(
+            "One moment, please",
+            "Too many links were opened from your connection just now. Nothing was used up; try again in a minute.",
         )
     }
 
@@ -70,21 +79,32 @@ fn plain(title: &str, words: &str) -> Page {
 
 fn before(door: &Door, unfit: Option<Unfit>) -> Page {
     let organisation = &door.host.organisation;
-    let (photos, them, button) = match door.pictures {
-        1 => ("a photo".to_owned(), "it", "View photo".to_owned()),
-        n => (format!("{n} photos"), "them", format!("View {n} photos")),
-    };
+    let (files, button) = (MediaKind::counted(&door.holds), press(&door.holds));
+    let them = if door.holds.len() == 1 { "it" } else { "them" };
     let once = if door.opens_once { format!(" You can view {them} once.") } else { String::new() };
     let content = format!(
-        "{MARK}\n<h1>{}</h1>\n<p>sent you {photos}. Only this link shows {them}.</p>\n<form method=\"post\">\n{}\
+        "{MARK}\n<h1>{}</h1>\n<p>sent you {files}. Only this link shows {them}.</p>\n<form method=\"post\">\n{}\
          <button type=\"submit\">{button}</button>\n</form>\n\
          <p class=\"note\">The link holds for another {}.{once}</p>\n",
         escaped(organisation),
         if door.asks_birth_date { birth_date(unfit) } else { String::new() },
         remaining(door.for_ms),
     );
-    let title = if door.pictures == 1 { "A photo" } else { "Photos" };
-    Page { title: format!("{title} from {organisation}"), class: "outside", content }
+    Page { title: format!("For you from {organisation}"), class: "outside", content }
+}
+
+/// What the button says: `View photo`, `Play 2 videos`, `Open document`; `Open 3 files` where they are of several kinds.
+fn press(holds: &[MediaKind]) -> String {
+    let verb = match holds {
+        [first, others @ ..] if others.iter().all(|other| other == first) => match first {
+            MediaKind::Image => "View",
+            MediaKind::Video | MediaKind::Audio => "Play",
+            MediaKind::Document => "Open",
+        },
+        _ => "Open",
+    };
+    let counted = MediaKind::counted(holds);
+    format!("{verb} {}", counted.strip_prefix("a ").unwrap_or(&counted))
 }
 
 /// Asks for the date of birth, and says what was wrong about the one that was given.
@@ -116,29 +136,55 @@ fn said_wrong(words: &str) -> String {
     format!("<p class=\"wrong\" role=\"alert\">{words}</p>\n")
 }
 
-fn inside(host: &Host, pictures: &[Picture]) -> Page {
+fn inside(host: &Host, files: &[SharedFile]) -> Page {
     let mut content = format!("<h1>{}</h1>\n", escaped(&host.organisation));
-    for (at, Picture { url, save_url, width, height }) in pictures.iter().enumerate() {
-        let alt = match pictures.len() {
-            1 => "The photo".to_owned(),
-            all => format!("Photo {} of {all}", at + 1),
+    for (at, file) in files.iter().enumerate() {
+        let noun = file.kind.noun();
+        let name = match files.len() {
+            1 => format!("the {noun}"),
+            all => format!("{noun} {} of {all}", at + 1),
         };
-        // Those below the first wait until they come into view: the connection may be a bad one.
-        let loading = if at == 0 { "eager" } else { "lazy" };
         let _ = writeln!(
             content,
-            "<figure>\n<img src=\"{}\" width=\"{width}\" height=\"{height}\" alt=\"{alt}\" loading=\"{loading}\">\n\
-             <a class=\"save\" href=\"{}\" download=\"photo.jpg\">Save {}</a>\n</figure>",
-            escaped(url),
-            escaped(save_url),
-            alt.to_lowercase(),
+            "<figure>\n{}<a class=\"save\" href=\"{}\" download=\"{}\">Save {name}</a>\n</figure>",
+            shown(file, &name, at == 0),
+            escaped(&file.save_url),
+            escaped(&file.name),
         );
     }
-    if pictures.is_empty() {
-        content += "<p>The photo is not there any more.</p>\n";
+    if files.is_empty() {
+        content += "<p>What was sent is not there any more.</p>\n";
     }
     let _ = writeln!(content, "<p class=\"note\">Questions? {}</p>", ask(host));
     Page { title: format!("From {}", host.organisation), class: "inside", content }
+}
+
+/// The file itself, or the way to it.
+fn shown(file: &SharedFile, name: &str, is_first: bool) -> String {
+    let url = escaped(&file.url);
+    match file.kind {
+        MediaKind::Image => {
+            let (width, height) = file.size.unwrap_or_default();
+            // Those below the first wait until they come into view: the connection may be a bad one.
+            let loading = if is_first { "eager" } else { "lazy" };
+            format!(
+                "<img src=\"{url}\" width=\"{width}\" height=\"{height}\" alt=\"{name}\" loading=\"{loading}\">\n"
+            )
+        }
+        MediaKind::Video => format!(
+            "<video src=\"{url}\" controls playsinline preload=\"metadata\">Your browser cannot play {name}.</video>\n"
+        ),
+        MediaKind::Audio => format!(
+            "<audio src=\"{url}\" controls preload=\"metadata\">Your browser cannot play {name}.</audio>\n"
+        ),
+        // In a window of its own: to come back to this page would be to open the link once more.
+        MediaKind::Document => format!(
+            "<p>{} <span class=\"note\">{}</span></p>\n\
+             <a class=\"open\" href=\"{url}\" target=\"_blank\" rel=\"noopener\">Open {name}</a>\n",
+            escaped(&file.name),
+            human_bytes(file.bytes),
+        ),
+    }
 }
 
 fn closed(host: &Host, why: LinkState) -> Page {
@@ -191,16 +237,57 @@ mod tests {
         Host { organisation: organisation.to_owned(), number: None }
     }
 
+    fn file(kind: MediaKind, text: &str) -> SharedFile {
+        let (url, save_url, name) = (text.to_owned(), text.to_owned(), text.to_owned());
+        SharedFile { kind, url, save_url, name, size: Some((1, 1)), bytes: 2048 }
+    }
+
+    #[test]
+    fn the_button_says_what_it_does() {
+        use MediaKind::{Audio, Document, Image, Video};
+        let table: [(&[MediaKind], &str); 7] = [
+            (&[Image], "View photo"),
+            (&[Image, Image], "View 2 photos"),
+            (&[Video], "Play video"),
+            (&[Audio], "Play recording"),
+            (&[Document], "Open document"),
+            (&[Document, Document], "Open 2 documents"),
+            (&[Image, Document, Video], "Open 3 files"),
+        ];
+        for (holds, words) in table {
+            assert_eq!(press(holds), words);
+        }
+    }
+
+    #[test]
+    fn each_kind_is_shown_in_its_way() {
+        let html = |kinds: &[MediaKind]| {
+            let files = kinds.iter().map(|kind| file(*kind, "/media/x")).collect();
+            Page::of(&Place::Inside(host("Harbour Clinic"), files)).html()
+        };
+        let photos = html(&[MediaKind::Image; 2]);
+        assert!(photos.contains("alt=\"photo 1 of 2\"") && photos.contains("Save photo 2 of 2"), "{photos}");
+        assert!(html(&[MediaKind::Image]).contains("alt=\"the photo\""));
+        assert!(html(&[MediaKind::Video]).contains("<video src="));
+        assert!(html(&[MediaKind::Audio]).contains("<audio src="));
+        let document = html(&[MediaKind::Document]);
+        assert!(document.contains(">Open the document</a>") && document.contains("2 KB"), "{document}");
+    }
+
     #[test]
     fn what_people_wrote_stays_text() {
         let hostile = host("<script>alert(\"x\")</script>' & Co");
-        let door =
-            Door { host: hostile.clone(), pictures: 1, asks_birth_date: true, opens_once: true, for_ms: 0 };
-        let picture =
-            Picture { url: "\"><b>".to_owned(), save_url: "\"><b>".to_owned(), width: 1, height: 1 };
+        let door = Door {
+            host: hostile.clone(),
+            holds: vec![MediaKind::Image],
+            asks_birth_date: true,
+            opens_once: true,
+            for_ms: 0,
+        };
+        let files = MediaKind::ALL.map(|kind| file(kind, "\"><b>"));
         for place in [
             Place::Before(door, Some(Unfit::Wrong { tries_left: 3 })),
-            Place::Inside(hostile.clone(), vec![picture]),
+            Place::Inside(hostile.clone(), files.to_vec()),
             Place::Closed(hostile, LinkState::Revoked),
         ] {
             let html = Page::of(&place).html();

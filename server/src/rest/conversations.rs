@@ -101,7 +101,7 @@ pub(crate) struct Turn {
     pub(crate) message: String,
     #[serde(flatten)]
     pub(crate) media: MediaChoice,
-    /// The pictures stay here, and a private link to them goes with the text.
+    /// The files stay here, and a private link to them goes with the text. Needed for whatever is no picture.
     #[serde(default)]
     pub(crate) link: Option<LinkOptions>,
     /// Chosen by the caller; the same one again answers with the same message and sends nothing.
@@ -172,7 +172,9 @@ pub(crate) struct ReplyForm {
     client_id: Option<String>,
     /// As in `reply`.
     line_id: Option<String>,
-    /// One to ten pictures.
+    /// As in `reply`, written as JSON.
+    link: Option<LinkOptions>,
+    /// One to ten pictures; with `link` also other files.
     #[schema(value_type = Vec<String>, format = Binary)]
     file: Vec<Vec<u8>>,
 }
@@ -237,6 +239,7 @@ async fn read_form(asker: &Asker, mut form: Form, turn: &mut Turn) -> Result<(),
                 "client_id" => turn.client_id = Some(value),
                 "line_id" => turn.line_id = Some(line_named(&value)?),
                 "media_url" => turn.media.media_url = Some(value),
+                "link" => turn.link = link_written(&value)?,
                 _ => {}
             },
             Part::File(file) if turn.media.media_ids.len() == MAX_ATTACHMENTS => {
@@ -259,6 +262,15 @@ async fn read_form(asker: &Asker, mut form: Form, turn: &mut Turn) -> Result<(),
 
 fn line_named(text: &str) -> Result<LineId, Problem> {
     text.trim().parse().map_err(|_| Problem::field("line_id", "This is not the id of a line."))
+}
+
+/// An empty field is one that was left out.
+fn link_written(text: &str) -> Result<Option<LinkOptions>, Problem> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_str(text)
+        .map_err(|_| Problem::field("link", r#"Write the link as JSON, for example {"hours": 24}."#))
 }
 
 async fn say(asker: Asker, id: ConversationId, turn: Turn) -> Result<Reply<MessageView>, Problem> {

@@ -18,12 +18,12 @@ use serde::{Deserialize, Serialize};
 #[derive(utoipa::ToSchema)]
 #[expect(dead_code, reason = "describes the form; the bytes are streamed")]
 pub(crate) struct UploadForm {
-    /// The picture: JPEG, PNG, GIF, WebP, HEIC or HEIF, by its bytes.
+    /// A picture (JPEG, PNG, GIF, WebP, HEIC or HEIF), or a PDF, MP4, MOV, WebM, M4A or MP3, by its bytes.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
 }
 
-/// Stores a picture for sending. The original is kept as it came.
+/// Stores a file for sending. The original is kept as it came. What is no picture can only be sent with `link`.
 #[utoipa::path(
     post, path = "/api/sms/upload-media", tag = "sms",
     request_body(content = UploadForm, content_type = "multipart/form-data"),
@@ -54,7 +54,7 @@ pub(crate) struct SendInput {
     /// In place of `media_ids`: the `media_url` of an upload, or an https address that the picture is fetched from.
     #[serde(default)]
     media_url: Option<String>,
-    /// The pictures stay here, and a private link to them goes with the text.
+    /// The files stay here, and a private link to them goes with the text. Needed for whatever is no picture.
     #[serde(default)]
     link: Option<LinkOptions>,
     /// Chosen by the caller; the same one again answers with the same message and sends nothing.

@@ -49,8 +49,12 @@ impl Page {
 
 /// Sends a photo behind a link, and answers the message and the link as the patient's phone got it.
 async fn linked(running: &Running, patient: PatientId, link: Value) -> (String, String) {
+    linked_file(running, patient, link, PHOTO).await
+}
+
+async fn linked_file(running: &Running, patient: PatientId, link: Value, file: &[u8]) -> (String, String) {
     let staff = &running.staff;
-    let uploaded = staff.upload("/api/sms/upload-media/", &[], PHOTO).await;
+    let uploaded = staff.upload("/api/sms/upload-media/", &[], file).await;
     let message = json!({"message": "Your photo", "media_ids": [uploaded.json["media_id"]], "link": link});
     let sent = staff.post(&format!("/api/sms/patient/{patient}/send/"), message).await;
     assert_eq!((sent.status, &sent.json["channel"]), (201, &json!("sms")), "{}", sent.json);
@@ -192,5 +196,122 @@ async fn a_link_that_asks_for_the_date_of_birth_opens_for_it_alone() {
     let right = give("29", "2", "1984").await;
     assert!(right.status == 200 && right.html.contains("<img"), "{}", right.html);
     assert_eq!(give("29", "2", "1984").await.status, 410, "it was for one opening");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn too_many_requests_from_one_address_wait_and_use_nothing_up() {
+    let running = Running::with(&[
+        "--link-views-per-minute",
+        "3",
+        "--link-openings-per-minute",
+        "2",
+        "--client-address-header",
+        "X-Real-IP",
+    ])
+    .await;
+    let patient = running.patient().await;
+    let (message, link) = linked(&running, patient, json!({})).await;
+    let token = link.rsplit('/').next().unwrap().to_owned();
+    let guessed = link.replace(&token, "0000000000000000Z");
+    let nobody = running.nobody();
+    let ask = async |method: Method, link: &str, from: &str| {
+        Page::of(nobody.request(method, link).header("x-real-ip", from).send().await.unwrap()).await
+    };
+    for (method, allowed) in [(Method::GET, 3), (Method::POST, 2)] {
+        for _ in 1..allowed {
+            assert_eq!(ask(method.clone(), &guessed, "203.0.113.7").await.status, 404);
+        }
+        assert_eq!(ask(method.clone(), &link, "203.0.113.7").await.status, 200);
+        for link in [&link, &guessed] {
+            let page = ask(method.clone(), link, "203.0.113.7").await;
+            assert_eq!(page.status, 429);
+            page.assert_careful(&token);
+            let wait: u64 = page.header("retry-after").parse().unwrap();
+            assert!((1..=61).contains(&wait), "{wait}");
+            assert!(page.html.contains("in a minute") && !page.html.contains("Harbour"), "{}", page.html);
+        }
+        // Others are not in its way.
+        assert_eq!(ask(method, &link, "203.0.113.8").await.status, 200);
+    }
+    assert_eq!(shown(&running, patient, &message).await["openings"], 2);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_form_with_files_may_ask_for_a_link() {
+    let running = Running::start().await;
+    let patient = running.patient().await;
+    let staff = &running.staff;
+    let first = staff.post(&format!("/api/sms/patient/{patient}/send/"), json!({"message": "Hello"})).await;
+    let conversation = first.json["conversation_id"].as_str().unwrap();
+    let reply = format!("/api/conversations/{conversation}/reply-with-media");
+    let say = async |link: &str| staff.upload(&reply, &[("message", "Scan"), ("link", link)], PHOTO).await;
+    let sent = say(r#"{"hours": 72, "one_opening": true}"#).await;
+    assert_eq!((sent.status, &sent.json["channel"]), (201, &json!("sms")), "{}", sent.json);
+    let link = &sent.json["link"];
+    assert_eq!((&link["state"], &link["one_opening"]), (&json!("open"), &json!(true)));
+    let hours = (link["expires_at"].as_i64().unwrap() - sent.json["at"].as_i64().unwrap()) / 3_600_000;
+    assert_eq!(hours, 72);
+    let plain = say("").await;
+    assert_eq!((plain.status, &plain.json["channel"]), (201, &json!("mms")), "{}", plain.json);
+    for wrong in ["yes", "{", r#"{"hours": "many"}"#, r#"{"hours": 0}"#] {
+        let refused = say(wrong).await;
+        assert_eq!((refused.failure(), &refused.json["error"]["field"]), ((422, "invalid"), &json!("link")));
+    }
+    running.stop().await;
+}
+
+/// Presses the button of a link and answers the page, and the first address in it that follows `before`.
+async fn opened(running: &Running, link: &str, before: &str) -> (Page, String) {
+    let page = Page::of(running.nobody().request(Method::POST, link).send().await.unwrap()).await;
+    assert_eq!(page.status, 200, "{}", page.html);
+    let address = page.html.split(before).nth(1).unwrap().split('"').next().unwrap();
+    let address = address.replace("&amp;", "&").replace("&#x2F;", "/");
+    (page, address)
+}
+
+#[tokio::test]
+async fn a_document_opens_in_the_browsers_own_viewer() {
+    let running = Running::start().await;
+    let patient = running.patient().await;
+    let document = b"%PDF-1.7 Amelia Hart";
+    let uploaded = running.staff.upload("/api/sms/upload-media/", &[], document).await;
+    assert_eq!((uploaded.status, &uploaded.json["kind"]), (201, &json!("document")), "{}", uploaded.json);
+    assert_eq!((&uploaded.json["width"], &uploaded.json["height"]), (&Value::Null, &Value::Null));
+    let plain = json!({"message": "x", "media_ids": [uploaded.json["media_id"]]});
+    let refused = running.staff.post(&format!("/api/sms/patient/{patient}/send/"), plain).await;
+    assert_eq!((refused.failure(), &refused.json["error"]["field"]), ((422, "invalid"), &json!("link")));
+
+    let (_, link) = linked_file(&running, patient, json!({}), document).await;
+    let before = Page::of(running.nobody().request(Method::GET, &link).send().await.unwrap()).await;
+    assert!(before.html.contains("Open document"), "{}", before.html);
+    let (page, address) = opened(&running, &link, "class=\"open\" href=\"").await;
+    assert!(page.html.contains("Open the document") && !page.html.contains("<img"), "{}", page.html);
+    let file = running.nobody().request(Method::GET, &address).send().await.unwrap();
+    let header = |name: &str| file.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!((file.status().as_u16(), header("content-type").as_str()), (200, "application/pdf"));
+    assert_eq!(header("content-disposition"), "inline; filename=\"document.pdf\"");
+    assert_eq!(header("x-content-type-options"), "nosniff");
+    let policy = header("content-security-policy");
+    assert!(policy.contains("default-src 'none'") && !policy.contains("sandbox"), "{policy}");
+    assert_eq!(file.bytes().await.unwrap(), &document[..]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_video_is_played_piece_by_piece() {
+    let running = Running::start().await;
+    let patient = running.patient().await;
+    let video = b"\0\0\0\x18ftypmp42\0\0\0\0isommp42 and so on";
+    let (_, link) = linked_file(&running, patient, json!({}), video).await;
+    let (page, address) = opened(&running, &link, "<video src=\"").await;
+    assert!(page.header("content-security-policy").contains("media-src 'self'"));
+    let piece = running.nobody().request(Method::GET, &address).header("range", "bytes=4-11");
+    let piece = piece.send().await.unwrap();
+    assert_eq!(piece.status(), 206);
+    assert_eq!(piece.headers()["content-type"], "video/mp4");
+    assert_eq!(piece.headers()["content-range"], format!("bytes 4-11/{}", video.len()).as_str());
+    assert_eq!(piece.bytes().await.unwrap(), &b"ftypmp42"[..]);
     running.stop().await;
 }

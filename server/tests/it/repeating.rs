@@ -141,7 +141,7 @@ async fn nothing_stays_of_a_form_that_is_refused_half_way() {
         let request = request.header("content-type", "multipart/form-data; boundary=edge").body(body);
         Answer::of(request.send().await.unwrap()).await
     };
-    let broken = refused(files(&[PHOTO, PHOTO, b"%PDF-1.7 not a picture"])).await;
+    let broken = refused(files(&[PHOTO, PHOTO, b"PK\x03\x04 not a picture"])).await;
     assert_eq!(broken.failure(), (415, "unsupported_media"));
     let many = refused(files(&[PHOTO; MAX_ATTACHMENTS + 1])).await;
     assert_eq!((many.failure(), &many.json["error"]["field"]), ((422, "invalid"), &json!("file")));

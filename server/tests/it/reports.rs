@@ -1,6 +1,6 @@
 //! What messages cost, as other software and spreadsheets read it.
 
-use crate::running::{PHOTO, Running};
+use crate::running::{NUMBER, PHOTO, Running, form};
 use reqwest::Method;
 use serde_json::json;
 
@@ -54,5 +54,26 @@ async fn a_sent_text_and_a_sent_picture_stand_in_the_report_and_its_file() {
         let refused = running.staff.get(&format!("/api/reports/messages.csv?{query}")).await;
         assert_eq!((refused.failure(), &refused.json["error"]["field"]), ((422, "invalid"), &json!(field)));
     }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_came_in_while_the_server_only_pretends_costs_nothing() {
+    let running = Running::with(&["--messaging-mock-mode", "true"]).await;
+    let (content_type, body) = form(&[("text", "Only a test")], None);
+    let replies = running.staff.request(Method::POST, &format!("/simulator/phones/{NUMBER}/replies"));
+    let replied = replies.header("content-type", content_type).body(body).send().await.unwrap();
+    assert_eq!(replied.status(), 201);
+    let rows = running
+        .until("the message in the report", async || {
+            let report = running.staff.get("/api/reports/messages?group_by=channel").await;
+            let rows = report.json["rows"].as_array()?.clone();
+            (!rows.is_empty()).then_some(rows)
+        })
+        .await;
+    let expected = json!([
+        {"group": "sms", "name": "SMS", "direction": "inbound", "currency": "AUD", "messages": 1, "parts": 1, "cost_micros": 0},
+    ]);
+    assert_eq!(json!(rows), expected, "a price that is known, and no carrier asked for it");
     running.stop().await;
 }

@@ -63,7 +63,8 @@ pub(super) async fn load(
     let sql = format!(
         "SELECT c.id, c.number_id, n.address_sealed, c.unread, c.assigned_to, c.last_at,
                 m.direction, m.channel, SUBSTR(m.body, 1, 160) AS excerpt, m.at, m.state,
-                EXISTS (SELECT 1 FROM attachment a WHERE a.message_id = c.last_message_id) AS has_photo
+                EXISTS (SELECT 1 FROM attachment a WHERE a.message_id = c.last_message_id
+                        AND (a.direction = 'inbound' OR a.media_type LIKE 'image/%')) AS has_photo
          FROM conversation c
          JOIN number n ON n.id = c.number_id
          LEFT JOIN message m ON m.id = c.last_message_id

@@ -383,8 +383,9 @@ async fn accepted(backend: &Backend, request: Request, receipt: Receipt) -> Resu
 /// for messages that are written meanwhile.
 async fn unmark(backend: &Backend, request: Request, unreached: bool) -> Result<()> {
     let mut tx = backend.store.write().await?;
+    deliveries::hold(&mut tx, request.whole.message).await?;
     if unreached {
-        lines::cool_down(backend, &mut tx, request.account, UNREACHABLE_REST).await?;
+        lines::cool_down(backend, &mut tx, request.whole.org, request.account, UNREACHABLE_REST).await?;
     }
     tx.execute("UPDATE delivery SET marked_at = NULL WHERE id = $1 AND state = 'sending'", args![request.id])
         .await?;
@@ -398,7 +399,7 @@ async fn settle(backend: &Backend, request: Request, news: &News, next: Next) ->
     deliveries::hold(&mut tx, request.whole.message).await?;
     deliveries::hear(backend, &mut tx, request.whole, request.id, news).await?;
     if let Next::Elsewhere { rest: Some(rest) } = next {
-        lines::cool_down(backend, &mut tx, request.account, rest).await?;
+        lines::cool_down(backend, &mut tx, request.whole.org, request.account, rest).await?;
     }
     if let Some(attempt) = next_attempt::following(backend, &mut tx, request, next).await? {
         deliveries::add(backend, &mut tx, request.whole, attempt).await?;

@@ -5,8 +5,9 @@ use super::row::Row;
 use super::{finish, quarantine, route};
 use crate::keys::Purpose;
 use crate::store::{Tx, args};
-use crate::{Backend, Caller, Error, Result};
+use crate::{Backend, Caller, Error, Result, live};
 use model::line::{LineView, ProviderKind, Tariff, Verification};
+use model::live::Change;
 use model::staff::Permission;
 use model::{FailureCode, LineAccountId, LineId, Millis, OrgId, PhoneNumber};
 use serde_json::{Map, Value};
@@ -185,20 +186,41 @@ pub async fn end_exchange(backend: &Backend, caller: &Caller, id: LineAccountId)
     finish(backend, caller, tx, row.line_id(), "line.end_exchange").await
 }
 
-/// Lets the other carriers of its line go first for a while, because this one failed.
+/// Lets the other carriers of its line go first for a while, because this one failed. Open screens are told when that
+/// begins; its end they know beforehand ([`rest_ends_in`]).
 pub(crate) async fn cool_down(
     backend: &Backend,
     tx: &mut Tx,
+    org: OrgId,
     id: LineAccountId,
     time: Duration,
 ) -> Result<()> {
-    let until: Millis = backend.clock.now() + crate::clock::millis(time);
+    let now = backend.clock.now();
+    let resting = "SELECT COUNT(*) FROM line_account WHERE id = $1 AND cooling_until > $2";
+    if tx.number(resting, args![id, now]).await? == 0 {
+        // First, since whoever settles a delivery holds the organisation's row before it comes to the account's.
+        live::record(backend, tx, org, Change::SettingsChanged).await?;
+    }
+    let until: Millis = now + crate::clock::millis(time);
     tx.execute(
         "UPDATE line_account SET cooling_until = $2 WHERE id = $1 AND COALESCE(cooling_until, 0) < $2",
         args![id, until],
     )
     .await?;
     Ok(())
+}
+
+/// Milliseconds until the next of an organisation's resting carriers may be asked like the others again.
+pub(crate) async fn rest_ends_in(backend: &Backend, tx: &mut Tx, org: OrgId) -> Result<Option<Millis>> {
+    let now = backend.clock.now();
+    let row: Option<(Option<i64>,)> = tx
+        .one(
+            "SELECT MIN(cooling_until) FROM line_account
+             WHERE org_id = $1 AND disabled_at IS NULL AND cooling_until > $2",
+            args![org, now],
+        )
+        .await?;
+    Ok(row.and_then(|(until,)| until).map(|until| until - now))
 }
 
 /// Adds an account that was checked. One that the line had before comes back, with a new secret.

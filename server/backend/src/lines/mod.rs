@@ -6,11 +6,11 @@ mod quarantine;
 mod route;
 mod row;
 
-pub(crate) use accounts::cool_down;
 pub use accounts::{
     AccountChange, NewAccount, Prices, add_account, end_exchange, exchange_secret, pin, remove_account,
     update_account,
 };
+pub(crate) use accounts::{cool_down, rest_ends_in};
 pub use quarantine::check_again;
 pub use route::{Route, simulators};
 pub(crate) use route::{choices, line_of_inbound, options_beside, route_by_key, route_in, route_out};

@@ -219,6 +219,20 @@ pub(crate) async fn views(
     Ok(views)
 }
 
+/// Names and media types of uploads of an organisation, as many as there are of those that are named.
+pub(crate) async fn uploads(tx: &mut Tx, org: OrgId, ids: &[AttachmentId]) -> Result<Vec<(String, String)>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT file_name, media_type FROM attachment WHERE org_id = $1 AND id IN ({}) ORDER BY id",
+        placeholders(2, ids.len())
+    );
+    let mut args = args![org];
+    args.extend(ids.iter().map(|id| (*id).into()));
+    Ok(tx.all(AssertSqlSafe(sql), args).await?)
+}
+
 /// Links to the tile and the screen rendition beside an original, as far as they are made.
 pub(crate) async fn rendition_links(
     backend: &Backend,

@@ -17,16 +17,6 @@ pub enum Disposition {
     Download,
 }
 
-impl Disposition {
-    /// In a link's query.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Inline => "i",
-            Self::Download => "d",
-        }
-    }
-}
-
 /// Whether a file of this type has renditions.
 pub(crate) fn is_picture(media_type: &str) -> bool {
     PictureKind::ALL.iter().any(|kind| kind.media_type() == media_type)
@@ -57,11 +47,23 @@ pub(crate) fn harmless(media_type: &str, wanted: Disposition) -> (&str, Disposit
 
 /// A name for a file that came without one: `photo-1.jpg`, `video-2.mp4`.
 pub(crate) fn made_up_name(media_type: &str, position: i64) -> String {
+    let (word, extension) = in_words(media_type);
+    format!("{word}-{}.{extension}", position + 1)
+}
+
+/// What a file is called where its own name may name a person: `photo.jpg`, `document.pdf`.
+pub(crate) fn impersonal_name(media_type: &str) -> String {
+    let (word, extension) = in_words(media_type);
+    format!("{word}.{extension}")
+}
+
+fn in_words(media_type: &str) -> (&'static str, &'static str) {
     let (word, extension) = match media_type {
         picture if is_picture(picture) => ("photo", None),
         "video/mp4" => ("video", Some("mp4")),
         "video/quicktime" => ("video", Some("mov")),
         "video/3gpp" => ("video", Some("3gp")),
+        "video/webm" => ("video", Some("webm")),
         "video/x-msvideo" => ("video", Some("avi")),
         "audio/mp4" => ("recording", Some("m4a")),
         "audio/mpeg" => ("recording", Some("mp3")),
@@ -76,8 +78,7 @@ pub(crate) fn made_up_name(media_type: &str, position: i64) -> String {
         _ => ("file", None),
     };
     let of_picture = PictureKind::ALL.iter().find(|kind| kind.media_type() == media_type);
-    let extension = extension.or(of_picture.map(|kind| kind.extension())).unwrap_or("bin");
-    format!("{word}-{}.{extension}", position + 1)
+    (word, extension.or(of_picture.map(|kind| kind.extension())).unwrap_or("bin"))
 }
 
 /// The same name with another extension.
@@ -170,5 +171,10 @@ mod tests {
         assert_eq!(renamed("IMG.1.heic", "jpg"), "IMG.1.jpg");
         assert_eq!(made_up_name("image/heic", 0), "photo-1.heic");
         assert_eq!(made_up_name("application/zip", 1), "file-2.bin");
+        assert_eq!(impersonal_name("application/pdf"), "document.pdf");
+        for kind in picture::LinkedKind::ALL {
+            assert!(!impersonal_name(kind.media_type()).starts_with("file"), "{kind:?}");
+            assert_eq!(harmless(kind.media_type(), Disposition::Inline).1, Disposition::Inline);
+        }
     }
 }

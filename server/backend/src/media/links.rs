@@ -19,7 +19,7 @@ pub(crate) const TO_VIEW: Millis = 60 * 60 * 1000;
 const STABLE_FOR: Millis = 5 * 60 * 1000;
 
 /// What a patient's copy is called: the file's own name may name a person.
-pub(crate) const TO_PATIENTS: &str = "photo.jpg";
+const TO_PATIENTS: &str = "photo.jpg";
 
 /// Where the app's own links lie below its public address.
 const PATH: &str = "/media/";
@@ -33,11 +33,41 @@ pub(crate) struct Target<'a> {
     pub(crate) file_name: &'a str,
 }
 
+/// For whom a link is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// They are told a file's own name.
+    Staff,
+    /// They are told what it is alone.
+    Patient,
+}
+
 /// An absolute link that whoever holds it can open without signing in, for at least `for_ms` from now.
 pub(crate) async fn link(
     backend: &Backend,
     target: &Target<'_>,
     disposition: Disposition,
+    for_ms: Millis,
+) -> Result<String> {
+    link_for(backend, target, (Reader::Staff, disposition), for_ms).await
+}
+
+/// As [`link`], for somebody who must not learn from an original what it is called here.
+pub(crate) async fn link_for_patient(
+    backend: &Backend,
+    target: &Target<'_>,
+    disposition: Disposition,
+    for_ms: Millis,
+) -> Result<String> {
+    let file_name = kind::impersonal_name(target.media_type);
+    let target = Target { file_name: &file_name, ..*target };
+    link_for(backend, &target, (Reader::Patient, disposition), for_ms).await
+}
+
+async fn link_for(
+    backend: &Backend,
+    target: &Target<'_>,
+    (reader, disposition): (Reader, Disposition),
     for_ms: Millis,
 ) -> Result<String> {
     let now = backend.clock.now();
@@ -54,7 +84,7 @@ pub(crate) async fn link(
         return Ok(direct);
     }
     let path = target.key.path();
-    let (expires, word) = (from + for_ms, disposition.word());
+    let (expires, word) = (from + for_ms, query_word(reader, disposition));
     let mac = backend.keys.hash(Purpose::MediaLink, &signed_text(&path, expires, word));
     Ok(format!("{}{path}?e={expires}&d={word}&s={}", base(backend), URL_SAFE_NO_PAD.encode(mac)))
 }
@@ -103,13 +133,17 @@ impl Opened {
 pub async fn open(backend: &Backend, path_and_query: &str) -> Result<Opened> {
     let gone = || Error::not_found("link");
     let link = Signed::parse(path_and_query).ok_or_else(gone)?;
-    let text = signed_text(link.path, link.expires, link.disposition.word());
+    let text = signed_text(link.path, link.expires, query_word(link.reader, link.disposition));
     let for_ms = link.expires - backend.clock.now();
     if !backend.keys.verify(Purpose::MediaLink, &text, &link.mac) || for_ms <= 0 {
         return Err(gone());
     }
     let key = BlobKey::from_path(link.path).ok_or_else(gone)?;
-    let (file_name, media_type) = described(backend, &key).await?.ok_or_else(gone)?;
+    let (own_name, media_type) = described(backend, &key).await?.ok_or_else(gone)?;
+    let file_name = match link.reader {
+        Reader::Staff => own_name,
+        Reader::Patient => kind::impersonal_name(&media_type),
+    };
     let size = backend.blobs.size(&key).await?.ok_or_else(gone)?;
     let (media_type, disposition) = kind::harmless(&media_type, link.disposition);
     Ok(Opened { key, size, media_type: media_type.to_owned(), file_name, disposition, for_ms })
@@ -164,6 +198,7 @@ pub fn content_disposition(disposition: Disposition, file_name: &str) -> String 
 struct Signed<'a> {
     path: &'a str,
     expires: Millis,
+    reader: Reader,
     disposition: Disposition,
     mac: Vec<u8>,
 }
@@ -174,16 +209,30 @@ impl<'a> Signed<'a> {
         let value = |name: &str| {
             query.split('&').find_map(|pair| pair.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')))
         };
+        let (reader, disposition) = match value("d")? {
+            "i" => (Reader::Staff, Disposition::Inline),
+            "d" => (Reader::Staff, Disposition::Download),
+            "pi" => (Reader::Patient, Disposition::Inline),
+            "pd" => (Reader::Patient, Disposition::Download),
+            _ => return None,
+        };
         Some(Self {
             path,
             expires: value("e")?.parse().ok()?,
-            disposition: match value("d")? {
-                "i" => Disposition::Inline,
-                "d" => Disposition::Download,
-                _ => return None,
-            },
+            reader,
+            disposition,
             mac: URL_SAFE_NO_PAD.decode(value("s")?).ok()?,
         })
+    }
+}
+
+/// How a link's query says to whom and how it hands out its bytes.
+fn query_word(reader: Reader, disposition: Disposition) -> &'static str {
+    match (reader, disposition) {
+        (Reader::Staff, Disposition::Inline) => "i",
+        (Reader::Staff, Disposition::Download) => "d",
+        (Reader::Patient, Disposition::Inline) => "pi",
+        (Reader::Patient, Disposition::Download) => "pd",
     }
 }
 

@@ -9,11 +9,11 @@ use crate::store::args;
 use crate::{Backend, Caller, Error, Result};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use model::media::{AttachmentState, UploadedMedia, human_bytes};
+use model::media::{AttachmentState, MediaKind, UploadedMedia, human_bytes};
 use model::message::Direction;
 use model::staff::Permission;
 use model::{AttachmentId, FailureCode};
-use picture::{Checked, HEAD_BYTES, PictureKind, Refusal, Size};
+use picture::{FileKind, HEAD_BYTES, PictureKind, Refusal};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A file on its way in.
@@ -24,7 +24,8 @@ pub struct Incoming {
     pub body: ByteStream,
 }
 
-/// Stores a picture for sending and starts making its renditions.
+/// Stores a file for sending: a picture, whose renditions are begun, or one that only goes as a private link and is
+/// never looked into.
 ///
 /// # Errors
 /// `UnsupportedMedia` by its first bytes, `TooLarge` past the limit of bytes or pixels, `BrokenMedia` when it is
@@ -32,7 +33,8 @@ pub struct Incoming {
 pub async fn upload(backend: &Backend, caller: &Caller, incoming: Incoming) -> Result<UploadedMedia> {
     caller.require(Permission::SendMessages)?;
     let id: AttachmentId = backend.clock.new_id();
-    let taken = take_in(backend, BlobKey::Outbound(id, Variant::Original), incoming).await?;
+    let key = BlobKey::Outbound(id, Variant::Original);
+    let taken = take_in(backend, key, incoming, picture::check_file).await?;
     let (backend, caller) = (backend.clone(), caller.clone());
     uninterrupted(async move { record(&backend, &caller, id, taken).await }).await
 }
@@ -40,6 +42,9 @@ pub async fn upload(backend: &Backend, caller: &Caller, incoming: Incoming) -> R
 async fn record(backend: &Backend, caller: &Caller, id: AttachmentId, taken: Taken) -> Result<UploadedMedia> {
     let mut tx = backend.store.write().await?;
     let now = backend.clock.now();
+    let media_type = taken.kind.media_type();
+    let picture = taken.kind.picture();
+    let state = if picture.is_some() { AttachmentState::Processing } else { AttachmentState::Ready };
     tx.execute(
         "INSERT INTO attachment (id, org_id, position, direction, state, file_name, media_type, byte_size, sha256,
                                  uploaded_by, created_at)
@@ -48,9 +53,9 @@ async fn record(backend: &Backend, caller: &Caller, id: AttachmentId, taken: Tak
             id,
             caller.org_id,
             Direction::Outbound.as_str(),
-            AttachmentState::Processing.as_str(),
+            state.as_str(),
             &taken.file_name,
-            taken.kind.media_type(),
+            media_type,
             taken.stored.size,
             taken.stored.sha256.as_slice(),
             caller.staff_id,
@@ -58,39 +63,44 @@ async fn record(backend: &Backend, caller: &Caller, id: AttachmentId, taken: Tak
         ],
     )
     .await?;
-    let job = Job::MakeRenditions { owner: Owner::Attachment(id) };
-    queue::push(backend, &mut tx, caller.org_id, &job, None, now).await?;
-    let target =
-        Target { key: taken.blob.key, media_type: taken.kind.media_type(), file_name: &taken.file_name };
+    if picture.is_some() {
+        let job = Job::MakeRenditions { owner: Owner::Attachment(id) };
+        queue::push(backend, &mut tx, caller.org_id, &job, None, now).await?;
+    }
+    let target = Target { key: taken.blob.key, media_type, file_name: &taken.file_name };
     let media_url = links::link(backend, &target, Disposition::Download, TO_VIEW).await?;
     taken.blob.keep();
     tx.commit().await?;
     backend.live.wake(caller.org_id);
+    let size = picture.and_then(|picture| picture.size);
     Ok(UploadedMedia {
         media_id: id,
         media_url,
-        media_type: taken.kind.media_type().to_owned(),
+        media_type: media_type.to_owned(),
         media_size: taken.stored.size,
         media_filename: taken.file_name,
-        width: taken.size.map(|size| size.width),
-        height: taken.size.map(|size| size.height),
-        kind: "image".to_owned(),
+        width: size.map(|size| size.width),
+        height: size.map(|size| size.height),
+        kind: MediaKind::of(media_type),
     })
 }
 
-/// A picture that lies in the blob store and in no row yet.
+/// A file that lies in the blob store and in no row yet.
 pub(crate) struct Taken {
     /// Deletes it again unless a row keeps it.
     pub(crate) blob: Unrecorded,
     pub(crate) file_name: String,
-    pub(crate) kind: PictureKind,
-    /// As coded, where the header tells.
-    pub(crate) size: Option<Size>,
+    pub(crate) kind: FileKind,
     pub(crate) stored: Stored,
 }
 
-/// Streams a picture to the blob store and judges it on its way.
-pub(crate) async fn take_in(backend: &Backend, key: BlobKey, incoming: Incoming) -> Result<Taken> {
+/// Streams a file to the blob store and judges it on its way. `accepts` decides by its first bytes which kinds are taken.
+pub(crate) async fn take_in(
+    backend: &Backend,
+    key: BlobKey,
+    incoming: Incoming,
+    accepts: impl FnOnce(&[u8]) -> std::result::Result<FileKind, Refusal>,
+) -> Result<Taken> {
     let file_name = kind::plain_name(&incoming.file_name);
     let interrupted = |_| {
         Error::failure(
@@ -99,22 +109,24 @@ pub(crate) async fn take_in(backend: &Backend, key: BlobKey, incoming: Incoming)
         )
     };
     let (head, body) = peek(incoming.body, HEAD_BYTES).await.map_err(interrupted)?;
-    let checked = check(&head).map_err(|refusal| refused(&file_name, refusal))?;
-    let walk = Arc::new(Mutex::new(Walk::new(checked.kind)));
+    let kind = check(&head, accepts).map_err(|refusal| refused(&file_name, refusal))?;
+    let walk = Arc::new(Mutex::new(kind.picture().map(|picture| Walk::new(picture.kind))));
     let watched = {
         let walk = walk.clone();
         body.inspect(move |chunk| {
-            if let Ok(chunk) = chunk {
-                walk.lock().unwrap_or_else(PoisonError::into_inner).feed(chunk);
+            if let (Ok(chunk), Some(walk)) =
+                (chunk, &mut *walk.lock().unwrap_or_else(PoisonError::into_inner))
+            {
+                walk.feed(chunk);
             }
         })
     };
     let limit = backend.settings.max_media_bytes;
     let blob = Unrecorded::new(backend, key);
-    let stored = backend.blobs.put_stream(&key, checked.kind.media_type(), watched.boxed(), limit).await;
-    let whole = walk.lock().unwrap_or_else(PoisonError::into_inner).is_whole();
+    let stored = backend.blobs.put_stream(&key, kind.media_type(), watched.boxed(), limit).await;
+    let whole = walk.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_none_or(Walk::is_whole);
     match stored {
-        Ok(stored) if whole => Ok(Taken { blob, file_name, kind: checked.kind, size: checked.size, stored }),
+        Ok(stored) if whole => Ok(Taken { blob, file_name, kind, stored }),
         Ok(_) => {
             blob.remove().await;
             Err(Error::failure(
@@ -210,13 +222,20 @@ enum Refused {
     BrokenHeader(PictureKind),
 }
 
-fn check(head: &[u8]) -> std::result::Result<Checked, Refused> {
-    let checked = picture::check(head).map_err(Refused::By)?;
+fn check(
+    head: &[u8],
+    accepts: impl FnOnce(&[u8]) -> std::result::Result<FileKind, Refusal>,
+) -> std::result::Result<FileKind, Refused> {
+    let kind = accepts(head).map_err(Refused::By)?;
     // All of the file was seen, and it does not even say how large the picture is. HEIC alone has forms without.
-    if checked.size.is_none() && head.len() < HEAD_BYTES && checked.kind != PictureKind::Heic {
+    if let Some(checked) = kind.picture()
+        && checked.size.is_none()
+        && head.len() < HEAD_BYTES
+        && checked.kind != PictureKind::Heic
+    {
         return Err(Refused::BrokenHeader(checked.kind));
     }
-    Ok(checked)
+    Ok(kind)
 }
 
 fn refused(file_name: &str, why: Refused) -> Error {
@@ -224,7 +243,7 @@ fn refused(file_name: &str, why: Refused) -> Error {
         Refused::By(refusal) => {
             let code = match refusal {
                 Refusal::Empty => FailureCode::BrokenMedia,
-                Refusal::NotAPicture(_) => FailureCode::UnsupportedMedia,
+                Refusal::NotAPicture(_) | Refusal::NotAccepted(_) => FailureCode::UnsupportedMedia,
                 Refusal::TooManyPixels(_) => FailureCode::TooLarge,
             };
             Error::failure(code, format!("{file_name}: {refusal}"))

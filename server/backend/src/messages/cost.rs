@@ -1,5 +1,5 @@
 //! What a message costs: by the tariff from the moment at which the carrier takes it, until the carrier tells the price.
-//! What only a simulator got in the carrier's place costs nothing and never shows a price.
+//! What only a simulator got in the carrier's place costs nothing and never shows a price; what it brought costs zero.
 
 use crate::conversations::rows::known;
 use crate::lines::{self, Route};
@@ -55,9 +55,13 @@ pub(crate) async fn told(tx: &mut Tx, delivery: DeliveryId, price: Price) -> Res
 
 /// What a message costs that came in through this route, by its tariff.
 pub(crate) fn received(backend: &Backend, route: &Route, channel: Channel, parts: usize) -> Option<Price> {
-    let pretended = backend.settings.mock_mode && route.provider == ProviderKind::Simulator;
+    if backend.settings.mock_mode && route.provider == ProviderKind::Simulator {
+        // Known to be nothing, whatever the currency: reports must not count it among those without a price.
+        let currency = route.tariff.map_or(Currency::Usd, |tariff| tariff.currency);
+        return Some(Price { micros: 0, currency });
+    }
     let count = if channel == Channel::Sms { u32::try_from(parts).ok()? } else { 1 };
-    route.tariff.filter(|_| !pretended)?.received(channel, count)
+    route.tariff?.received(channel, count)
 }
 
 /// What messages cost, those of them whose price is known in one currency; and whether any of it is by the tariff.

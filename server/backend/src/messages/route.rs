@@ -148,6 +148,7 @@ pub(crate) async fn ability(
         mock: backend.settings.mock_mode,
         line,
         offers,
+        changes_in_ms: lines::rest_ends_in(backend, tx, caller.org_id).await?,
     })
 }
 

@@ -9,7 +9,7 @@ use crate::media::links::{self, TO_VIEW, Target};
 use crate::store::{Tx, args};
 use crate::{Backend, Error, Result, audit, numbers};
 use model::link::{BIRTH_DATE_TRIES, LinkState};
-use model::media::RenditionRole;
+use model::media::{AttachmentState, MediaKind, RenditionRole};
 use model::{Millis, PhoneNumber};
 use uuid::Uuid;
 
@@ -25,13 +25,13 @@ pub struct Host {
     pub number: Option<PhoneNumber>,
 }
 
-/// What stands before the pictures.
+/// What stands before the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Door {
     /// Who sent it.
     pub host: Host,
-    /// How many there are.
-    pub pictures: usize,
+    /// What there is, in its order.
+    pub holds: Vec<MediaKind>,
     /// Only for those who know the date of birth.
     pub asks_birth_date: bool,
     /// It opens this one time.
@@ -40,17 +40,21 @@ pub struct Door {
     pub for_ms: Millis,
 }
 
-/// A picture behind an open door, and where its bytes are for a while.
+/// A file behind an open door, and where its bytes are for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picture {
-    /// To show in the page.
+pub struct SharedFile {
+    /// What it is.
+    pub kind: MediaKind,
+    /// To show in the page, or to open.
     pub url: String,
     /// To save.
     pub save_url: String,
-    /// In pixels.
-    pub width: u32,
-    /// In pixels.
-    pub height: u32,
+    /// What it is called when it is saved.
+    pub name: String,
+    /// Width and height of a picture, in pixels.
+    pub size: Option<(u32, u32)>,
+    /// How large it is.
+    pub bytes: u64,
 }
 
 /// Why a date of birth opened nothing.
@@ -68,10 +72,10 @@ pub enum Unfit {
 /// Where a link leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// Before the pictures; with what was wrong about the date that was given, if one was.
+    /// Before the files; with what was wrong about the date that was given, if one was.
     Before(Door, Option<Unfit>),
-    /// To the pictures.
-    Inside(Host, Vec<Picture>),
+    /// To the files.
+    Inside(Host, Vec<SharedFile>),
     /// To nothing (any more), and why.
     Closed(Host, LinkState),
     /// Nobody knows this link.
@@ -121,8 +125,7 @@ pub async fn open(backend: &Backend, token: &str, born: Option<&str>) -> Result<
     }
     audit::note_unsigned(backend, &mut tx, org, "share_link.open", "share_link", Some(link.id)).await?;
     changed(backend, &mut tx, org, link.id.into()).await?;
-    let inside =
-        Place::Inside(host(backend, &mut tx, &link).await?, pictures(backend, &mut tx, &link).await?);
+    let inside = Place::Inside(host(backend, &mut tx, &link).await?, files(backend, &mut tx, &link).await?);
     tx.commit().await?;
     backend.live.wake(org);
     Ok(inside)
@@ -183,11 +186,11 @@ async fn before(backend: &Backend, tx: &mut Tx, link: &Record, unfit: Option<Unf
     if state != LinkState::Open {
         return Ok(Place::Closed(host, state));
     }
-    let pictures =
-        tx.number("SELECT COUNT(*) FROM attachment WHERE message_id = $1", args![link.message_id]).await?;
+    let of_message = "SELECT media_type FROM attachment WHERE message_id = $1 ORDER BY position";
+    let held: Vec<(String,)> = tx.all(of_message, args![link.message_id]).await?;
     let door = Door {
         host,
-        pictures: usize::try_from(pictures).unwrap_or(0),
+        holds: held.iter().map(|(media_type,)| MediaKind::of(media_type)).collect(),
         asks_birth_date: link.asks_birth_date,
         opens_once: link.opens_once(),
         for_ms: link.expires_at - now,
@@ -208,27 +211,31 @@ async fn host(backend: &Backend, tx: &mut Tx, link: &Record) -> Result<Host> {
     Ok(Host { organisation, number })
 }
 
-/// The pictures in the size for a screen. Their own names may name a person: they are given others.
-async fn pictures(backend: &Backend, tx: &mut Tx, link: &Record) -> Result<Vec<Picture>> {
+/// Pictures in the size for a screen, anything else as it is.
+async fn files(backend: &Backend, tx: &mut Tx, link: &Record) -> Result<Vec<SharedFile>> {
     let attachments = Attachment::of_messages(tx, link.org(), &[link.message_id.into()]).await?;
     let ids: Vec<Uuid> = attachments.iter().map(|attachment| attachment.id.0).collect();
     let renditions = attachment::renditions(tx, &ids).await?;
     let role = RenditionRole::Screen;
-    let mut pictures = Vec::with_capacity(attachments.len());
+    let mut files = Vec::with_capacity(attachments.len());
     for attachment in attachments {
         let made = renditions.get(&attachment.id.0).map_or(&[] as &[_], Vec::as_slice);
-        let Some(screen) = made.iter().find(|rendition| rendition.role == role) else { continue };
-        let target = Target {
-            key: attachment.key(Variant::Rendition(role)),
-            media_type: kind::RENDITION,
-            file_name: links::TO_PATIENTS,
+        let screen = made.iter().find(|rendition| rendition.role == role).map(|rendition| rendition.facts);
+        let (variant, media_type) = match screen {
+            Some(_) => (Variant::Rendition(role), kind::RENDITION),
+            None if kind::is_picture(&attachment.media_type) => continue,
+            None if attachment.state != AttachmentState::Ready => continue,
+            None => (Variant::Original, attachment.media_type.as_str()),
         };
-        pictures.push(Picture {
-            url: links::link(backend, &target, Disposition::Inline, TO_VIEW).await?,
-            save_url: links::link(backend, &target, Disposition::Download, TO_VIEW).await?,
-            width: screen.facts.width,
-            height: screen.facts.height,
+        let target = Target { key: attachment.key(variant), media_type, file_name: &attachment.file_name };
+        files.push(SharedFile {
+            kind: MediaKind::of(media_type),
+            url: links::link_for_patient(backend, &target, Disposition::Inline, TO_VIEW).await?,
+            save_url: links::link_for_patient(backend, &target, Disposition::Download, TO_VIEW).await?,
+            name: kind::impersonal_name(media_type),
+            size: screen.map(|screen| (screen.width, screen.height)),
+            bytes: screen.map_or(attachment.byte_size, |screen| screen.byte_size),
         });
     }
-    Ok(pictures)
+    Ok(files)
 }

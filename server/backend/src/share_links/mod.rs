@@ -1,4 +1,4 @@
-//! Private links: a text leads the patient to the pictures of a message, which stay here.
+//! Private links: a text leads the patient to the pictures and other files of a message, which stay here.
 //!
 //! The secret of a link is found by its keyed hash and kept sealed, so that the same link can be sent again. What is
 //! counted, an opening or a wrong date, is one conditional statement: of two at the same moment only as many count as
@@ -8,7 +8,7 @@ mod door;
 mod record;
 mod sending;
 
-pub use door::{Door, Host, Picture, Place, Unfit, look, open};
+pub use door::{Door, Host, Place, SharedFile, Unfit, look, open};
 pub(crate) use record::views_of_messages;
 pub(crate) use sending::{Leaving, Wanted, add, address_base, check, leaving, prepare};
 
@@ -129,9 +129,9 @@ async fn birth_dates(tx: &mut Tx, conversation: ConversationId) -> Result<Vec<St
 /// Why nothing more can be done with a link, for staff.
 fn closed(state: LinkState) -> Error {
     let words = match state {
-        LinkState::Revoked => "This link was revoked for good. Send the pictures in a new message.",
+        LinkState::Revoked => "This link was revoked for good. Send the files in a new message.",
         LinkState::UsedUp => {
-            "This link was for one opening, and that was made. Send the pictures in a new message."
+            "This link was for one opening, and that was made. Send the files in a new message."
         }
         LinkState::Locked => "This link is locked after too many wrong dates of birth. Extend it first.",
         LinkState::Expired | LinkState::Open => "This link has expired. Extend it first.",

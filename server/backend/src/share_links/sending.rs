@@ -4,15 +4,17 @@ use super::record::Record;
 use super::{birth_dates, closed};
 use crate::clock::random_bytes;
 use crate::keys::Purpose;
+use crate::media::{attachment, kind};
 use crate::messages::deliveries::Whole;
 use crate::store::{Tx, args};
 use crate::{Backend, Error, Result};
 use model::link::{
     BIRTH_DATE_TRIES, LinkOptions, LinkState, MAX_HOURS, TOKEN_CHARS, hours, invitation, with_link,
 };
+use model::media::MediaKind;
 use model::message::{Draft, MAX_TEXT_CHARS};
 use model::routing::Load;
-use model::{ConversationId, MessageId, OrgId, ShareLinkId, StaffId};
+use model::{AttachmentId, ConversationId, MessageId, OrgId, ShareLinkId, StaffId};
 
 /// What a link's secret is written in.
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -58,7 +60,7 @@ pub(crate) fn check(options: LinkOptions, pictures: usize) -> Result<()> {
     if pictures == 0 {
         return Err(Error::invalid(
             "link",
-            "A private link leads to pictures. Attach one, or leave the link out.",
+            "A private link leads to pictures or files. Attach one, or leave the link out.",
         ));
     }
     if !(1..=MAX_HOURS).contains(&options.hours) {
@@ -67,11 +69,11 @@ pub(crate) fn check(options: LinkOptions, pictures: usize) -> Result<()> {
     Ok(())
 }
 
-/// Makes the link that a draft wants, or finds the one that it repeats. `pictures` are those of the draft.
+/// Makes the link that a draft wants, or finds the one that it repeats.
 ///
 /// # Errors
-/// `Invalid` where the text is too long with its link, or where nobody's date of birth is known to ask for; `Conflict`
-/// for a link of before that cannot be opened (any more).
+/// `Invalid` where the text is too long with its link, where nobody's date of birth is known to ask for, or where files
+/// that only go as a link are to go without; `Conflict` for a link of before that cannot be opened (any more).
 pub(crate) async fn prepare(
     backend: &Backend,
     tx: &mut Tx,
@@ -81,7 +83,10 @@ pub(crate) async fn prepare(
     wanted: Wanted,
 ) -> Result<Option<Prepared>> {
     let (id, new, text, address) = match wanted {
-        Wanted::None => return Ok(None),
+        Wanted::None => {
+            require_pictures(tx, org, &draft.attachments).await?;
+            return Ok(None);
+        }
         Wanted::New(options) => {
             if options.ask_birth_date && birth_dates(tx, conversation).await?.is_empty() {
                 return Err(Error::invalid(
@@ -91,7 +96,11 @@ pub(crate) async fn prepare(
                 ));
             }
             let text = match draft.text.trim() {
-                "" => invitation(&organisation(tx, org).await?, draft.attachments.len()),
+                "" => {
+                    let files = attachment::uploads(tx, org, &draft.attachments).await?;
+                    let kinds: Vec<_> = files.iter().map(|(_, kind)| MediaKind::of(kind)).collect();
+                    invitation(&organisation(tx, org).await?, &kinds)
+                }
                 _ => draft.text.clone(),
             };
             let token = new_token();
@@ -159,6 +168,18 @@ pub(crate) async fn leaving(backend: &Backend, tx: &mut Tx, message: MessageId) 
         Some(link) if link.state(backend.clock.now()) == LinkState::Revoked => Leaving::Revoked,
         Some(link) => Leaving::With(link.address(backend)?),
     })
+}
+
+/// Carriers are handed pictures alone.
+async fn require_pictures(tx: &mut Tx, org: OrgId, attachments: &[AttachmentId]) -> Result<()> {
+    let files = attachment::uploads(tx, org, attachments).await?;
+    match files.into_iter().find(|(_, media_type)| !kind::is_picture(media_type)) {
+        None => Ok(()),
+        Some((name, _)) => Err(Error::invalid(
+            "link",
+            format!("“{name}” is no picture and can only go as a private link. Set link, or leave the file out."),
+        )),
+    }
 }
 
 async fn organisation(tx: &mut Tx, org: OrgId) -> Result<String> {

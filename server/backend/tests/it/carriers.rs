@@ -3,15 +3,15 @@
 
 use crate::photos::{jpeg, uploads};
 use crate::twilio::{
-    accepted, arrives, asked_to_send, draft, failure, inbox_ids, is_read, refused, shown, sid, status, text,
-    texts, to,
+    accepted, draft, failure, inbox_ids, is_read, refused, shown, sid, status, text, texts, to,
 };
 use backend::inbox::{self, Accepted};
 use backend::lines::{self, AccountChange, NewAccount, NewLine, Prices};
 use backend::providers::{WebhookKind, WebhookRequest};
 use backend::testing::{TWILIO_ACCOUNT, TestBackend, fictitious_number, on_each_engine};
-use backend::{conversations, messages};
-use model::line::{Currency, LineView, ProviderKind, Tariff, Verification};
+use backend::{conversations, live, messages};
+use model::line::{Currency, LineView, ProviderKind, Tariff};
+use model::live::Change;
 use model::message::{DeliveryState, Draft, Recipient};
 use model::staff::Role;
 use model::{AttachmentId, FailureCode, LineAccountId};
@@ -24,14 +24,14 @@ use wiremock::{Mock, Request, ResponseTemplate};
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The story's line with MessageMedia beside Twilio.
-async fn two_carriers(t: &TestBackend) -> LineView {
+pub(crate) async fn two_carriers(t: &TestBackend) -> LineView {
     let line = lines::list(&t.backend, &t.admin).await.unwrap().remove(0);
     let credentials = json!({"api_key": "key", "api_secret": "secret", "api_base": t.carrier.uri()});
     let new = NewAccount { provider: ProviderKind::MessageMedia, credentials };
     lines::add_account(&t.backend, &t.admin, line.id, new).await.unwrap()
 }
 
-fn account(line: &LineView, provider: ProviderKind) -> LineAccountId {
+pub(crate) fn account(line: &LineView, provider: ProviderKind) -> LineAccountId {
     let mut accounts = line.accounts.iter().map(|account| &account.route);
     accounts.find(|route| route.provider == provider).unwrap().account_id
 }
@@ -74,7 +74,7 @@ async fn asked(t: &TestBackend) -> Vec<ProviderKind> {
 }
 
 /// MessageMedia calls one of a line's addresses.
-async fn media_calls(t: &TestBackend, address: &str, body: Value) -> Accepted {
+pub(crate) async fn media_calls(t: &TestBackend, address: &str, body: Value) -> Accepted {
     let url: url::Url = address.parse().unwrap();
     let mut path = url.path_segments().unwrap();
     let (line_key, kind) = (path.nth(2).unwrap().to_owned(), path.next().unwrap().to_owned());
@@ -91,7 +91,7 @@ async fn media_calls(t: &TestBackend, address: &str, body: Value) -> Accepted {
 }
 
 /// Patient `from` writes, and MessageMedia brings it.
-fn written(n: u32, from: usize, words: &str) -> Value {
+pub(crate) fn written(n: u32, from: usize, words: &str) -> Value {
     let from = fictitious_number(from);
     json!({
         "reply_id": media_id(900 + n), "source_number": from.as_e164(), "destination_number": "+61491570006",
@@ -103,7 +103,7 @@ fn reported(n: u32, word: &str) -> Value {
     json!({"delivery_report_id": media_id(800 + n), "message_id": media_id(n), "status": word})
 }
 
-fn tariff(sms: i64, mms: i64) -> Prices {
+pub(crate) fn tariff(sms: i64, mms: i64) -> Prices {
     Prices::Own(Tariff {
         currency: Currency::Aud,
         sms: Some(sms),
@@ -114,7 +114,7 @@ fn tariff(sms: i64, mms: i64) -> Prices {
     })
 }
 
-async fn costs(t: &TestBackend, account: LineAccountId, prices: Prices) {
+pub(crate) async fn costs(t: &TestBackend, account: LineAccountId, prices: Prices) {
     let change = AccountChange { prices: Some(prices), ..AccountChange::default() };
     lines::update_account(&t.backend, &t.admin, account, change).await.unwrap();
 }
@@ -176,6 +176,7 @@ async fn a_refused_account_is_passed_by_and_rests_for_a_while() {
         let line = two_carriers(&t).await;
         usual_prices(&t, &line).await;
         twilio_answers(&t, |_| refused(20003)).await;
+        let seen = live::newest(&t.backend, &t.admin).await.unwrap();
         let sent = messages::send(&t.backend, &t.admin, &to(0), &draft("Come at 3", "a")).await.unwrap();
         t.run_jobs().await;
         assert_eq!(asked(&t).await, [ProviderKind::Twilio, ProviderKind::MessageMedia]);
@@ -187,6 +188,18 @@ async fn a_refused_account_is_passed_by_and_rests_for_a_while() {
         assert!(detour.ends_with("sent through Sinch MessageMedia."), "{detour}");
         let resting = lines::list(&t.backend, &t.admin).await.unwrap().remove(0);
         assert!(resting.accounts[0].route.cooling && resting.accounts[0].cooling_until.is_some());
+        // Open composers hear when it begins, once, and know when it ends.
+        let told = async || {
+            let changes = live::since(&t.backend, &t.admin, seen).await.unwrap().unwrap();
+            changes.iter().filter(|event| event.change == Change::SettingsChanged).count()
+        };
+        assert_eq!(told().await, 1);
+        let ends_in = async || {
+            let view = conversations::get(&t.backend, &t.admin, sent.conversation_id).await.unwrap();
+            view.can_send.changes_in_ms
+        };
+        let rest = ends_in().await.unwrap();
+        assert!((1..=15 * 60 * 1000).contains(&rest), "{rest}");
 
         // Whatever is written meanwhile goes round it at once, until the clock says otherwise.
         twilio_answers(&t, |_| accepted(&sid(2000))).await;
@@ -197,6 +210,7 @@ async fn a_refused_account_is_passed_by_and_rests_for_a_while() {
         messages::send(&t.backend, &t.admin, &to(0), &draft("Or at 5", "c")).await.unwrap();
         t.run_jobs().await;
         assert_eq!(asked(&t).await, [ProviderKind::MessageMedia, ProviderKind::Twilio]);
+        assert_eq!((told().await, ends_in().await), (1, None));
         t
     })
     .await;
@@ -504,68 +518,6 @@ async fn what_no_carrier_can_carry_is_refused_with_the_reasons() {
 }
 
 #[tokio::test]
-async fn addresses_are_a_second_proof_where_a_carrier_signs_nothing() {
-    on_each_engine(async |t: TestBackend| {
-        let (b, admin) = (&t.backend, &t.admin);
-        let line = two_carriers(&t).await;
-        let (media, inbound) = (account(&line, ProviderKind::MessageMedia), &line.accounts[1].inbound_url);
-        let change = async |addresses: &str, verification| {
-            let addresses = Some(addresses.to_owned());
-            let change = AccountChange { addresses, verification, ..AccountChange::default() };
-            lines::update_account(b, admin, media, change).await
-        };
-        assert_eq!(failure(change("somewhere", None).await).field.as_deref(), Some("addresses"));
-        let line = change("198.51.100.0/24 203.0.113.9", None).await.unwrap();
-        assert_eq!(line.accounts[1].addresses, "198.51.100.0/24 203.0.113.9");
-        assert_eq!(media_calls(&t, inbound, written(1, 0, "From elsewhere")).await, Accepted::Quarantined);
-        assert_eq!(lines::check_again(b, admin, media, false).await.unwrap(), 0);
-        // Once its address is on the list, what came from it is read.
-        let line = change("203.0.113.7", None).await.unwrap();
-        assert_eq!(line.accounts[1].quarantined, 0);
-        t.run_jobs().await;
-        assert_eq!(texts(&t, inbox_ids(&t).await[0]).await, ["From elsewhere"]);
-        change("198.51.100.1", Some(Verification::Observe)).await.unwrap();
-        assert_eq!(media_calls(&t, inbound, written(2, 0, "Observed")).await, Accepted::Journalled);
-        let forged = inbound.replace("?key=", "?key=x");
-        assert_eq!(media_calls(&t, &forged, written(3, 0, "Observed too")).await, Accepted::Journalled);
-        change("", Some(Verification::Enforce)).await.unwrap();
-        assert_eq!(media_calls(&t, &forged, written(4, 0, "Forged")).await, Accepted::Quarantined);
-        // Twilio's webhooks are not asked where they come from.
-        assert_eq!(arrives(&t, &text(&t, 9, 0, "Signed")).await.unwrap(), Accepted::Journalled);
-        t.run_jobs().await;
-        t
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn while_a_secret_is_exchanged_both_are_taken() {
-    on_each_engine(async |t: TestBackend| {
-        let (b, admin) = (&t.backend, &t.admin);
-        let line = two_carriers(&t).await;
-        let media = account(&line, ProviderKind::MessageMedia);
-        let old = line.accounts[1].inbound_url.clone();
-        let line = lines::exchange_secret(b, admin, media).await.unwrap();
-        let new = line.accounts[1].inbound_url.clone();
-        assert_ne!(old, new);
-        assert!(line.accounts[1].old_secret_until.is_some() && line.accounts[1].by_secret);
-        for (n, address) in [(1, &old), (2, &new)] {
-            assert_eq!(media_calls(&t, address, written(n, 0, "Hello")).await, Accepted::Journalled);
-        }
-        t.later(8 * 24 * 60 * MINUTE).await;
-        assert_eq!(media_calls(&t, &old, written(3, 0, "Hello")).await, Accepted::Quarantined);
-        // Whoever knows that the old one has leaked does not wait for a week.
-        let newest = lines::exchange_secret(b, admin, media).await.unwrap().accounts[1].inbound_url.clone();
-        lines::end_exchange(b, admin, media).await.unwrap();
-        assert_eq!(media_calls(&t, &new, written(4, 0, "Hello")).await, Accepted::Quarantined);
-        assert_eq!(media_calls(&t, &newest, written(5, 0, "Hello")).await, Accepted::Journalled);
-        t.run_jobs().await;
-        t
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn while_the_server_only_pretends_the_simulator_stands_in_for_all() {
     on_each_engine(async |t: TestBackend| {
         let line = two_carriers(&t).await;
@@ -579,41 +531,6 @@ async fn while_the_server_only_pretends_the_simulator_stands_in_for_all() {
             .count("SELECT COUNT(*) FROM delivery d JOIN line_account a ON a.id = d.account_id WHERE a.provider = 'twilio'")
             .await;
         assert_eq!(through_first, 1);
-        t
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn only_admins_of_the_organisation_change_its_carriers() {
-    on_each_engine(async |t: TestBackend| {
-        let b = &t.backend;
-        let line = two_carriers(&t).await;
-        let id = account(&line, ProviderKind::MessageMedia);
-        let staff = t.colleague(Role::Staff).await;
-        let stranger = t.stranger().await;
-        for (caller, code) in [(&staff, FailureCode::NotAllowed), (&stranger, FailureCode::NotFound)] {
-            let new = NewAccount { provider: ProviderKind::Simulator, credentials: Value::Null };
-            let told = [
-                failure(lines::add_account(b, caller, line.id, new).await),
-                failure(lines::update_account(b, caller, id, AccountChange::default()).await),
-                failure(lines::remove_account(b, caller, id).await),
-                failure(lines::exchange_secret(b, caller, id).await),
-                failure(lines::end_exchange(b, caller, id).await),
-                failure(lines::check_again(b, caller, id, true).await),
-                failure(lines::rename(b, caller, line.id, "Ours").await),
-            ];
-            assert!(told.iter().all(|failure| failure.code == code), "{told:?}");
-        }
-        let dear = AccountChange { prices: Some(tariff(-1, 0)), ..AccountChange::default() };
-        assert_eq!(failure(lines::update_account(b, &t.admin, id, dear).await).field.as_deref(), Some("sms"));
-        costs(&t, id, tariff(79_000, 300_000)).await;
-        let known = lines::list(b, &t.admin).await.unwrap().remove(0);
-        assert!(known.accounts[1].own_tariff);
-        assert_eq!(known.accounts[1].route.tariff.unwrap().mms, Some(300_000));
-        costs(&t, id, Prices::Published).await;
-        assert!(!lines::list(b, &t.admin).await.unwrap()[0].accounts[1].own_tariff);
-        assert!(asked_to_send(&t).await.is_empty());
         t
     })
     .await;

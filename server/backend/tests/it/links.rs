@@ -9,6 +9,7 @@ use futures::future::join_all;
 use model::line::ProviderKind;
 use model::link::{LinkOptions, LinkState, LinkView, TOKEN_CHARS, hours};
 use model::live::Change;
+use model::media::MediaKind;
 use model::message::{Channel, DeliveryState, Draft, MessageView};
 use model::patient::{NumberInput, PatientInput};
 use model::{AttachmentId, FailureCode, PhoneNumber};
@@ -24,7 +25,12 @@ async fn photo(t: &TestBackend, shade: u8) -> AttachmentId {
     uploads(t, "Amelia Hart foot.jpg", &jpeg(shade)).await.unwrap().media_id
 }
 
-fn with_link(attachments: Vec<AttachmentId>, text: &str, client_id: &str, options: LinkOptions) -> Draft {
+pub(crate) fn with_link(
+    attachments: Vec<AttachmentId>,
+    text: &str,
+    client_id: &str,
+    options: LinkOptions,
+) -> Draft {
     Draft { attachments, link: Some(options), ..draft(text, client_id) }
 }
 
@@ -38,15 +44,15 @@ async fn linked(t: &TestBackend, options: LinkOptions) -> (MessageView, String) 
     (sent, secret(&text))
 }
 
-fn secret(text: &str) -> String {
+pub(crate) fn secret(text: &str) -> String {
     text.lines().last().unwrap().strip_prefix(BASE).unwrap().to_owned()
 }
 
-async fn look(t: &TestBackend, token: &str) -> Place {
+pub(crate) async fn look(t: &TestBackend, token: &str) -> Place {
     share_links::look(&t.backend, token).await.unwrap()
 }
 
-async fn open(t: &TestBackend, token: &str) -> Place {
+pub(crate) async fn open(t: &TestBackend, token: &str) -> Place {
     share_links::open(&t.backend, token, None).await.unwrap()
 }
 
@@ -99,7 +105,7 @@ async fn the_pictures_stay_and_the_text_leads_to_them() {
         // Looking changes nothing, however often.
         let expected = Door {
             host: clinic(),
-            pictures: 1,
+            holds: vec![MediaKind::Image],
             asks_birth_date: false,
             opens_once: false,
             for_ms: hours(24),
@@ -114,7 +120,7 @@ async fn the_pictures_stay_and_the_text_leads_to_them() {
         let first_at = b.clock.now();
         let Place::Inside(host, pictures) = open(&t, &token).await else { panic!("it opens") };
         assert_eq!((host, pictures.len()), (clinic(), 1));
-        assert_eq!((pictures[0].width, pictures[0].height), (640, 480));
+        assert_eq!((pictures[0].kind, pictures[0].size), (MediaKind::Image, Some((640, 480))));
         assert!(!pictures[0].url.contains("Amelia"), "{}", pictures[0].url);
         for url in [&pictures[0].url, &pictures[0].save_url] {
             let (media_type, copy) = opened(b, url).await.unwrap();

@@ -1,6 +1,7 @@
 //! Stories across the backend's areas, on each engine.
 #![expect(clippy::unwrap_used, reason = "a story may panic")]
 
+mod accounts;
 mod blobs;
 mod carriers;
 mod cost;
@@ -12,6 +13,7 @@ mod jobs;
 mod keys;
 mod leaving;
 mod lines;
+mod linked_files;
 mod links;
 mod media;
 mod messaging;

@@ -76,7 +76,8 @@ async fn what_cannot_be_sent_is_refused_by_name_and_leaves_nothing() {
         for (name, bytes, code, words) in [
             ("notes.txt", b"Take one a day".to_vec(), FailureCode::UnsupportedMedia, "Accepted are JPEG"),
             ("photo.jpg", b"<html><script>".to_vec(), FailureCode::UnsupportedMedia, "web page"),
-            ("letter.pdf", b"%PDF-1.4 letter".to_vec(), FailureCode::UnsupportedMedia, "PDF"),
+            ("letter.pdf", b"PK\x03\x04 letters".to_vec(), FailureCode::UnsupportedMedia, "ZIP"),
+            ("film.mp4", b"MZ\x90\0 film".to_vec(), FailureCode::UnsupportedMedia, "a program"),
             ("empty.jpg", Vec::new(), FailureCode::BrokenMedia, "empty"),
             ("header.jpg", b"\xFF\xD8\xFF\xE0\0\x10".to_vec(), FailureCode::BrokenMedia, "damaged"),
             ("cut.jpg", whole[..whole.len() - 100].to_vec(), FailureCode::BrokenMedia, "incomplete"),
