@@ -201,6 +201,8 @@ pub struct Draft {
     pub line: ArcRwSignal<Option<LineId>>,
     /// How the pictures are to be looked at, if they go as a private link.
     pub link: ArcRwSignal<Option<LinkOptions>>,
+    /// Whether it goes by WhatsApp, where staff chose.
+    pub whatsapp: ArcRwSignal<Option<bool>>,
     /// Where the text is kept beyond the page.
     name: String,
     /// What was kept there has been brought back.
@@ -236,6 +238,7 @@ impl Drafts {
                 chosen: ArcRwSignal::default(),
                 line: ArcRwSignal::default(),
                 link: ArcRwSignal::default(),
+                whatsapp: ArcRwSignal::default(),
                 name: format!("{}{id}", drafts_of(self.me)),
                 restored: ArcRwSignal::new(false),
             };

@@ -24,9 +24,12 @@ pub mod chosen;
 pub mod chosen_card;
 pub mod composer;
 pub mod link_choice;
+pub mod number_picker;
 pub mod preview;
 pub mod route_line;
+pub mod template_choice;
 pub mod upload;
+pub mod whatsapp_window;
 
 pub mod filing;
 pub mod link_patient;

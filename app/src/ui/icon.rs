@@ -100,6 +100,8 @@ glyphs! {
     Users = TbUsersOutline,
     /// Mind this.
     Warning = TbAlertTriangleOutline,
+    /// By WhatsApp.
+    Whatsapp = TbBrandWhatsappOutline,
     /// Larger.
     ZoomIn = TbZoomInOutline,
     /// Smaller.
