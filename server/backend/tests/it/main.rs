@@ -24,3 +24,4 @@ mod senders;
 mod sending;
 mod threads;
 mod twilio;
+mod whatsapp;
