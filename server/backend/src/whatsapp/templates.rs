@@ -39,16 +39,15 @@ pub async fn templates(
     line: Option<LineId>,
 ) -> Result<Vec<TemplateView>> {
     caller.require(Permission::SendMessages)?;
-    let mut all = Vec::new();
+    let (mut all, mut refused) = (Vec::new(), None);
     for line in lines_named(backend, caller, line).await? {
-        let refused = fetch(backend, caller.org_id, line, FRESH).await?;
-        let of_line = kept(backend, line).await?;
-        if let (true, Some(words)) = (of_line.is_empty(), refused) {
-            return Err(Error::failure(FailureCode::Unavailable, words));
-        }
-        all.extend(of_line);
+        refused = fetch(backend, caller.org_id, line, FRESH).await?.or(refused);
+        all.extend(kept(backend, line).await?);
     }
-    Ok(all)
+    match refused {
+        Some(words) if all.is_empty() => Err(Error::failure(FailureCode::Unavailable, words)),
+        _ => Ok(all),
+    }
 }
 
 /// Asks a line's carriers now.
