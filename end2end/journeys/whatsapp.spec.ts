@@ -92,6 +92,27 @@ test('who never wrote by WhatsApp gets an approved template, seen before it is s
   await expect(onPhone(phone, 'For later')).toHaveCount(1);
 });
 
+test('when the 24 hours end while one writes, the composer changes by itself and the text is kept', async ({ staff, heliograph }) => {
+  await staff.clock.install();
+  await staff.goto('/', { waitUntil: 'networkidle' });
+  const written = await staff.request.post('/simulator/phones/+61491570158/replies', {
+    multipart: { text: 'Are you open?', channel: 'whatsapp' },
+    headers: { origin: new URL(heliograph.url).origin },
+  });
+  expect(written.status()).toBe(201);
+  await openConversation(staff, 'Chloe Nguyen');
+  await expect(bubble(staff, 'Are you open?')).toBeVisible();
+  await box(staff).fill('Half a sentence');
+  await expect(staff.getByRole('button', { name: 'Send WhatsApp' })).toBeEnabled();
+  await staff.clock.fastForward('23:30:00');
+  await expect(staff.locator('.ways-left.is-warn')).toHaveText(/^WhatsApp: [23]\d min left to reply freely$/);
+  await staff.clock.fastForward('00:31:00');
+  await expect(staff.getByText(/^More than 24 hours since their last WhatsApp message/)).toBeVisible();
+  await expect(box(staff)).toHaveCount(0);
+  await staff.getByRole('button', { name: 'Send as SMS instead' }).click();
+  await expect(box(staff)).toHaveValue('Half a sentence');
+});
+
 test('an admin asks for the templates of a line', async ({ staff }) => {
   await staff.goto('/settings/lines', { waitUntil: 'networkidle' });
   await staff.getByRole('button', { name: 'More for Simulator' }).click();

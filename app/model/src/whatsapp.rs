@@ -53,7 +53,7 @@ impl Window {
     }
 }
 
-/// A stretch of time as far as it matters to someone who writes: `3 h 12 min`, and never less than a minute.
+/// A stretch of time as far as it matters to someone who writes, in whole minutes: `3 h 12 min`.
 #[must_use]
 pub fn time_left(left: Millis) -> String {
     // Begun minutes do not count: what is promised here must hold.
