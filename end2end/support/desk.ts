@@ -38,8 +38,11 @@ export async function prepared(card: Locator): Promise<void> {
   await expect(card.getByText(/\d+ x \d+ · \d+ KB/)).toBeVisible({ timeout: 60_000 });
 }
 
+/** What the button that sends may say. */
+export type SendButton = 'Send SMS' | 'Send MMS' | 'Send WhatsApp' | 'Send link';
+
 /** Writes into the composer and sends it with the button of the given name. */
-export async function send(staff: Page, text: string, button: 'Send SMS' | 'Send MMS' | 'Send link'): Promise<void> {
+export async function send(staff: Page, text: string, button: SendButton): Promise<void> {
   await staff.getByRole('textbox', { name: 'Message', exact: true }).fill(text);
   await staff.getByRole('button', { name: button }).click();
 }

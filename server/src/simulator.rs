@@ -16,6 +16,7 @@ use backend::providers::simulator::{
 use backend::{Backend, Caller};
 use bytes::Bytes;
 use futures::stream;
+use model::message::Channel;
 use model::simulator::{Faults, SimulatedLine};
 use model::staff::Permission;
 use model::{FailureCode, MessageId, PhoneNumber};
@@ -205,13 +206,14 @@ async fn phone(
     Ok(Json(Shown { line, messages }).into_response())
 }
 
-/// Writes from a phone: multipart with `line`, `text` and up to ten files.
+/// Writes from a phone: multipart with `line`, `text`, `channel` (`whatsapp`, or SMS and MMS) and up to ten files.
 async fn reply(asker: Asker, Id(number): Id<String>, mut form: Form) -> Result<Response, Problem> {
     asker.caller.require(Permission::SendMessages)?;
     let phone = e164("number", &number)?;
     // Before bytes are taken in for it; which one is meant, if there are several, may come behind them.
     own_line(&asker.app, &asker.caller, None).await?;
     let (mut line, mut text, mut photos) = (None, String::new(), Vec::new());
+    let mut by_whatsapp = false;
     while let Some(part) = form.next().await? {
         match part {
             Part::Text(name, value) if name == "line" => {
@@ -219,6 +221,7 @@ async fn reply(asker: Asker, Id(number): Id<String>, mut form: Form) -> Result<R
                 line = Some(value);
             }
             Part::Text(name, value) if name == "text" => text = value,
+            Part::Text(name, value) if name == "channel" => by_whatsapp = value == Channel::Whatsapp.as_str(),
             Part::Text(..) => {}
             Part::File(_) if photos.len() == PHOTOS => {
                 return Err(Problem::field("file", format!("A reply carries at most {PHOTOS} photos.")));
@@ -245,7 +248,12 @@ async fn reply(asker: Asker, Id(number): Id<String>, mut form: Form) -> Result<R
         }
     }
     let line = own_line(&asker.app, &asker.caller, line.as_deref()).await?;
-    match asker.app.simulators.network.reply(&line, &phone, text, photos) {
+    let network = &asker.app.simulators.network;
+    let written = match by_whatsapp {
+        true => network.reply_by_whatsapp(&line, &phone, text, photos),
+        false => network.reply(&line, &phone, text, photos),
+    };
+    match written {
         Ok(message) => Ok((StatusCode::CREATED, Json(message)).into_response()),
         Err(error @ ReplyError::Empty) => Err(Problem::field("text", format!("Nothing to send: {error}."))),
         Err(ReplyError::UnknownLine) => Err(Problem::not_found()),

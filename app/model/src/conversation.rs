@@ -2,6 +2,7 @@
 
 use crate::message::{Channel, DeliveryState, Direction, MessageView};
 use crate::routing::RouteOption;
+use crate::whatsapp::Window;
 use crate::{Address, ConversationId, LineId, MessageId, Millis, PatientId, PhoneNumber, StaffId};
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +120,9 @@ pub struct SendAbility {
     /// The line that the patient knows, or the one that new conversations go out on; absent where there is none.
     #[serde(default)]
     pub line: Option<LineChoice>,
+    /// WhatsApp on `line`, where it is of use.
+    #[serde(default)]
+    pub whatsapp: Option<WhatsappAbility>,
     /// Other lines of the organisation: a message through one of them shows the patient another number.
     #[serde(default)]
     pub offers: Vec<LineChoice>,
@@ -126,6 +130,25 @@ pub struct SendAbility {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<i64>))]
     pub changes_in_ms: Option<Millis>,
+}
+
+/// How a patient can be answered by WhatsApp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WhatsappAbility {
+    /// When the patient last wrote to the line by WhatsApp: for 24 hours from then anything can be sent, and before and
+    /// after it an approved template alone.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<i64>))]
+    pub heard_at: Option<Millis>,
+    /// The patient wrote last by WhatsApp: so goes an answer for which no other channel is asked.
+    pub usual: bool,
+}
+
+impl WhatsappAbility {
+    /// Whether anything can be sent at an instant.
+    pub fn window(&self, now: Millis) -> Window {
+        Window::at(self.heard_at, now)
+    }
 }
 
 /// A line that a message may leave through.

@@ -40,6 +40,8 @@ pub enum FailureCode {
     BrokenMedia,
     /// Sending is not possible now: switched off, no line, opted out.
     CannotSend,
+    /// By WhatsApp only an approved template can be sent now.
+    TemplateNeeded,
     /// Too often; try again later.
     TooManyRequests,
     /// The server cannot keep it at the moment; nothing was changed.
@@ -60,6 +62,7 @@ impl fmt::Display for FailureCode {
             Self::UnsupportedMedia => "unsupported_media",
             Self::BrokenMedia => "broken_media",
             Self::CannotSend => "cannot_send",
+            Self::TemplateNeeded => "template_needed",
             Self::TooManyRequests => "too_many_requests",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",

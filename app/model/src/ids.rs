@@ -54,6 +54,8 @@ ids! {
     ConversationId,
     /// One message, in or out.
     MessageId,
+    /// A message that WhatsApp has approved.
+    TemplateId,
     /// A private link to the pictures of a message.
     ShareLinkId,
     /// One request to a carrier for a message, or for a part of it.

@@ -22,6 +22,7 @@ pub mod routing;
 pub mod segments;
 pub mod simulator;
 pub mod staff;
+pub mod whatsapp;
 mod words;
 
 pub use failure::{Failure, FailureCode};

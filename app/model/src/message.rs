@@ -3,6 +3,7 @@
 use crate::line::{Price, ProviderKind};
 use crate::link::{LinkOptions, LinkView};
 use crate::media::AttachmentView;
+use crate::whatsapp::TemplateChoice;
 use crate::{ConversationId, LineId, MessageId, Millis, PhoneNumber};
 use serde::{Deserialize, Serialize};
 
@@ -163,6 +164,9 @@ pub struct MessageView {
     /// The private link that its text ends with, where its pictures do not travel themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkView>,
+    /// The approved template that it was sent as, by WhatsApp.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<TemplateChoice>,
     /// Sent by a simulator while `MESSAGING_MOCK_MODE` is on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mock: bool,
@@ -193,6 +197,13 @@ pub struct Draft {
     /// The pictures stay here, and a private link to them goes with the text.
     #[serde(default)]
     pub link: Option<LinkOptions>,
+    /// By WhatsApp, or by SMS and MMS, whichever of the two the pictures ask for. Without it the way that the patient
+    /// wrote last, where the line can.
+    #[serde(default)]
+    pub channel: Option<Channel>,
+    /// In place of text and pictures: a message that WhatsApp has approved.
+    #[serde(default)]
+    pub template: Option<TemplateChoice>,
 }
 
 /// Pictures one message may carry.

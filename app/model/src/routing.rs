@@ -6,6 +6,7 @@
 use crate::line::{Currency, Price, ProviderKind, Tariff};
 use crate::media::{CARRIER_MAX_BYTES, human_bytes};
 use crate::message::Channel;
+use crate::whatsapp::MEDIA_PER_MESSAGE;
 use crate::{LineAccountId, segments};
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +65,12 @@ impl Load {
             text_parts: count(segments::count(text).parts),
             pictures,
         }
+    }
+
+    /// The same by WhatsApp.
+    #[must_use]
+    pub fn by_whatsapp(self) -> Self {
+        Self { channel: Channel::Whatsapp, ..self }
     }
 }
 
@@ -162,6 +169,9 @@ fn obstacle(option: &RouteOption, load: &Load) -> Option<String> {
             Channel::Sms | Channel::Whatsapp => format!("{carrier} cannot send {}.", load.channel.label()),
         });
     }
+    if load.channel == Channel::Whatsapp && !load.pictures.is_empty() && option.media_per_request == 0 {
+        return Some(format!("{carrier} cannot send pictures by WhatsApp."));
+    }
     let many_parts =
         load.channel == Channel::Sms && option.sms_parts.is_some_and(|most| load.text_parts > most);
     (many_parts || load.chars > option.text_chars)
@@ -170,7 +180,11 @@ fn obstacle(option: &RouteOption, load: &Load) -> Option<String> {
 
 fn usable(option: &RouteOption, load: &Load) -> Plan {
     let pictures = load.pictures.len();
-    let requests = pictures.div_ceil(option.media_per_request.max(1) as usize).max(1);
+    let each = match load.channel {
+        Channel::Whatsapp => option.media_per_request.min(MEDIA_PER_MESSAGE),
+        Channel::Sms | Channel::Mms => option.media_per_request,
+    };
+    let requests = pictures.div_ceil(each.max(1) as usize).max(1);
     let mut all_shares = Vec::with_capacity(pictures);
     for request in 0..requests {
         let own = &load.pictures[pictures_of_request(request, requests, pictures)];
@@ -200,6 +214,9 @@ fn sentence(option: &RouteOption, load: &Load, plan: &Plan) -> String {
     let (channel, carrier) = (load.channel.label(), option.provider.label());
     let mut words = match plan.requests {
         1 => format!("{channel} through {carrier}"),
+        several if load.channel == Channel::Whatsapp => {
+            format!("{several} {channel} messages through {carrier}")
+        }
         several => format!("{several} {channel} through {carrier}"),
     };
     match load.pictures.len() {
@@ -400,6 +417,29 @@ mod tests {
         for (got, expected) in table {
             assert_eq!(got, expected);
         }
+    }
+
+    #[test]
+    fn whatsapp_is_planned_like_the_others_with_one_picture_a_message() {
+        let tariff = Tariff { whatsapp: Some(100_000), ..tariff(Currency::Usd, 51_500, None) };
+        let channels = vec![Channel::Sms, Channel::Mms, Channel::Whatsapp];
+        let twilio = RouteOption { channels, tariff: Some(tariff), ..option(Twilio) };
+        let planned = |pictures: Vec<Option<u64>>| {
+            plan(&[twilio.clone(), option(ClickSend)], &Load::of("Hello", pictures).by_whatsapp())
+        };
+        let text = planned(vec![]);
+        assert_eq!(text.usable[0].sentence, "WhatsApp through Twilio, about US$0.10");
+        assert_eq!(text.out[0].1, "ClickSend cannot send WhatsApp.");
+        let pictures = planned(vec![Some(100_000), Some(200_000)]).usable.remove(0);
+        assert_eq!((pictures.requests, pictures.price.map(|price| price.micros)), (2, Some(200_000)));
+        assert!(
+            pictures.sentence.starts_with("2 WhatsApp messages through Twilio, "),
+            "{}",
+            pictures.sentence
+        );
+        let textual = RouteOption { media_per_request: 0, ..twilio.clone() };
+        let load = Load::of("", vec![None]).by_whatsapp();
+        assert_eq!(plan(&[textual], &load).why_not(), "Twilio cannot send pictures by WhatsApp.");
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod tests {
         message::*,
         report::GroupBy,
         staff::Role,
+        whatsapp::TemplateState,
     };
 
     #[test]
@@ -62,7 +63,8 @@ mod tests {
             Currency,
             GroupBy,
             Verification,
-            LinkState
+            LinkState,
+            TemplateState
         );
     }
 }

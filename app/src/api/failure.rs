@@ -89,7 +89,7 @@ pub fn status(code: FailureCode) -> u16 {
         FailureCode::SignedOut => 401,
         FailureCode::NotAllowed => 403,
         FailureCode::NotFound => 404,
-        FailureCode::Conflict | FailureCode::CannotSend => 409,
+        FailureCode::Conflict | FailureCode::CannotSend | FailureCode::TemplateNeeded => 409,
         FailureCode::TooLarge => 413,
         FailureCode::UnsupportedMedia => 415,
         FailureCode::Invalid | FailureCode::BrokenMedia => 422,

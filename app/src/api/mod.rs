@@ -11,6 +11,7 @@ pub mod patients;
 pub mod reports;
 pub mod session;
 pub mod settings;
+pub mod whatsapp;
 
 mod failure;
 pub use failure::ApiFailure;

@@ -11,7 +11,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use model::link::LinkOptions;
 use model::live::Change;
-use model::media::{AttachmentState, AttachmentView, MediaKind};
+use model::media::{AttachmentState, AttachmentView};
 use model::message::MAX_ATTACHMENTS;
 use model::{AttachmentId, ConversationId, FailureCode, LineId, StaffId};
 use picture::{FileKind, HEAD_BYTES, LinkedKind};
@@ -125,11 +125,6 @@ impl Chosen {
         }
     }
 
-    /// What it is to whoever looks at it.
-    pub fn kind(&self) -> MediaKind {
-        self.linked().map_or(MediaKind::Image, |kind| MediaKind::of(kind.media_type()))
-    }
-
     /// What to show; follows changes where signals are tracked.
     pub fn preview(&self) -> PreviewState {
         match &self.preview {
@@ -194,6 +189,8 @@ pub struct Draft {
     pub line: ArcRwSignal<Option<LineId>>,
     /// How the pictures are to be looked at, if they go as a private link.
     pub link: ArcRwSignal<Option<LinkOptions>>,
+    /// Whether it goes by WhatsApp, where staff chose.
+    pub whatsapp: ArcRwSignal<Option<bool>>,
     /// Where the text is kept beyond the page.
     name: String,
     /// What was kept there has been brought back.
@@ -229,6 +226,7 @@ impl Drafts {
                 chosen: ArcRwSignal::default(),
                 line: ArcRwSignal::default(),
                 link: ArcRwSignal::default(),
+                whatsapp: ArcRwSignal::default(),
                 name: format!("{}{id}", drafts_of(self.me)),
                 restored: ArcRwSignal::new(false),
             };

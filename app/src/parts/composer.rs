@@ -1,17 +1,17 @@
 //! Writing: text, pictures, files, and what sending them takes.
 
-use crate::api::inbox;
 use crate::api::session::Session;
 use crate::browser;
 use crate::parts::chosen::{Chosen, Draft, files};
 use crate::parts::chosen_card::ChosenCard;
-use crate::parts::inbox_list::navigator;
 use crate::parts::link_choice::{LinkChoice, as_it_leaves, why_not_without};
-use crate::parts::patient_panel::People;
+use crate::parts::number_picker::NumberPicker;
 use crate::parts::route_line::{Offers, OtherNumber, RouteWords, Way};
 use crate::parts::shortcuts::{Shortcut, on_shortcut};
+use crate::parts::template_choice::TemplateComposer;
 use crate::parts::thread_state::Thread;
 use crate::parts::upload::Progress;
+use crate::parts::whatsapp_window::{Whatsapp, WhatsappBar};
 use crate::ui::{Button, ButtonKind, Glyph, IconButton, Notices, Tone};
 use leptos::ev::{ClipboardEvent, KeyboardEvent};
 use leptos::html;
@@ -29,6 +29,33 @@ use picture::ACCEPTED_FILES;
 pub fn Composer(
     /// What is being written here.
     draft: Draft,
+) -> impl IntoView {
+    let (asked, line) = (RwSignal::from(draft.whatsapp.clone()), RwSignal::from(draft.line.clone()));
+    let whatsapp = Whatsapp::new(Thread::of_page(), asked, line);
+    let moving = RwSignal::new(false);
+    let draft = StoredValue::new(draft);
+    view! {
+        <div class="composer">
+            <NumberPicker draft=draft moving=moving />
+            <WhatsappBar whatsapp=whatsapp />
+            // What is written outlives the change: it is the draft's, not the screen's.
+            <Show
+                when=move || whatsapp.needs_template()
+                fallback=move || view! { <Writing draft=draft.get_value() whatsapp=whatsapp moving=moving /> }
+            >
+                <TemplateComposer whatsapp=whatsapp draft=draft moving=moving />
+            </Show>
+        </div>
+    }
+}
+
+/// Text and pictures, as long as anything can be sent.
+#[component]
+fn Writing(
+    draft: Draft,
+    whatsapp: Whatsapp,
+    /// The other conversation is not open yet: nothing may be sent to a number that is not the one on the screen.
+    moving: RwSignal<bool>,
 ) -> impl IntoView {
     let thread = Thread::of_page();
     let session = expect_context::<Session>();
@@ -52,11 +79,10 @@ pub fn Composer(
             )
         }),
     });
-    let way = Way::new(thread, chosen, leaving, linked, RwSignal::from(draft.line.clone()));
+    let way = Way::new(thread, chosen, leaving, linked, RwSignal::from(draft.line.clone()), whatsapp);
     let draft = StoredValue::new(draft);
     let area = NodeRef::<html::Textarea>::new();
     let input = NodeRef::<html::Input>::new();
-    let moving = RwSignal::new(false);
     Effect::new(move |_| {
         draft.with_value(Draft::restore);
         draft.with_value(Draft::keep);
@@ -84,7 +110,8 @@ pub fn Composer(
         }
         let (words, pictures) = (text.get_untracked(), chosen.get_untracked());
         let message = as_queued(&thread, &session.me.name, &words, &pictures, linked.get_untracked());
-        thread.send(MessageView { line_id: way.asked(), ..message }, pictures);
+        let channel = if untrack(|| whatsapp.is_on()) { Channel::Whatsapp } else { message.channel };
+        thread.send(MessageView { line_id: way.asked(), channel, ..message }, pictures);
         way.forget();
         text.set(String::new());
         chosen.set(Vec::new());
@@ -111,14 +138,13 @@ pub fn Composer(
     };
     view! {
         <form
-            class="composer"
+            class="composer-form"
             aria-label="Write a message"
             on:submit=move |event| {
                 event.prevent_default();
                 send();
             }
         >
-            <NumberPicker draft=draft moving=moving />
             <textarea
                 node_ref=area
                 id="composer-text"
@@ -176,10 +202,14 @@ pub fn Composer(
                     why.is_none().then(|| view! { <RouteWords way=way /> })
                 }}
                 <span class="composer-why" role="status">{move || blocked.get().filter(|why| !why.is_empty())}</span>
-                <Counter text=leaving travels=Signal::derive(move || has_pictures() && linked.read().is_none()) />
+                <Counter text=leaving whole=Signal::derive(move || whatsapp.is_on() || has_pictures() && linked.read().is_none()) />
                 {move || {
                     let (kind, glyph, words) = if linked.read().is_some() {
-                        (ButtonKind::Primary, Glyph::Link, "Send link")
+                        let by_whatsapp = whatsapp.is_on();
+                        let kind = if by_whatsapp { ButtonKind::Whatsapp } else { ButtonKind::Primary };
+                        (kind, Glyph::Link, "Send link")
+                    } else if whatsapp.is_on() {
+                        (ButtonKind::Whatsapp, Glyph::Whatsapp, "Send WhatsApp")
                     } else if has_pictures() {
                         (ButtonKind::Mms, Glyph::Photo, "Send MMS")
                     } else {
@@ -251,7 +281,7 @@ fn why_not(
 }
 
 /// The message as it stands in the thread before the server has answered.
-fn as_queued(
+pub(crate) fn as_queued(
     thread: &Thread,
     author: &str,
     text: &str,
@@ -278,6 +308,7 @@ fn as_queued(
         price_estimated: false,
         client_id: Some(client_id),
         link: link.map(|options| LinkView::planned(id, options, now)),
+        template: None,
         mock: false,
         line_id: None,
         carrier: None,
@@ -312,15 +343,15 @@ fn as_attachment(chosen: &Chosen) -> Option<AttachmentView> {
 fn Counter(
     /// As it leaves.
     text: Memo<String>,
-    /// With pictures.
-    travels: Signal<bool>,
+    /// It is not cut into the parts of an SMS.
+    whole: Signal<bool>,
 ) -> impl IntoView {
     view! {
         <span class="counter number muted">
             {move || {
                 let text = text.read();
                 let characters = text.chars().count();
-                if travels.get() {
+                if whole.get() {
                     (characters > 0).then(|| format!("{characters} / {MAX_TEXT_CHARS}"))
                 } else {
                     let count = segments::count(text.trim());
@@ -331,77 +362,6 @@ fn Counter(
                 }
             }}
         </span>
-    }
-}
-
-/// To which of the patient's numbers; each has a conversation of its own, and the draft moves along.
-#[component]
-fn NumberPicker(
-    draft: StoredValue<Draft>,
-    /// The other conversation is not open yet: nothing may be sent to a number that is not the one on the screen.
-    moving: RwSignal<bool>,
-) -> impl IntoView {
-    let thread = Thread::of_page();
-    let people = People::of_page();
-    let drafts = expect_context::<crate::parts::chosen::Drafts>();
-    let notices = Notices::of_page();
-    let numbers = Memo::new(move |_| {
-        let mut numbers: Vec<(String, String)> = Vec::new();
-        for number in people.all.read().iter().flat_map(|patient| patient.numbers.clone()) {
-            let words = if number.label.is_empty() {
-                number.number.spaced()
-            } else {
-                format!("{} · {}", number.number.spaced(), number.label)
-            };
-            let e164 = number.number.as_e164().to_owned();
-            if !numbers.iter().any(|(known, _)| *known == e164) {
-                numbers.push((e164, words));
-            }
-        }
-        numbers
-    });
-    let present = move || thread.view.read().row.number.as_str().to_owned();
-    let go = navigator();
-    let choose = Callback::new(move |select: web_sys::HtmlSelectElement| {
-        let (go, number) = (go.clone(), select.value());
-        moving.set(true);
-        spawn_local(async move {
-            let answer = inbox::open(number).await;
-            // Whoever has left this conversation meanwhile stays where they are, and so does the draft.
-            if moving.try_set(false).is_some() {
-                return;
-            }
-            match answer {
-                Ok(id) if id != thread.id => {
-                    draft.with_value(|draft| draft.move_to(&drafts.of(id)));
-                    go(id);
-                }
-                Ok(_) => {}
-                Err(failure) => {
-                    select.set_value(&untrack(present));
-                    notices.failed(&failure);
-                }
-            }
-        });
-    });
-    view! {
-        <Show when=move || { numbers.read().len() > 1 }>
-            <label class="number-picker">
-                <span>"To"</span>
-                <select class="input number" disabled=moving on:change:target=move |event| choose.run(event.target())>
-                    {move || {
-                        numbers
-                            .get()
-                            .into_iter()
-                            .map(|(number, words)| {
-                                let selected = number == present();
-                                view! { <option value=number selected=selected>{words}</option> }
-                            })
-                            .collect_view()
-                    }}
-                </select>
-            </label>
-        </Show>
     }
 }
 

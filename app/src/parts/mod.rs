@@ -27,10 +27,13 @@ pub mod chosen_card;
 pub mod composer;
 pub mod file_preview;
 pub mod link_choice;
+pub mod number_picker;
 pub mod preview;
 pub mod preview_picture;
 pub mod route_line;
+pub mod template_choice;
 pub mod upload;
+pub mod whatsapp_window;
 
 pub mod filing;
 pub mod link_patient;

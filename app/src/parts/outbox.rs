@@ -204,11 +204,15 @@ fn prefix(session: &Session) -> String {
 /// What the server is asked to send.
 fn draft(message: &MessageView) -> Draft {
     Draft {
-        text: message.text.clone(),
+        // A template is all that its message says.
+        text: if message.template.is_some() { String::new() } else { message.text.clone() },
         attachments: message.attachments.iter().map(|attachment| attachment.id).collect(),
         client_id: message.client_id.clone().unwrap_or_default(),
         line: message.line_id,
         link: message.link.as_ref().map(|link| link.options(message.at)),
+        // As it was shown while it was written, whatever came in since.
+        channel: Some(message.channel),
+        template: message.template.clone(),
     }
 }
 

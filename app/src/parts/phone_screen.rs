@@ -9,6 +9,7 @@ use leptos::ev::{KeyboardEvent, SubmitEvent};
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use model::message::Channel;
 use model::staff::Permission;
 use model::{Millis, PhoneNumber};
 use picture::PictureKind;
@@ -35,6 +36,7 @@ struct PhoneMessage {
     id: String,
     revision: u64,
     from_phone: bool,
+    whatsapp: bool,
     text: String,
     photos: Vec<PhonePhoto>,
     at: Millis,
@@ -165,7 +167,7 @@ fn Bubble(message: PhoneMessage) -> impl IntoView {
             {message.photos.into_iter().map(|photo| view! { <ShownPhoto id=photo.id media_type=photo.media_type /> }).collect_view()}
             {(!message.text.is_empty()).then(|| view! { <p>{with_links(&message.text)}</p> })}
             <span class="phone-time muted">
-                <Time at=message.at style=TimeStyle::Short /> {state.map(|state| format!(" · {state}"))}
+                <Time at=message.at style=TimeStyle::Short /> {message.whatsapp.then_some(" · WhatsApp")} {state.map(|state| format!(" · {state}"))}
             </span>
         </li>
     }
@@ -196,6 +198,7 @@ fn Reply(
     let photos = RwSignal::new(Vec::<(usize, SendWrapper<File>)>::new());
     let next_key = StoredValue::new(0_usize);
     let failure = RwSignal::new(None::<String>);
+    let by_whatsapp = RwSignal::new(false);
     let busy = RwSignal::new(false);
     let empty = move || text.with(|text| text.trim().is_empty()) && photos.with(Vec::is_empty);
     let send = move || {
@@ -209,6 +212,9 @@ fn Reply(
         let path = path.clone();
         spawn_local(async move {
             let form = form(line.get_untracked().as_ref(), &text.get_untracked(), &photos.get_untracked());
+            if by_whatsapp.get_untracked() {
+                let _ = form.append_with_str("channel", Channel::Whatsapp.as_str());
+            }
             match Transfer::new().post::<PhoneMessage>(&path, form).await {
                 Ok(message) => {
                     text.try_set(String::new());
@@ -240,6 +246,13 @@ fn Reply(
                 </For>
             </ul>
             {move || failure.get().map(|words| view! { <p class="field-below is-error" role="alert">{words}</p> })}
+            <label class="phone-by">
+                <span>"Answer by"</span>
+                <select class="input" on:change:target=move |event| by_whatsapp.set(event.target().value() == Channel::Whatsapp.as_str())>
+                    <option value="">"SMS/MMS"</option>
+                    <option value=Channel::Whatsapp.as_str()>"WhatsApp"</option>
+                </select>
+            </label>
             <div class="phone-reply-row">
                 <label class="icon-button" title="Attach photos">
                     <Icon glyph=Glyph::Photo />
@@ -313,6 +326,7 @@ mod tests {
             id: id.to_owned(),
             revision,
             from_phone: true,
+            whatsapp: false,
             text: String::new(),
             photos: Vec::new(),
             at: 0,

@@ -3,6 +3,7 @@
 
 use crate::parts::chosen::Chosen;
 use crate::parts::thread_state::Thread;
+use crate::parts::whatsapp_window::Whatsapp;
 use crate::ui::{Glyph, Icon, IconButton, Menu, MenuItem};
 use gloo_timers::callback::Timeout;
 use leptos::prelude::*;
@@ -30,13 +31,14 @@ pub struct Way {
 
 impl Way {
     /// The way of a text as it leaves and of the pictures, which stay here where the message is `linked`; it changes
-    /// with all of them.
+    /// with all of them, and with whether it goes by WhatsApp.
     pub(crate) fn new(
         thread: Thread,
         chosen: RwSignal<Vec<Chosen>>,
         leaving: Memo<String>,
         linked: Memo<Option<LinkOptions>>,
         asked: RwSignal<Option<LineId>>,
+        whatsapp: Whatsapp,
     ) -> Self {
         let line = Memo::new(move |_| line_of(&thread.view.read().can_send, asked.get()).cloned());
         let plans = Memo::new(move |_| {
@@ -45,6 +47,7 @@ impl Way {
                 false => chosen.read().iter().map(copy_size).collect(),
             };
             let load = Load::of(leaving.read().trim(), travelling);
+            let load = if whatsapp.is_on() { load.by_whatsapp() } else { load };
             line.read().as_ref().map(|line| plan(&line.routes, &load)).unwrap_or_default()
         });
         let is_empty = Memo::new(move |_| leaving.read().trim().is_empty() && chosen.read().is_empty());

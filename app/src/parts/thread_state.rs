@@ -559,6 +559,7 @@ mod tests {
             price_estimated: false,
             client_id: None,
             link: None,
+            template: None,
             mock: false,
             line_id: None,
             carrier: None,

@@ -18,6 +18,8 @@ pub enum ButtonKind {
     Danger,
     /// Sends pictures.
     Mms,
+    /// Sends by WhatsApp.
+    Whatsapp,
     /// It is done, and cannot be done twice.
     Done,
 }
@@ -30,6 +32,7 @@ impl ButtonKind {
             Self::Quiet => "button button-quiet",
             Self::Danger => "button button-danger",
             Self::Mms => "button button-mms",
+            Self::Whatsapp => "button button-whatsapp",
             Self::Done => "button button-done",
         }
     }

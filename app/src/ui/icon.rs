@@ -106,6 +106,8 @@ glyphs! {
     Video = TbVideoOutline,
     /// Mind this.
     Warning = TbAlertTriangleOutline,
+    /// By WhatsApp.
+    Whatsapp = TbBrandWhatsappOutline,
     /// Larger.
     ZoomIn = TbZoomInOutline,
     /// Smaller.

@@ -108,6 +108,7 @@ impl TestBackend {
                     "account_sid": TWILIO_ACCOUNT,
                     "auth_token": TWILIO_TOKEN,
                     "api_base": carrier.uri(),
+                    "content_base": carrier.uri(),
                 }),
             },
         )

@@ -38,7 +38,11 @@ pub(crate) fn required(json: &Value, field: &'static str, message: &str) -> Resu
 
 /// The carrier's own address, or another one that the account names as `api_base`: a region's, or a test's.
 pub(crate) fn api_base(json: &Value, usual: &str) -> Result<Url, CredentialError> {
-    let field = "api_base";
+    base(json, "api_base", usual)
+}
+
+/// The same for an API at an address of its own.
+pub(crate) fn base(json: &Value, field: &'static str, usual: &str) -> Result<Url, CredentialError> {
     match text(json, field)?.as_deref().unwrap_or(usual).parse::<Url>() {
         Ok(base) if matches!(base.scheme(), "http" | "https") && base.has_host() => Ok(base),
         _ => Err(CredentialError::new(field, "must be an http(s) address, or left empty for the usual one")),

@@ -18,6 +18,7 @@ mod secret;
 pub mod simulator;
 mod smsbroadcast;
 mod telnyx;
+mod template;
 mod twilio;
 mod webhook;
 
@@ -27,6 +28,7 @@ pub use http::{Http, HttpError, Netguard, NoTrust};
 pub use model::line::Verification;
 pub use outbound::{Account, Blame, Limits, Outbound, OutboundMedia, Receipt, SendError, Template};
 pub use secret::{SECRET_HEADER, SECRET_PARAMETER};
+pub use template::{CarrierTemplate, NotListed};
 pub use webhook::{
     Event, Inbound, InboundMedia, MediaPlace, OptOut, Received, Rejected, Status, WebhookKind, WebhookRequest,
 };
@@ -101,6 +103,16 @@ pub trait Provider: Send + Sync {
     /// What the webhook's sender expects as a good answer: content type and body, with status 200.
     fn acknowledgement(&self) -> (&'static str, &'static str) {
         ("text/plain; charset=utf-8", "")
+    }
+
+    /// The messages that WhatsApp has approved for the account, and those that it may yet; none where the carrier does not
+    /// send by WhatsApp. Sends nothing and costs nothing.
+    fn templates<'a>(
+        &'a self,
+        _http: &'a Http,
+        _account: &'a Account,
+    ) -> BoxFuture<'a, Result<Vec<CarrierTemplate>, NotListed>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     /// Looks whether credentials and sender work, and what is left to spend. Sends nothing and costs nothing.

@@ -6,10 +6,13 @@
 mod hooks;
 mod mishaps;
 mod network;
+mod outcomes;
 mod phones;
+mod whatsapp;
 mod wire;
 
-pub use network::{AcceptError, Acceptance, Network, NetworkSetup, ReplyError};
+pub use network::{Network, NetworkSetup};
+pub use outcomes::{AcceptError, Acceptance, ReplyError};
 pub use phones::{HandedOut, PhoneMessage, PhoneMessageState, Photo, ShownPhoto};
 pub use wire::{AcceptAnswer, SIGNATURE_HEADER};
 
@@ -17,7 +20,7 @@ use crate::http::{Answer, Call};
 use crate::*;
 use model::line::Currency;
 use serde::Deserialize;
-use wire::{MEDIA_PATH, MEDIA_USER, MESSAGES_PATH, Submission, Webhook};
+use wire::{MEDIA_PATH, MEDIA_USER, MESSAGES_PATH, Submission, SubmittedTemplate, Webhook};
 
 /// Carrier, see the module.
 pub struct Simulator;
@@ -102,6 +105,14 @@ impl Provider for Simulator {
         Ok(MediaRequest { url: remote.clone(), login, login_only_if_asked: false, simulated: true })
     }
 
+    fn templates<'a>(
+        &'a self,
+        _: &'a Http,
+        _: &'a Account,
+    ) -> BoxFuture<'a, Result<Vec<CarrierTemplate>, NotListed>> {
+        Box::pin(async { Ok(whatsapp::templates()) })
+    }
+
     fn health<'a>(&'a self, _: &'a Http, _: &'a Account) -> BoxFuture<'a, Health> {
         let words = "The simulated phone is part of this server.";
         let findings = vec![Finding::new(Subject::Credentials, Verdict::Good, words)];
@@ -139,6 +150,11 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
         text: outbound.text.clone(),
         media: outbound.media.iter().map(|media| media.url.clone()).collect(),
         status_url: account.status_url.clone(),
+        whatsapp: outbound.channel == Channel::Whatsapp,
+        template: outbound.template.as_ref().map(|template| SubmittedTemplate {
+            id: template.id.clone(),
+            variables: template.variables.iter().cloned().collect(),
+        }),
     };
     let body = serde_json::to_vec(&submission).expect("plain text and addresses serialise");
     let signature = wire::sign(&credentials.secret, MESSAGES_PATH, &body);
@@ -194,8 +210,12 @@ fn read_answer(answer: &Answer) -> Result<Receipt, SendError> {
 
 fn read_webhook(webhook: Webhook) -> (String, Event) {
     match webhook {
-        Webhook::Inbound { id, from, text, media, .. } => {
-            let channel = if media.is_empty() { Channel::Sms } else { Channel::Mms };
+        Webhook::Inbound { id, from, text, media, whatsapp, .. } => {
+            let channel = match media.is_empty() {
+                _ if whatsapp => Channel::Whatsapp,
+                true => Channel::Sms,
+                false => Channel::Mms,
+            };
             let media = media
                 .into_iter()
                 .map(|media| InboundMedia {

@@ -1,9 +1,10 @@
-//! Twilio Programmable Messaging: SMS and MMS, with messages from WhatsApp received as well.
+//! Twilio Programmable Messaging: SMS, MMS and WhatsApp.
 
+mod content;
 mod signature;
 mod tables;
 
-use crate::credentials::{api_base, text};
+use crate::credentials::{api_base, base, text};
 use crate::fields::Fields;
 use crate::meaning::Meaning;
 use crate::*;
@@ -60,6 +61,8 @@ struct Credentials {
     messaging_service_sid: Option<String>,
     /// Another host than Twilio's own, for example a region's.
     api_base: Url,
+    /// The same for the templates, which Twilio keeps at an address of their own.
+    content_base: Url,
 }
 
 impl Provider for Twilio {
@@ -125,6 +128,14 @@ impl Provider for Twilio {
         })
     }
 
+    fn templates<'a>(
+        &'a self,
+        http: &'a Http,
+        account: &'a Account,
+    ) -> BoxFuture<'a, Result<Vec<CarrierTemplate>, NotListed>> {
+        Box::pin(content::templates(http, account))
+    }
+
     fn health<'a>(&'a self, http: &'a Http, account: &'a Account) -> BoxFuture<'a, Health> {
         Box::pin(health(http, account))
     }
@@ -162,6 +173,7 @@ impl Credentials {
         let messaging_service_sid =
             sid("messaging_service_sid", "MG", "MG and 32 hexadecimal digits, or leave it empty")?;
         let api_base = api_base(json, API)?;
+        let content_base = base(json, "content_base", content::API)?;
         Ok(Self {
             account_sid,
             auth_token,
@@ -170,6 +182,7 @@ impl Credentials {
             api_key_secret,
             messaging_service_sid,
             api_base,
+            content_base,
         })
     }
 

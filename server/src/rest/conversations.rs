@@ -9,7 +9,8 @@ use axum::http::header;
 use backend::{conversations, media, messages};
 use model::conversation::{ConversationRow, ConversationView, InboxQuery, Show, ThreadFrom, ThreadSlice};
 use model::link::LinkOptions;
-use model::message::{Draft, MAX_ATTACHMENTS, MessageView, Recipient};
+use model::message::{Channel, Draft, MAX_ATTACHMENTS, MessageView, Recipient};
+use model::whatsapp::TemplateChoice;
 use model::{AttachmentId, ConversationId, FailureCode, LineId, MessageId, Page};
 use serde::{Deserialize, Serialize};
 
@@ -111,6 +112,13 @@ pub(crate) struct Turn {
     /// Without it through the line that they know.
     #[serde(default)]
     pub(crate) line_id: Option<LineId>,
+    /// `whatsapp`, or `sms` or `mms`, whichever of the two the pictures ask for. Without it the way that the other side
+    /// wrote last, where the line can. What cannot go this way is refused, and goes no other way by itself.
+    #[serde(default)]
+    pub(crate) channel: Option<Channel>,
+    /// In place of text and pictures: a template that WhatsApp has approved, see `/api/whatsapp-templates`.
+    #[serde(default)]
+    pub(crate) template: Option<TemplateChoice>,
 }
 
 /// Pictures to send.
@@ -136,6 +144,8 @@ impl Turn {
             client_id,
             line: self.line_id,
             link: self.link,
+            channel: self.channel,
+            template: self.template,
         };
         let url = self.media.media_url.as_deref().map(str::trim).filter(|url| !url.is_empty());
         Ok(match url {
@@ -174,6 +184,8 @@ pub(crate) struct ReplyForm {
     line_id: Option<String>,
     /// As in `reply`, written as JSON.
     link: Option<LinkOptions>,
+    /// As in `reply`.
+    channel: Option<String>,
     /// One to ten pictures; with `link` also other files.
     #[schema(value_type = Vec<String>, format = Binary)]
     file: Vec<Vec<u8>>,
@@ -238,6 +250,7 @@ async fn read_form(asker: &Asker, mut form: Form, turn: &mut Turn) -> Result<(),
                 "message" => turn.message = value,
                 "client_id" => turn.client_id = Some(value),
                 "line_id" => turn.line_id = Some(line_named(&value)?),
+                "channel" => turn.channel = Some(channel_named(&value)?),
                 "media_url" => turn.media.media_url = Some(value),
                 "link" => turn.link = link_written(&value)?,
                 _ => {}
@@ -271,6 +284,11 @@ fn link_written(text: &str) -> Result<Option<LinkOptions>, Problem> {
     }
     serde_json::from_str(text)
         .map_err(|_| Problem::field("link", r#"Write the link as JSON, for example {"hours": 24}."#))
+}
+
+fn channel_named(text: &str) -> Result<Channel, Problem> {
+    Channel::from_word(text.trim())
+        .ok_or_else(|| Problem::field("channel", "Write sms, mms or whatsapp, or leave it out."))
 }
 
 async fn say(asker: Asker, id: ConversationId, turn: Turn) -> Result<Reply<MessageView>, Problem> {

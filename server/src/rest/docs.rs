@@ -23,6 +23,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
         (name = "patients", description = "Records"),
         (name = "images", description = "Photos in records"),
         (name = "reports", description = "How much came and went, and what it cost"),
+        (name = "whatsapp", description = "Approved templates, which may be sent at any time"),
         (name = "live", description = "Changes as they happen"),
     ),
     security(("token" = []), ("session" = [])),

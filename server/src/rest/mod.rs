@@ -7,6 +7,7 @@ mod links;
 mod patients;
 mod reports;
 mod sms;
+mod whatsapp;
 
 use crate::{App, live};
 use axum::extract::DefaultBodyLimit;
@@ -59,6 +60,7 @@ fn calls() -> OpenApiRouter<App> {
         .routes(routes!(images::get, images::update, images::delete))
         .routes(routes!(reports::messages))
         .routes(routes!(reports::messages_csv))
+        .routes(routes!(whatsapp::templates))
         .routes(routes!(live::live))
         .layer(DefaultBodyLimit::max(JSON_BYTES))
         .merge(uploads)

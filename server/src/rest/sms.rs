@@ -8,9 +8,10 @@ use backend::{conversations, images, media, patients};
 use model::conversation::ThreadSlice;
 use model::link::LinkOptions;
 use model::media::{Category, UploadedMedia};
-use model::message::{MessageView, Recipient};
+use model::message::{Channel, MessageView, Recipient};
 use model::patient::{PatientView, SavedImage};
 use model::phone::Country;
+use model::whatsapp::TemplateChoice;
 use model::{AttachmentId, ConversationId, LineId, MessageId, PatientId, PatientImageId, PhoneNumber};
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +65,13 @@ pub(crate) struct SendInput {
     /// `can_send.offers`. Without it through the line that they know.
     #[serde(default)]
     line_id: Option<LineId>,
+    /// `whatsapp`, or `sms` or `mms`, whichever of the two the pictures ask for. Without it the way that the patient wrote
+    /// last, where the line can. What cannot go this way is refused, and goes no other way by itself.
+    #[serde(default)]
+    channel: Option<Channel>,
+    /// In place of text and pictures: a template that WhatsApp has approved, see `/api/whatsapp-templates`.
+    #[serde(default)]
+    template: Option<TemplateChoice>,
     /// Not offered yet; a message with it is refused.
     #[serde(default)]
     send_at: Option<i64>,
@@ -98,6 +106,8 @@ pub(crate) async fn send(
         link: input.link,
         client_id: input.client_id,
         line_id: input.line_id,
+        channel: input.channel,
+        template: input.template,
     };
     let sent = turn.send(&asker, &to).await?;
     Ok(asker.created(sent))

@@ -31,6 +31,7 @@ async fn the_description_has_every_call() {
         ("/api/images/{id}", &["get", "patch", "delete"]),
         ("/api/reports/messages", &["get"]),
         ("/api/reports/messages.csv", &["get"]),
+        ("/api/whatsapp-templates", &["get"]),
         ("/api/live", &["get"]),
     ] {
         for method in methods {

@@ -17,3 +17,4 @@ mod roles;
 mod running;
 mod story;
 mod twilio;
+mod whatsapp;

@@ -38,6 +38,7 @@ async fn each_role_may_what_the_table_says() {
         (Method::GET, "/api/images/{none}", Value::Null, [404, 404, 404]),
         (Method::PATCH, "/api/images/{none}", json!({"caption": "x"}), [404, 404, 403]),
         (Method::DELETE, "/api/images/{none}", Value::Null, [404, 403, 403]),
+        (Method::GET, "/api/whatsapp-templates", Value::Null, [200, 200, 403]),
         (Method::GET, "/api/reports/messages", Value::Null, [200, 200, 403]),
         (Method::GET, "/api/reports/messages.csv?group_by=line", Value::Null, [200, 200, 403]),
         (Method::GET, "/api/reports/messages?zone=Atlantis", Value::Null, [422, 422, 403]),

@@ -2,7 +2,7 @@
 
 use super::account_fields::AccountFields;
 use super::carrier_form::ChangeCarrier;
-use crate::api::settings;
+use crate::api::{settings, whatsapp};
 use crate::parts::live::Live;
 use crate::parts::pager::Pager;
 use crate::parts::submission::Submission;
@@ -17,6 +17,7 @@ use model::line::{AccountView, LineView, Price, ProviderKind, Tariff, Verificati
 use model::media::human_bytes;
 use model::message::Channel;
 use model::routing::RouteOption;
+use model::whatsapp::{TemplateState, TemplateView};
 use model::{LineAccountId, LineId, PhoneNumber};
 
 /// Carriers to choose from, the simulator last, without those that are `taken`.
@@ -50,6 +51,16 @@ pub fn Carrier(
     };
     let remove = move |()| act(settings::remove_carrier(id), pager, notices);
     let exchange = move |()| act(settings::exchange_secret(id, false), pager, notices);
+    let refresh = move |()| {
+        spawn_local(async move {
+            match whatsapp::refresh(line).await {
+                Ok(all) => notices.tell(Tone::Good, templates_told(&all)),
+                Err(failure) if Live::signed_out(&failure) => {}
+                Err(failure) => notices.failed(&failure),
+            }
+        });
+    };
+    let by_whatsapp = account.route.channels.contains(&Channel::Whatsapp);
     let is_real = provider != ProviderKind::Simulator;
     let by_secret = account.by_secret;
     let addresses = if is_real {
@@ -76,6 +87,8 @@ pub fn Carrier(
                             view! { <MenuItem glyph=Glyph::Send on_press=pin>{words}</MenuItem> }
                         })}
                     {by_secret.then(|| view! { <MenuItem glyph=Glyph::Refresh on_press=exchange>"Exchange the secret"</MenuItem> })}
+                    {by_whatsapp
+                        .then(|| view! { <MenuItem glyph=Glyph::Whatsapp on_press=refresh>"Refresh templates"</MenuItem> })}
                     {several.then(|| view! { <MenuItem glyph=Glyph::Trash on_press=remove>"Take away"</MenuItem> })}
                 </Menu>
             </div>
@@ -101,6 +114,15 @@ fn act(
             Err(failure) => notices.failed(&failure),
         }
     });
+}
+
+/// What became of asking for the templates.
+fn templates_told(all: &[TemplateView]) -> String {
+    let approved = all.iter().filter(|template| template.state == TemplateState::Approved).count();
+    match all.len() {
+        0 => "This line has no WhatsApp template of plain text.".to_owned(),
+        listed => format!("{approved} of {listed} WhatsApp templates are approved."),
+    }
 }
 
 fn badges(account: &AccountView) -> impl IntoView + use<> {
@@ -140,8 +162,9 @@ fn prices(account: &AccountView) -> String {
     let Some(tariff) = account.route.tariff else {
         return "Prices not known: without them it goes behind carriers whose prices are.".to_owned();
     };
-    let Tariff { currency, sms, mms, sms_in, mms_in, .. } = tariff;
-    let amounts = [("SMS", sms), ("MMS", mms), ("SMS in", sms_in), ("MMS in", mms_in)];
+    let Tariff { currency, sms, mms, whatsapp, sms_in, mms_in } = tariff;
+    let amounts =
+        [("SMS", sms), ("MMS", mms), ("WhatsApp", whatsapp), ("SMS in", sms_in), ("MMS in", mms_in)];
     let shown = amounts
         .into_iter()
         .filter_map(|(name, micros)| Some(format!("{name} {}", Price { micros: micros?, currency }.exact())));

@@ -5,7 +5,7 @@ use super::cursor::Cursor;
 use super::rows::known;
 use crate::messages::cost;
 use crate::store::{Tx, Value, args};
-use crate::{Backend, Caller, Error, Result, media, share_links};
+use crate::{Backend, Caller, Error, Result, media, share_links, whatsapp};
 use model::conversation::{ThreadFrom, ThreadSlice};
 use model::line::ProviderKind;
 use model::message::{Channel, DeliveryState, Direction, MessageView};
@@ -33,6 +33,8 @@ struct Record {
     author: Option<String>,
     line_id: Option<Uuid>,
     provider: Option<String>,
+    template_id: Option<Uuid>,
+    template_variables: Option<String>,
 }
 
 /// Messages from a place on, and whether there are more beyond them.
@@ -140,7 +142,8 @@ async fn after(tx: &mut Tx, conversation: ConversationId, start: Cursor, limit: 
 async fn select(tx: &mut Tx, tail: &'static str, args: Vec<Value>) -> Result<Vec<Record>> {
     let sql = format!(
         "SELECT m.id, m.conversation_id, m.direction, m.channel, m.body, m.at, m.state, m.state_at, m.failure,
-                m.parts, m.client_id, s.name AS author, m.line_id, a.provider
+                m.parts, m.client_id, s.name AS author, m.line_id, a.provider, m.template_id,
+                m.template_variables
          FROM message m LEFT JOIN staff s ON s.id = m.author_id
          LEFT JOIN line_account a ON a.id = m.account_id WHERE {tail}"
     );
@@ -178,6 +181,7 @@ async fn views(backend: &Backend, tx: &mut Tx, org: OrgId, records: Vec<Record>)
                 price_estimated: price_estimated.unwrap_or_default(),
                 client_id: record.client_id,
                 link: links.remove(&id),
+                template: whatsapp::choice(record.template_id, record.template_variables.as_deref())?,
                 mock: backend.settings.mock_mode && direction == Direction::Outbound,
                 line_id: record.line_id.map(Into::into),
                 carrier: carrier.or(of_account),

@@ -4,28 +4,26 @@
 //! and without an outcome may have reached the patient, so it becomes uncertain and is never sent again by itself.
 
 mod next_attempt;
+mod outbound;
 
-use super::{Outcome, backoff, make_renditions};
+use super::{Outcome, backoff};
 use crate::clock::millis;
 use crate::consent;
 use crate::conversations::rows::known;
 use crate::lines::{self, Route};
-use crate::media::blobs::{BlobError, BlobKey, Variant};
-use crate::media::{kind, links};
 use crate::messages::deliveries::{self, News, Whole};
 use crate::messages::{NO_WAY_BACK, cost, unreadable_words};
 use crate::share_links::Leaving;
 use crate::store::{Tx, args};
-use crate::{Backend, Error, Result, numbers, share_links};
-use bytes::Bytes;
-use futures::TryStreamExt;
+use crate::{Backend, Result, numbers, share_links, whatsapp};
 use model::link::with_link;
-use model::media::{AttachmentState, RenditionRole};
+use model::media::AttachmentState;
 use model::message::{Channel, DeliveryState};
-use model::routing::{pictures_of_request, shares};
+use model::routing::pictures_of_request;
 use model::{Address, AttachmentId, DeliveryId, LineAccountId, Millis, NumberId, PhoneNumber};
 use next_attempt::{Next, UNREACHABLE_REST};
-use providers::{Outbound, OutboundMedia, Receipt, SendError};
+use outbound::outbound;
+use providers::{Receipt, SendError, Template};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -34,9 +32,6 @@ const TRIED_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// How long a message waits for its pictures to be prepared.
 const PREPARED_WITHIN: Duration = Duration::from_secs(30 * 60);
-
-/// How long the carrier may fetch the pictures: carriers queue for up to four hours.
-const LINKS_HOLD: Duration = Duration::from_secs(5 * 60 * 60);
 
 /// The parameter of a status address that names the delivery it was made for. If the carrier's answer gets lost, its
 /// reports still say which message they are about.
@@ -60,8 +55,11 @@ enum Step {
 struct Ready {
     request: Request,
     to: PhoneNumber,
+    /// As it was recorded: without pictures, an MMS leaves as an SMS.
+    channel: Channel,
     text: String,
     pictures: Vec<Picture>,
+    template: Option<Template>,
     route: Route,
 }
 
@@ -99,6 +97,7 @@ struct Row {
     marked_at: Option<Millis>,
     created_at: Millis,
     mock: bool,
+    channel: String,
     body: String,
     address_sealed: Vec<u8>,
 }
@@ -145,7 +144,8 @@ async fn load(tx: &mut Tx, id: DeliveryId) -> Result<Option<(Request, Row)>> {
     let row: Option<Row> = tx
         .one(
             "SELECT d.org_id, d.message_id, m.conversation_id, d.account_id, c.number_id, d.part, d.attempt,
-                    d.media_bytes, d.state, d.marked_at, d.created_at, d.mock, m.body, n.address_sealed
+                    d.media_bytes, d.state, d.marked_at, d.created_at, d.mock, m.channel, m.body,
+                    n.address_sealed
              FROM delivery d JOIN message m ON m.id = d.message_id
              JOIN conversation c ON c.id = m.conversation_id JOIN number n ON n.id = c.number_id
              WHERE d.id = $1",
@@ -196,6 +196,9 @@ async fn next_step(backend: &Backend, tx: &mut Tx, request: Request, row: Row) -
     if consent::withdrawn(tx, request.whole.org, request.number).await? {
         return failed(consent::WITHDRAWN);
     }
+    if let Some(words) = whatsapp::obstacle(backend, tx, request.whole).await? {
+        return failed(&words);
+    }
     let pictures = pictures(tx, request, row.part, parts.len()).await?;
     if let Some(broken) = pictures.iter().find(|picture| picture.state == AttachmentState::Unreadable) {
         return failed(&unreadable_words(&broken.file_name));
@@ -227,7 +230,11 @@ async fn next_step(backend: &Backend, tx: &mut Tx, request: Request, row: Row) -
     let Address::Number(to) = numbers::open_address(backend, &row.address_sealed)? else {
         return failed(NO_WAY_BACK);
     };
-    Ok(Step::Send(Box::new(Ready { request, to, text, pictures, route })))
+    let channel = known(Channel::from_word(&row.channel))?;
+    let template = whatsapp::template(tx, request.whole).await?;
+    // The carrier knows its text.
+    let text = if template.is_some() { String::new() } else { text };
+    Ok(Step::Send(Box::new(Ready { request, to, channel, text, pictures, template, route })))
 }
 
 async fn pictures(tx: &mut Tx, request: Request, part: i64, parts: usize) -> Result<Vec<Picture>> {
@@ -248,53 +255,17 @@ async fn pictures(tx: &mut Tx, request: Request, part: i64, parts: usize) -> Res
         .collect()
 }
 
-/// The request as its carrier takes it, and the bytes of its pictures, which share what the carrier takes in all.
-async fn outbound(backend: &Backend, ready: &Ready) -> Result<(Outbound, u64)> {
-    let limits = providers::for_kind(ready.route.provider).limits();
-    let budget = ready.request.media_bytes.map_or(limits.media_bytes, |most| most.min(limits.media_bytes));
-    let mut sizes = Vec::with_capacity(ready.pictures.len());
-    for picture in &ready.pictures {
-        sizes.push(make_renditions::carrier_copy_size(backend, picture.id).await?);
-    }
-    let (mut media, mut bytes) = (Vec::with_capacity(ready.pictures.len()), 0);
-    for (picture, (size, share)) in ready.pictures.iter().zip(sizes.iter().zip(shares(budget, &sizes))) {
-        bytes += match size {
-            Some(size) if *size <= share => *size,
-            _ => make_renditions::fit_carrier_copy(backend, picture.id, share).await?,
-        };
-        media.push(OutboundMedia {
-            url: links::carrier_link(backend, picture.id, millis(LINKS_HOLD)).await?,
-            media_type: kind::RENDITION.to_owned(),
-            bytes: if limits.wants_bytes { carrier_copy(backend, picture.id).await? } else { Bytes::new() },
-        });
-    }
-    let outbound = Outbound {
-        to: ready.to.clone(),
-        channel: if media.is_empty() { Channel::Sms } else { Channel::Mms },
-        text: ready.text.clone(),
-        media,
-        template: None,
-        reference: ready.request.id.to_string(),
-    };
-    Ok((outbound, bytes))
-}
-
-/// The bytes of a picture as its carrier gets them; a few hundred kilobytes.
-async fn carrier_copy(backend: &Backend, id: AttachmentId) -> Result<Bytes> {
-    let key = BlobKey::Outbound(id, Variant::Rendition(RenditionRole::Carrier));
-    let body = backend.blobs.get(&key, None).await?;
-    let chunks: Vec<Bytes> =
-        body.stream.try_collect().await.map_err(|_| Error::Blobs(BlobError::Interrupted))?;
-    Ok(chunks.concat().into())
-}
-
-/// Marks the attempt. `false` when it must not be made (any more): another worker has it, or the patient said STOP
-/// in this moment, which is then recorded.
+/// Marks the attempt. `false` when it must not be made (any more): another worker has it, or in this moment the patient
+/// said STOP or WhatsApp's window closed, which is then recorded.
 async fn mark(backend: &Backend, request: Request) -> Result<bool> {
     let mut tx = backend.store.write().await?;
     deliveries::hold(&mut tx, request.whole.message).await?;
-    if consent::withdrawn(&mut tx, request.whole.org, request.number).await? {
-        let news = News::of(DeliveryState::Failed, consent::WITHDRAWN);
+    let why_not = match consent::withdrawn(&mut tx, request.whole.org, request.number).await? {
+        true => Some(consent::WITHDRAWN.to_owned()),
+        false => whatsapp::obstacle(backend, &mut tx, request.whole).await?,
+    };
+    if let Some(words) = why_not {
+        let news = News::of(DeliveryState::Failed, words);
         deliveries::hear(backend, &mut tx, request.whole, request.id, &news).await?;
         commit(backend, tx, request).await?;
         return Ok(false);

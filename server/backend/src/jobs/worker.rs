@@ -204,6 +204,8 @@ mod tests {
             client_id: text.to_owned(),
             line: None,
             link: None,
+            channel: None,
+            template: None,
         };
         let to = Recipient::Number(fictitious_number(0));
         messages::send(&t.backend, &t.admin, &to, &draft).await.expect("a message")

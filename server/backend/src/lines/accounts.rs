@@ -89,7 +89,8 @@ pub async fn update_account(
         let merged = merged(row.credentials(backend)?, credentials)?;
         check_credentials(row.stored_provider()?, &merged)?;
         tx.execute(
-            "UPDATE line_account SET credentials_sealed = $2, cooling_until = NULL WHERE id = $1",
+            "UPDATE line_account SET credentials_sealed = $2, cooling_until = NULL, templates_fetched_at = NULL
+             WHERE id = $1",
             args![id, sealed(backend, &merged)?],
         )
         .await?;
@@ -239,7 +240,7 @@ pub(super) async fn insert(
          ON CONFLICT (line_id, provider) DO UPDATE SET
              disabled_at = NULL, credentials_sealed = excluded.credentials_sealed, verification = 'enforce',
              secret_generation = line_account.secret_generation + 1, secret_exchanged_at = NULL,
-             cooling_until = NULL, webhook_addresses = NULL, tariff = NULL",
+             cooling_until = NULL, webhook_addresses = NULL, tariff = NULL, templates_fetched_at = NULL",
         args![
             backend.clock.new_id::<LineAccountId>(),
             org,

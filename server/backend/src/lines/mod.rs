@@ -13,7 +13,9 @@ pub use accounts::{
 pub(crate) use accounts::{cool_down, rest_ends_in};
 pub use quarantine::check_again;
 pub use route::{Route, simulators};
-pub(crate) use route::{choices, line_of_inbound, options_beside, route_by_key, route_in, route_out};
+pub(crate) use route::{
+    choices, line_of_inbound, options_beside, route_by_key, route_in, route_out, routes_of,
+};
 
 use crate::clock::random_token;
 use crate::store::{Tx, args};

@@ -133,6 +133,20 @@ pub(crate) async fn options_beside(
     rows.iter().map(|row| row.option(backend)).collect()
 }
 
+/// The carriers of a line as they are asked to send, the oldest first: the simulator alone while the server only pretends.
+pub(crate) async fn routes_of(
+    backend: &Backend,
+    tx: &mut Tx,
+    org: OrgId,
+    line: LineId,
+) -> Result<Vec<Route>> {
+    let mut rows = Row::of_line(tx, org, line).await?;
+    if backend.settings.mock_mode {
+        rows.truncate(1);
+    }
+    rows.into_iter().map(|row| row.route(backend, row.sending_provider(backend)?)).collect()
+}
+
 /// The route of an account for a message to a patient: the simulator's while the server only pretends to send.
 pub(crate) async fn route_out(
     backend: &Backend,

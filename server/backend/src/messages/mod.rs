@@ -3,23 +3,26 @@
 pub(crate) mod cost;
 pub(crate) mod deliveries;
 mod fetched;
+mod repeated;
 mod reported;
 mod route;
 
 pub use fetched::send_with_url;
 pub(crate) use route::{NO_WAY_BACK, ability, for_part};
 
-use crate::store::{Tx, args, placeholders};
+use crate::store::{Tx, args};
+use crate::whatsapp::{self, Going};
 use crate::{Backend, Caller, Error, Result, audit, consent, conversations, live, numbers, share_links};
 use deliveries::{Attempt, News, Part, Whole};
 use model::live::Change;
-use model::message::{DeliveryState, Draft, MAX_ATTACHMENTS, MAX_TEXT_CHARS, MessageView, Recipient};
+use model::message::{
+    Channel, DeliveryState, Draft, MAX_ATTACHMENTS, MAX_TEXT_CHARS, MessageView, Recipient,
+};
 use model::routing::Load;
 use model::staff::Permission;
 use model::{AttachmentId, ConversationId, FailureCode, MessageId, NumberId, OrgId, ShareLinkId};
-use serde_json::{Value, json};
-use sqlx::AssertSqlSafe;
-use std::collections::{HashMap, HashSet};
+use repeated::{content_hash, repeated};
+use std::collections::HashSet;
 use url::Url;
 use uuid::Uuid;
 
@@ -90,26 +93,34 @@ async fn record(
         return Err(Error::failure(FailureCode::CannotSend, consent::WITHDRAWN));
     }
     let link = share_links::prepare(backend, &mut tx, org, conversation, draft, along.wanted(draft)).await?;
-    let (text, load) = match &link {
-        // Behind a link, pictures stay here.
-        Some(link) => (&link.text, link.load.clone()),
-        None => (&draft.text, Load::of(&draft.text, vec![None; draft.attachments.len()])),
+    let line = route::choose_line(backend, &mut tx, org, conversation, draft.line).await?;
+    let going = whatsapp::going(backend, &mut tx, conversation, &line, draft).await?;
+    let template = match &going {
+        Some(Going::As(filled)) => Some(filled),
+        Some(Going::Freely) | None => None,
     };
-    let (line, plan) = route::choose(backend, &mut tx, org, conversation, draft.line, &load).await?;
+    let (text, load) = match (&link, template) {
+        // Behind a link, pictures stay here.
+        (Some(link), _) => (&link.text, link.load.clone()),
+        (None, Some(filled)) => (&filled.text, Load::of(&filled.text, Vec::new())),
+        (None, None) => (&draft.text, Load::of(&draft.text, vec![None; draft.attachments.len()])),
+    };
+    let load = if going.is_some() { load.by_whatsapp() } else { load };
+    let plan = route::choose_carrier(&line, &load, template.map(|filled| filled.account))?;
 
     let whole = Whole { org, message: backend.clock.new_id(), conversation };
     let now = backend.clock.now();
     let inserted = tx
         .execute(
             "INSERT INTO message (id, org_id, conversation_id, line_id, direction, channel, body, at, state,
-                 state_at, parts, author_id, client_id, content_hash, account_id)
-             VALUES ($1, $2, $3, $4, 'outbound', $5, $6, $7, 'queued', $7, $8, $9, $10, $11, $12)
+                 state_at, parts, author_id, client_id, content_hash, account_id, template_id, template_variables)
+             VALUES ($1, $2, $3, $4, 'outbound', $5, $6, $7, 'queued', $7, $8, $9, $10, $11, $12, $13, $14)
              ON CONFLICT (org_id, client_id) DO NOTHING",
             args![
                 whole.message,
                 org,
                 conversation,
-                line,
+                line.id,
                 load.channel.as_str(),
                 text,
                 now,
@@ -117,7 +128,9 @@ async fn record(
                 caller.staff_id,
                 &draft.client_id,
                 content.clone(),
-                plan.account_id
+                plan.account_id,
+                template.map(|filled| filled.id),
+                template.map(|filled| filled.variables.as_str())
             ],
         )
         .await?;
@@ -160,6 +173,9 @@ pub async fn retry(backend: &Backend, caller: &Caller, id: MessageId) -> Result<
     let (number,) = number.ok_or(Error::Inconsistent("a conversation vanished"))?;
     if consent::withdrawn(&mut tx, caller.org_id, number.into()).await? {
         return Err(Error::failure(FailureCode::CannotSend, consent::WITHDRAWN));
+    }
+    if let Some(words) = whatsapp::obstacle(backend, &mut tx, whole).await? {
+        return Err(Error::failure(FailureCode::TemplateNeeded, words));
     }
     let unreadable: Option<(String,)> = tx
         .one(
@@ -235,7 +251,9 @@ fn check(draft: &Draft, more: usize) -> Result<()> {
             format!("The text has {chars} characters; at most {MAX_TEXT_CHARS} can be sent. Shorten it."),
         ));
     }
-    if draft.text.trim().is_empty() && pictures == 0 {
+    if draft.template.is_some() {
+        check_template(draft, pictures)?;
+    } else if draft.text.trim().is_empty() && pictures == 0 {
         return Err(Error::invalid("text", "Write something or attach a picture."));
     }
     if pictures > MAX_ATTACHMENTS {
@@ -259,6 +277,23 @@ fn check(draft: &Draft, more: usize) -> Result<()> {
     Ok(())
 }
 
+/// A template is all that its message says, and travels in one way.
+fn check_template(draft: &Draft, pictures: usize) -> Result<()> {
+    if !draft.text.trim().is_empty() || pictures > 0 || draft.link.is_some() {
+        return Err(Error::invalid(
+            "template",
+            "A template goes as it was approved: without other text, pictures or a link.",
+        ));
+    }
+    match draft.channel {
+        None | Some(Channel::Whatsapp) => Ok(()),
+        Some(Channel::Sms | Channel::Mms) => Err(Error::invalid(
+            "channel",
+            "A template goes by WhatsApp alone. Leave the template out to send another way.",
+        )),
+    }
+}
+
 async fn conversation_of(
     backend: &Backend,
     tx: &mut Tx,
@@ -278,71 +313,6 @@ async fn conversation_of(
             let (id, _) = conversations::find_or_make(backend, tx, org, number, backend.clock.now()).await?;
             Ok((id, number))
         }
-    }
-}
-
-/// Tells a repetition from another message with the same id. It names the conversation and not the number, which
-/// could be guessed from a hash; pictures by their bytes, and one that was fetched by its address alone. What a link adds
-/// stands at the end, so that messages without one are told as ever.
-async fn content_hash(
-    tx: &mut Tx,
-    org: OrgId,
-    conversation: ConversationId,
-    draft: &Draft,
-    attachments: &[AttachmentId],
-    along: Along<'_>,
-) -> Result<Vec<u8>> {
-    let mut bytes: HashMap<Uuid, String> = HashMap::new();
-    if !attachments.is_empty() {
-        let sql = format!(
-            "SELECT id, sha256 FROM attachment WHERE org_id = $1 AND sha256 IS NOT NULL AND id IN ({})",
-            placeholders(2, attachments.len())
-        );
-        let mut values = args![org];
-        values.extend(attachments.iter().map(|id| (*id).into()));
-        let rows: Vec<(Uuid, Vec<u8>)> = tx.all(AssertSqlSafe(sql), values).await?;
-        bytes.extend(rows.into_iter().map(|(id, sha256)| (id, hex::encode(sha256))));
-    }
-    let pictures: Vec<String> =
-        attachments.iter().map(|id| bytes.remove(&id.0).unwrap_or_else(|| id.to_string())).collect();
-    let mut content = vec![
-        json!(conversation),
-        json!(draft.text),
-        json!(pictures),
-        json!(along.fetched_from.map(Url::as_str)),
-    ];
-    // Absent in most, and in those from before there were any. Told apart by their shapes: text, list, and text with a
-    // name.
-    content.extend(draft.line.map(|line| json!(line)));
-    content.extend(draft.link.map(|link| json!([link.hours, link.one_opening, link.ask_birth_date])));
-    content.extend(along.link.map(|again| json!({ "again": again })));
-    let content = Value::Array(content);
-    Ok(crate::keys::sha256(content.to_string().as_bytes()))
-}
-
-/// The message that was sent with this `client_id` before.
-async fn repeated(
-    backend: &Backend,
-    tx: &mut Tx,
-    org: OrgId,
-    draft: &Draft,
-    content: &[u8],
-) -> Result<Option<MessageView>> {
-    let row: Option<(Uuid, Option<Vec<u8>>)> = tx
-        .one(
-            "SELECT id, content_hash FROM message WHERE org_id = $1 AND client_id = $2",
-            args![org, &draft.client_id],
-        )
-        .await?;
-    match row {
-        None => Ok(None),
-        Some((id, Some(before))) if before == content => {
-            conversations::message_view(backend, tx, org, id.into()).await.map(Some)
-        }
-        Some(_) => Err(Error::failure(
-            FailureCode::Conflict,
-            "Another message was sent with this client_id. Nothing was sent now; choose a new id.",
-        )),
     }
 }
 

@@ -4,7 +4,7 @@ use super::deliveries::{Part, Whole};
 use crate::lines;
 use crate::share_links::Leaving;
 use crate::store::{Tx, args};
-use crate::{Backend, Caller, Error, Result, consent, share_links};
+use crate::{Backend, Caller, Error, Result, consent, share_links, whatsapp};
 use model::conversation::{ConversationRow, LineChoice, SendAbility};
 use model::link::with_link;
 use model::message::Channel;
@@ -29,36 +29,43 @@ pub(super) fn sending_is_on(backend: &Backend) -> Result<()> {
     ))
 }
 
-/// The line and the carrier that a message takes. Patients see one number: another line than the one that the
-/// conversation knows is taken only where the sender asked for it by name.
+/// The line that a message takes. Patients see one number: another line than the one that the conversation knows is
+/// taken only where the sender asked for it by name.
 ///
 /// # Errors
-/// `CannotSend` without a line or a carrier that can carry it, or where another line would show the patient another
-/// number; `Invalid` for a line that is not there.
-pub(super) async fn choose(
+/// `CannotSend` without a line, or where another line would show the patient another number; `Invalid` for a line that
+/// is not there.
+pub(super) async fn choose_line(
     backend: &Backend,
     tx: &mut Tx,
     org: OrgId,
     conversation: ConversationId,
     asked: Option<LineId>,
-    load: &Load,
-) -> Result<(LineId, Plan)> {
+) -> Result<LineChoice> {
     let mut lines = lines::choices(backend, tx, org).await?;
-    let line = match asked {
+    match asked {
         Some(id) => lines.into_iter().find(|line| line.id == id).ok_or_else(|| {
             Error::invalid("line_id", "This line does not exist (any more). Choose another one.")
-        })?,
+        }),
         None => {
             let at = known_line(tx, conversation, &lines).await?;
-            lines.swap_remove(at)
+            Ok(lines.swap_remove(at))
         }
-    };
+    }
+}
+
+/// The carrier of a line that a message takes; `only`: no other one may.
+///
+/// # Errors
+/// `CannotSend` where none can carry it.
+pub(super) fn choose_carrier(line: &LineChoice, load: &Load, only: Option<LineAccountId>) -> Result<Plan> {
     let mut plans = plan(&line.routes, load);
+    plans.usable.retain(|plan| only.is_none_or(|account| plan.account_id == account));
     if plans.usable.is_empty() {
-        let way_out = if load.pictures.is_empty() { "" } else { " A private link can go instead." };
+        let way_out = if load.channel == Channel::Mms { " A private link can go instead." } else { "" };
         return Err(Error::failure(FailureCode::CannotSend, plans.why_not() + way_out));
     }
-    Ok((line.id, plans.usable.swap_remove(0)))
+    Ok(plans.usable.swap_remove(0))
 }
 
 /// Which of the lines a conversation knows: the one its newest message came or went through, else the default.
@@ -98,9 +105,14 @@ pub(crate) async fn for_part(
     part: &Part,
     tried: &[LineAccountId],
 ) -> Result<Option<LineAccountId>> {
-    let message: Option<(String, String)> =
-        tx.one("SELECT channel, body FROM message WHERE id = $1", args![whole.message]).await?;
-    let (channel, text) = message.ok_or(Error::Inconsistent("a message vanished"))?;
+    let message: Option<(String, String, Option<Uuid>)> = tx
+        .one(
+            "SELECT m.channel, m.body, t.account_id FROM message m
+             LEFT JOIN whatsapp_template t ON t.id = m.template_id WHERE m.id = $1",
+            args![whole.message],
+        )
+        .await?;
+    let (channel, text, approved_for) = message.ok_or(Error::Inconsistent("a message vanished"))?;
     let (text, pictures) = match share_links::leaving(backend, tx, whole.message).await? {
         Leaving::Plain => {
             let sql = "SELECT COUNT(*) FROM attachment WHERE message_id = $1";
@@ -119,7 +131,8 @@ pub(crate) async fn for_part(
     let text = if part.part == 0 { text.as_str() } else { "" };
     let load = Load { channel, ..Load::of(text, vec![None; share.len()]) };
     let options = lines::options_beside(backend, tx, part.account).await?;
-    let fits = |plan: &Plan| plan.requests == 1 && !tried.contains(&plan.account_id);
+    let may = |account: LineAccountId| approved_for.is_none_or(|only| account.0 == only);
+    let fits = |plan: &Plan| plan.requests == 1 && may(plan.account_id) && !tried.contains(&plan.account_id);
     Ok(plan(&options, &load).usable.into_iter().find(fits).map(|plan| plan.account_id))
 }
 
@@ -140,6 +153,10 @@ pub(crate) async fn ability(
     if blocked.is_some() {
         offers.clear();
     }
+    let whatsapp = match &line {
+        Some(line) => whatsapp::ability(tx, row.id, line).await?,
+        None => None,
+    };
     let pictures = |line: &LineChoice| line.routes.iter().any(|route| route.channels.contains(&Channel::Mms));
     Ok(SendAbility {
         blocked: blocked.or(without_line),
@@ -147,6 +164,7 @@ pub(crate) async fn ability(
         link_base: share_links::address_base(backend),
         mock: backend.settings.mock_mode,
         line,
+        whatsapp,
         offers,
         changes_in_ms: lines::rest_ends_in(backend, tx, caller.org_id).await?,
     })

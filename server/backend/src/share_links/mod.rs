@@ -79,8 +79,15 @@ pub async fn resend(
         tx.one("SELECT conversation_id, body FROM message WHERE id = $1", args![link.message_id]).await?;
     drop(tx);
     let (conversation, text) = row.ok_or(Error::Inconsistent("a link without its message"))?;
-    let draft =
-        Draft { text, attachments: Vec::new(), client_id: client_id.to_owned(), line: None, link: None };
+    let draft = Draft {
+        text,
+        attachments: Vec::new(),
+        client_id: client_id.to_owned(),
+        line: None,
+        link: None,
+        channel: None,
+        template: None,
+    };
     let to = Recipient::Conversation(conversation.into());
     messages::send_link_again(backend, caller, &to, &draft, link.id.into()).await
 }

@@ -81,6 +81,7 @@ from_ids!(
     NumberId,
     ConversationId,
     MessageId,
+    TemplateId,
     ShareLinkId,
     DeliveryId,
     AttachmentId,

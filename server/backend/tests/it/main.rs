@@ -28,3 +28,4 @@ mod senders;
 mod sending;
 mod threads;
 mod twilio;
+mod whatsapp;

@@ -143,6 +143,8 @@ pub(crate) fn draft(text: &str, client_id: &str) -> Draft {
         client_id: client_id.to_owned(),
         line: None,
         link: None,
+        channel: None,
+        template: None,
     }
 }
 

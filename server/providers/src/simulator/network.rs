@@ -2,7 +2,9 @@
 
 use super::hooks;
 use super::mishaps::{Delay, Mishaps};
+use super::outcomes::{AcceptError, Acceptance, ReplyError};
 use super::phones::{HandedOut, PhoneMessage, PhoneMessageState, Phones, Photo};
+use super::whatsapp;
 use super::wire::{
     self, AcceptAnswer, MEDIA_PATH, MEDIA_USER, MESSAGES_PATH, SIGNATURE_HEADER, Submission, Webhook,
     WebhookMedia,
@@ -41,55 +43,10 @@ pub struct NetworkSetup {
     pub new_id: Box<dyn Fn() -> String + Send + Sync>,
 }
 
-/// What follows on a message that was taken.
-pub struct Acceptance {
-    /// The answer; `None` where it is to get lost.
-    pub answer: Option<AcceptAnswer>,
-    /// What is to be told first.
-    reports: Option<JoinHandle<()>>,
-}
-
-impl Acceptance {
-    /// The answer, when its time has come.
-    pub async fn in_time(self) -> Option<AcceptAnswer> {
-        if let Some(reports) = self.reports {
-            // Whatever became of them, the message was taken.
-            let _ = reports.await;
-        }
-        self.answer
-    }
-}
-
-/// Why a message is not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AcceptError {
-    /// For status 401.
-    #[error("the sender is not registered with the simulator, or the signature does not hold")]
-    Unsigned,
-    /// For status 422.
-    #[error("the message cannot be read, is empty, or exceeds the simulator's limits")]
-    Malformed,
-    /// For status 429.
-    #[error("the simulated carrier is busy")]
-    Busy,
-    /// For status 500.
-    #[error("the simulated carrier has a fault")]
-    Broken,
-}
-
-/// Why a reply is not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ReplyError {
-    /// No line has this number.
-    #[error("no simulator line has this number")]
-    UnknownLine,
-    /// Neither text nor photo.
-    #[error("write something or attach a photo")]
-    Empty,
-}
-
 struct Inner {
     setup: NetworkSetup,
+    /// Nothing before this is remembered.
+    began: Millis,
     state: Mutex<State>,
     /// How many deliveries are under way.
     busy: watch::Sender<usize>,
@@ -114,7 +71,8 @@ impl Network {
     /// An empty network.
     pub fn new(setup: NetworkSetup) -> Self {
         let setup = NetworkSetup { http: setup.http.simulated(), ..setup };
-        Self(Arc::new(Inner { setup, state: Mutex::default(), busy: watch::Sender::new(0) }))
+        let (began, busy) = ((setup.now)(), watch::Sender::new(0));
+        Self(Arc::new(Inner { setup, began, state: Mutex::default(), busy }))
     }
 
     /// Makes a line known, or changes what is known of it. Nothing is accepted from a number that is not.
@@ -142,16 +100,21 @@ impl Network {
     /// # Errors
     /// See [`AcceptError`].
     pub fn accept(&self, signature: Option<&str>, body: &[u8]) -> Result<Acceptance, AcceptError> {
-        let submission: Submission = serde_json::from_slice(body).map_err(|_| AcceptError::Malformed)?;
+        let mut submission: Submission = serde_json::from_slice(body).map_err(|_| AcceptError::Malformed)?;
         let id = (self.0.setup.new_id)();
         let mut state = self.state();
         let line = state.lines.get_mut(&submission.from).ok_or(AcceptError::Unsigned)?;
         if !signature.is_some_and(|given| wire::holds(&line.secret, MESSAGES_PATH, body, given)) {
             return Err(AcceptError::Unsigned);
         }
+        if let Some(template) = submission.template.as_ref().filter(|_| submission.whatsapp) {
+            submission.text =
+                whatsapp::words(&template.id, &template.variables).ok_or(AcceptError::Malformed)?;
+        }
         let empty = submission.text.is_empty() && submission.media.is_empty();
         let too_long = submission.text.chars().count() > LIMITS.text_chars;
-        if empty || too_long || submission.media.len() > LIMITS.media_per_request {
+        let most = if submission.whatsapp { 1 } else { LIMITS.media_per_request };
+        if empty || too_long || submission.media.len() > most {
             return Err(AcceptError::Malformed);
         }
         line.status_url = submission.status_url.clone();
@@ -200,6 +163,31 @@ impl Network {
         text: String,
         photos: Vec<Photo>,
     ) -> Result<PhoneMessage, ReplyError> {
+        self.write(line, phone, text, photos, false)
+    }
+
+    /// The same by WhatsApp.
+    ///
+    /// # Errors
+    /// See [`ReplyError`].
+    pub fn reply_by_whatsapp(
+        &self,
+        line: &PhoneNumber,
+        phone: &PhoneNumber,
+        text: String,
+        photos: Vec<Photo>,
+    ) -> Result<PhoneMessage, ReplyError> {
+        self.write(line, phone, text, photos, true)
+    }
+
+    fn write(
+        &self,
+        line: &PhoneNumber,
+        phone: &PhoneNumber,
+        text: String,
+        photos: Vec<Photo>,
+        whatsapp: bool,
+    ) -> Result<PhoneMessage, ReplyError> {
         if text.is_empty() && photos.is_empty() {
             return Err(ReplyError::Empty);
         }
@@ -216,8 +204,9 @@ impl Network {
             to: line.as_e164().to_owned(),
             text: text.clone(),
             media: media.collect(),
+            whatsapp,
         };
-        let message = self.message(id.clone(), line, true, text);
+        let message = PhoneMessage { whatsapp, ..self.message(id.clone(), line, true, text) };
         let mut state = self.state();
         let State { lines, phones, .. } = &mut *state;
         let known = lines.get_mut(line).ok_or(ReplyError::UnknownLine)?;
@@ -270,7 +259,10 @@ impl Network {
     /// Brings an accepted message to its phone, as a real carrier does: fetch the media, hand over, report. `at_once`:
     /// because an answer waits for the reports.
     async fn deliver(&self, id: String, submission: Submission, at_once: bool) {
-        let Submission { from: line, to: phone, text, media, status_url, .. } = submission;
+        let heard_at = self.state().phones.heard_at(&submission.to, &submission.from);
+        let outside = whatsapp::is_outside(&submission, heard_at, self.0.began, (self.0.setup.now)());
+        let Submission { from: line, to: phone, text, media, status_url, whatsapp: by_whatsapp, .. } =
+            submission;
         let status = |status: &str, error: Option<(&str, &str)>| Webhook::Status {
             id: id.clone(),
             status: status.to_owned(),
@@ -278,9 +270,10 @@ impl Network {
             error: error.map(|(_, words)| words.to_owned()),
         };
         let reports = match self.fetch_all(&media).await {
+            Ok(_) if outside => vec![status("undelivered", Some(whatsapp::OUTSIDE))],
             Ok(photos) => {
                 let mut message = self.message(id.clone(), &line, false, text);
-                message.state = PhoneMessageState::Delivered;
+                (message.state, message.whatsapp) = (PhoneMessageState::Delivered, by_whatsapp);
                 self.state().phones.show(&phone, message, photos);
                 let mut reports = vec![status("sent", None), status("delivered", None)];
                 if self.happens(&line, Fault::Reordered) {
@@ -351,6 +344,7 @@ impl Network {
             revision: 0,
             line: line.clone(),
             from_phone,
+            whatsapp: false,
             text,
             photos: Vec::new(),
             at: (self.0.setup.now)(),

@@ -40,6 +40,8 @@ pub struct PhoneMessage {
     pub line: PhoneNumber,
     /// Written on this phone, not received by it.
     pub from_phone: bool,
+    /// It travels by WhatsApp.
+    pub whatsapp: bool,
     /// May be empty when there are photos.
     pub text: String,
     /// In order.
@@ -140,6 +142,14 @@ impl Phones {
     pub(super) fn thread(&self, phone: &PhoneNumber, line: &PhoneNumber, since: u64) -> Vec<PhoneMessage> {
         let thread = self.threads.get(phone).into_iter().flatten();
         thread.filter(|message| message.line == *line && message.revision > since).cloned().collect()
+    }
+
+    /// When a phone last wrote to a line by WhatsApp.
+    pub(super) fn heard_at(&self, phone: &PhoneNumber, line: &PhoneNumber) -> Option<Millis> {
+        let thread = self.threads.get(phone).into_iter().flatten();
+        let written =
+            thread.filter(|message| message.line == *line && message.from_phone && message.whatsapp);
+        written.map(|message| message.at).max()
     }
 
     /// A photo, and the line it was sent by or to.

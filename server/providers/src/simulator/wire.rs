@@ -4,6 +4,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use model::PhoneNumber;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+use std::collections::BTreeMap;
 use subtle::ConstantTimeEq;
 use url::Url;
 
@@ -29,6 +30,18 @@ pub(super) struct Submission {
     pub text: String,
     pub media: Vec<Url>,
     pub status_url: Url,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whatsapp: bool,
+    /// In place of text and media.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<SubmittedTemplate>,
+}
+
+/// A message that the simulated WhatsApp has approved.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SubmittedTemplate {
+    pub id: String,
+    pub variables: BTreeMap<String, String>,
 }
 
 /// The answer to a message that was submitted, with status 201.
@@ -44,8 +57,21 @@ pub struct AcceptAnswer {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Webhook {
-    Inbound { id: String, from: String, to: String, text: String, media: Vec<WebhookMedia> },
-    Status { id: String, status: String, error_code: Option<String>, error: Option<String> },
+    Inbound {
+        id: String,
+        from: String,
+        to: String,
+        text: String,
+        media: Vec<WebhookMedia>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        whatsapp: bool,
+    },
+    Status {
+        id: String,
+        status: String,
+        error_code: Option<String>,
+        error: Option<String>,
+    },
 }
 
 #[derive(Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 //!
 //! - `carriers`: one table for all carriers: what is asked of them, what their answers mean, and that neither
 //!   logs nor `Debug` tell secrets
-//! - `twilio`: its published signatures, alterations that must not pass, and what it tells, read
+//! - `twilio`: its published signatures, alterations that must not pass, what it tells, read, and WhatsApp
 //! - `telnyx`: its signature, its webhooks, and what a look at an account finds
 //! - `messagemedia`: its signature, its webhooks, and how an account is looked at
 //! - `smsbroadcast`: its answers in lines, its webhooks, and how an account is looked at

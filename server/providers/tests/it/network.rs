@@ -1,14 +1,17 @@
 //! The simulated carrier: our side and the network, over HTTP, with a small server between them.
 
 use crate::support::*;
-use model::message::DeliveryState;
+use model::message::{Channel, DeliveryState};
 use model::simulator::{Fault, Faults};
 use providers::simulator::{
     AcceptError, Network, NetworkSetup, PhoneMessageState, Photo, ReplyError, SIGNATURE_HEADER,
 };
-use providers::{Account, Event, Http, Received, Rejected, SendError, WebhookKind, WebhookRequest};
+use providers::{
+    Account, Event, Http, Outbound, Received, Rejected, SendError, Template, WebhookKind, WebhookRequest,
+};
 use serde_json::json;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use wiremock::matchers::{method, path, path_regex};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
@@ -126,6 +129,67 @@ async fn a_reply_needs_a_line_and_something_to_say() {
     };
     assert_eq!(reply(LINE, ""), Err(ReplyError::Empty));
     assert_eq!(reply("+61491570110", "Hi"), Err(ReplyError::UnknownLine));
+}
+
+#[tokio::test]
+async fn whatsapp_travels_both_ways_and_keeps_its_window() {
+    let world = World::new().await;
+    let send = async |text: &str, template: Option<Template>| {
+        let channel = Channel::Whatsapp;
+        // Each delivery has a reference of its own.
+        let reference = format!("delivery-{text}-{}", template.is_some());
+        let message = Outbound { channel, template, reference, ..outbound(text, &[]) };
+        simulator().send(&world.http, &world.account, &message).await
+    };
+    world.network.reply_by_whatsapp(&number(LINE), &number(PHONE), "Hi".to_owned(), Vec::new()).unwrap();
+    world.network.settled().await;
+    let received = world.received("/hooks/inbound").await.remove(0);
+    assert_eq!(inbound(&received).channel, Channel::Whatsapp);
+    send("In time", None).await.unwrap();
+    world.network.settled().await;
+
+    world.clock.fetch_add(25 * 60 * 60 * 1000, Ordering::Relaxed);
+    let late = send("Too late", None).await.unwrap().carrier_id;
+    world.network.settled().await;
+    let (id, state) = status_of(world.received("/hooks/status").await.pop().unwrap());
+    assert_eq!((id, state), (late, Some(DeliveryState::Undelivered)));
+    let told = world.requests("/hooks/status").await.pop().unwrap();
+    assert!(String::from_utf8_lossy(&told.body).contains(r#""error_code":"63016""#));
+
+    let variables = vec![("1".to_owned(), "Amelia".to_owned())];
+    let results = Template { id: "HX00000000000000000000000000000002".to_owned(), variables };
+    send("", Some(results)).await.unwrap();
+    world.network.settled().await;
+    for (id, variables) in [
+        ("HX00000000000000000000000000000002", vec![]),
+        ("HX00000000000000000000000000000004", vec![("1".to_owned(), "Amelia".to_owned())]),
+        ("HX00000000000000000000000000000009", vec![]),
+    ] {
+        let reference = format!("delivery-{id}");
+        let template = Some(Template { id: id.to_owned(), variables });
+        let channel = Channel::Whatsapp;
+        let message = Outbound { channel, template, reference, ..outbound("", &[]) };
+        assert!(simulator().send(&world.http, &world.account, &message).await.is_err(), "{id}");
+    }
+    let shown = world.network.phone(&number(PHONE), &number(LINE), 0);
+    let shown: Vec<_> = shown.iter().map(|message| (message.text.as_str(), message.whatsapp)).collect();
+    let words = "Hello Amelia, your results are ready. Reply to this message or call us to talk about them.";
+    assert_eq!(shown, [("Hi", true), ("In time", true), (words, true)]);
+}
+
+#[tokio::test]
+async fn what_the_network_may_have_forgotten_is_taken_to_be_in_time() {
+    let world = World::new().await;
+    let send = async |text: &str| {
+        let reference = format!("delivery-{text}");
+        let message = Outbound { channel: Channel::Whatsapp, reference, ..outbound(text, &[]) };
+        simulator().send(&world.http, &world.account, &message).await.unwrap();
+        world.network.settled().await;
+    };
+    send("After a restart").await;
+    world.clock.fetch_add(24 * 60 * 60 * 1000, Ordering::Relaxed);
+    send("Never heard of").await;
+    assert_eq!(world.on_phone(), 1);
 }
 
 #[tokio::test]
@@ -252,6 +316,8 @@ struct World {
     http: Http,
     network: Network,
     account: Account,
+    /// What time it is.
+    clock: Arc<AtomicI64>,
 }
 
 impl World {
@@ -260,10 +326,12 @@ impl World {
         let base = url(&server.uri());
         let http = http_to(&[&server]);
         let counter = AtomicU64::new(0);
+        let clock = Arc::new(AtomicI64::new(1_700_000_000_000));
+        let now = clock.clone();
         let network = Network::new(NetworkSetup {
             http: http.clone(),
             base: base.clone(),
-            now: Box::new(|| 1_700_000_000_000),
+            now: Box::new(move || now.load(Ordering::Relaxed)),
             new_id: Box::new(move || format!("id-{}", counter.fetch_add(1, Ordering::Relaxed))),
         });
         let hook = |kind: &str| base.join(&format!("/hooks/{kind}")).unwrap();
@@ -303,7 +371,7 @@ impl World {
         Mock::given(method("GET")).and(shelf).respond_with(media).mount(&server).await;
         let hooks = Mock::given(method("POST")).and(path_regex("^/hooks/"));
         hooks.respond_with(ResponseTemplate::new(200)).mount(&server).await;
-        Self { server, http, network, account }
+        Self { server, http, network, account, clock }
     }
 
     async fn serve(&self, at: &str, bytes: &[u8], media_type: &str) {

@@ -1,4 +1,5 @@
-//! Twilio: its published signatures, alterations that must not pass, and what it tells, read.
+//! Twilio: its published signatures, alterations that must not pass, what it tells, read, and WhatsApp.
 
 mod signature;
 mod webhooks;
+mod whatsapp;

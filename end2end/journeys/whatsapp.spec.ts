@@ -1,0 +1,121 @@
+import type { Locator, Page } from '@playwright/test';
+import { bubble, onPhone, openConversation, openPhone, reply, send } from '../support/desk.ts';
+import { expect, expectAccessible, test, violations } from '../support/journey.ts';
+
+/** The switch between the ways that a message can go. */
+function way(staff: Page, name: 'SMS/MMS' | 'WhatsApp'): Locator {
+  return staff.getByRole('group', { name: 'Send by' }).getByRole('button', { name });
+}
+
+/** Where one writes. */
+function box(staff: Page): Locator {
+  return staff.getByRole('textbox', { name: 'Message', exact: true });
+}
+
+/** Looks at the page as it stands, in every size and scheme. */
+async function expectWell(page: Page, name: string): Promise<void> {
+  for (const size of [{ width: 360, height: 740 }, { width: 1440, height: 900 }]) {
+    await page.setViewportSize(size);
+    for (const colorScheme of ['dark', 'light'] as const) {
+      await page.emulateMedia({ colorScheme });
+      expect.soft(await violations(page), `${name}, ${size.width} px, ${colorScheme}`).toEqual([]);
+    }
+    const tooWide = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
+    expect.soft(tooWide, `${name} is wider than ${size.width} px`).toBe(false);
+  }
+}
+
+test('who writes by WhatsApp is answered by WhatsApp, and the time that is left is said', async ({ staff, context }) => {
+  await openConversation(staff, 'Amelia Hart');
+  await expect(way(staff, 'SMS/MMS')).toHaveAttribute('aria-pressed', 'true');
+  await expect(staff.getByText('WhatsApp: templates only')).toBeVisible();
+
+  const phone = await openPhone(context, 'Amelia Hart');
+  await phone.getByLabel('Answer by').selectOption('WhatsApp');
+  await reply(phone, 'Can I come earlier?');
+  await expect(onPhone(phone, 'Can I come earlier?')).toContainText('· WhatsApp');
+  await expectAccessible(phone);
+
+  await staff.bringToFront();
+  await expect(bubble(staff, 'Can I come earlier?')).toBeVisible();
+  await expect(way(staff, 'WhatsApp')).toHaveAttribute('aria-pressed', 'true');
+  await expect(staff.getByText(/^WhatsApp: 2[34] h \d+ min left to reply freely$/)).toBeVisible();
+  await box(staff).fill('Yes, at two');
+  await expect(staff.getByText('WhatsApp through Simulator, about A$0.10')).toBeVisible();
+  await expectWell(staff, 'Answering by WhatsApp');
+  await send(staff, 'Yes, at two', 'Send WhatsApp');
+  await expect(bubble(staff, 'Yes, at two')).toHaveClass(/is-whatsapp/);
+  await phone.bringToFront();
+  await expect(onPhone(phone, 'Yes, at two')).toContainText('· WhatsApp');
+
+  // Another way is one press away, and what is written stays.
+  await staff.bringToFront();
+  await box(staff).fill('Bring your card');
+  await way(staff, 'SMS/MMS').click();
+  await expect(box(staff)).toHaveValue('Bring your card');
+  await staff.getByRole('button', { name: 'Send SMS' }).click();
+  await expect(bubble(staff, 'Bring your card')).toHaveClass(/is-sms/);
+});
+
+test('who never wrote by WhatsApp gets an approved template, seen before it is sent', async ({ staff, context }) => {
+  await openConversation(staff, 'Ben Okafor');
+  await box(staff).fill('For later');
+  await way(staff, 'WhatsApp').click();
+  await expect(staff.getByText('only an approved template can be sent. Or send as SMS. What you wrote is kept.')).toBeVisible();
+  await expect(box(staff)).toHaveCount(0);
+  const templates = staff.getByLabel('Template', { exact: true });
+  await expect(templates.getByRole('option')).toHaveText([
+    'Choose a template',
+    'appointment_reminder (en)',
+    'please_reply (en)',
+    'results_ready (en)',
+  ]);
+  await expect(staff.getByRole('button', { name: 'Send WhatsApp' })).toBeDisabled();
+  await templates.selectOption('results_ready (en)');
+  await expect(staff.getByText('Fill in {{1}}.')).toBeVisible();
+  await expect(staff.getByRole('button', { name: 'Send WhatsApp' })).toBeDisabled();
+  const preview = staff.getByRole('figure');
+  await expect(preview).toContainText('Hello {{1}}, your results are ready.');
+  await staff.getByLabel('{{1}}, for example Amelia').fill('Ben');
+  await expect(preview).toContainText('Hello Ben, your results are ready.');
+  await expectWell(staff, 'Choosing a template');
+  await staff.getByRole('button', { name: 'Send WhatsApp' }).click();
+  await expect(bubble(staff, 'Hello Ben, your results are ready.')).toHaveClass(/is-whatsapp/);
+  const phone = await openPhone(context, 'Ben Okafor');
+  await expect(onPhone(phone, 'Hello Ben, your results are ready.')).toContainText('· WhatsApp');
+
+  await staff.bringToFront();
+  await staff.getByRole('button', { name: 'Send as SMS instead' }).click();
+  await expect(box(staff)).toBeFocused();
+  await expect(box(staff)).toHaveValue('For later');
+  await staff.getByRole('button', { name: 'Send SMS' }).click();
+  await expect(onPhone(phone, 'For later')).toHaveCount(1);
+});
+
+test('when the 24 hours end while one writes, the composer changes by itself and the text is kept', async ({ staff, heliograph }) => {
+  await staff.clock.install();
+  await staff.goto('/', { waitUntil: 'networkidle' });
+  const written = await staff.request.post('/simulator/phones/+61491570158/replies', {
+    multipart: { text: 'Are you open?', channel: 'whatsapp' },
+    headers: { origin: new URL(heliograph.url).origin },
+  });
+  expect(written.status()).toBe(201);
+  await openConversation(staff, 'Chloe Nguyen');
+  await expect(bubble(staff, 'Are you open?')).toBeVisible();
+  await box(staff).fill('Half a sentence');
+  await expect(staff.getByRole('button', { name: 'Send WhatsApp' })).toBeEnabled();
+  await staff.clock.fastForward('23:30:00');
+  await expect(staff.locator('.ways-left.is-warn')).toHaveText(/^WhatsApp: [23]\d min left to reply freely$/);
+  await staff.clock.fastForward('00:31:00');
+  await expect(staff.getByText(/^More than 24 hours since their last WhatsApp message/)).toBeVisible();
+  await expect(box(staff)).toHaveCount(0);
+  await staff.getByRole('button', { name: 'Send as SMS instead' }).click();
+  await expect(box(staff)).toHaveValue('Half a sentence');
+});
+
+test('an admin asks for the templates of a line', async ({ staff }) => {
+  await staff.goto('/settings/lines', { waitUntil: 'networkidle' });
+  await staff.getByRole('button', { name: 'More for Simulator' }).click();
+  await staff.getByRole('menuitem', { name: 'Refresh templates' }).click();
+  await expect(staff.getByText('3 of 4 WhatsApp templates are approved.')).toBeVisible();
+});
