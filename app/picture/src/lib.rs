@@ -152,7 +152,10 @@ mod tests {
     fn what_staff_may_send_is_a_picture_or_goes_as_a_link() {
         assert_eq!(check_file(b"%PDF-1.4 ..."), Ok(FileKind::Linked(LinkedKind::Pdf)));
         let picture = check_file(b"GIF89a\x02\0\x01\0");
-        assert_eq!(picture.map(|kind| (kind.media_type(), kind.picture().is_some())), Ok(("image/gif", true)));
+        assert_eq!(
+            picture.map(|kind| (kind.media_type(), kind.picture().is_some())),
+            Ok(("image/gif", true))
+        );
     }
 
     #[test]

@@ -2,16 +2,16 @@
 
 use crate::api::messages;
 use crate::browser;
+use crate::parts::file_preview::FilePreview;
 use crate::parts::live::{Live, News};
 use crate::parts::outbox::when_connected;
-use crate::parts::file_preview::FilePreview;
 use crate::parts::preview::PreviewState;
 use crate::parts::upload::{Progress, Upload};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use model::link::LinkOptions;
 use model::live::Change;
-use model::media::{AttachmentState, AttachmentView};
+use model::media::{AttachmentState, AttachmentView, MediaKind};
 use model::message::MAX_ATTACHMENTS;
 use model::{AttachmentId, ConversationId, FailureCode, LineId, StaffId};
 use picture::{FileKind, HEAD_BYTES, LinkedKind};
@@ -58,7 +58,8 @@ impl Chosen {
         let head = js_sys::Uint8Array::new(&bytes).to_vec();
         let preview = match picture::check_file(&head).map_err(|refusal| format!("{name}: {refusal}"))? {
             FileKind::Picture(checked) => {
-                let preview = FilePreview::of(&file, checked.kind, CARD_PX).ok_or_else(|| unreadable(&name))?;
+                let preview =
+                    FilePreview::of(&file, checked.kind, CARD_PX).ok_or_else(|| unreadable(&name))?;
                 preview.go_first().await;
                 Shown::Picture(preview)
             }
@@ -73,7 +74,13 @@ impl Chosen {
             attachment: ArcRwSignal::new(None),
             task: Upload::default(),
         };
-        chosen.begin(&file, on_stored);
+        let uploaded = chosen.clone();
+        spawn_local(async move {
+            if let Shown::Picture(preview) = &uploaded.preview {
+                preview.be_seen().await;
+            }
+            uploaded.begin(&file, on_stored);
+        });
         Ok(chosen)
     }
 
@@ -123,6 +130,11 @@ impl Chosen {
             Shown::Kept => LinkedKind::from_media_type(&self.attachment.read().as_ref()?.media_type),
             Shown::Linked(kind) => Some(kind),
         }
+    }
+
+    /// What it is to whoever looks at it.
+    pub fn kind(&self) -> MediaKind {
+        self.linked().map_or(MediaKind::Image, |kind| MediaKind::of(kind.media_type()))
     }
 
     /// What to show; follows changes where signals are tracked.
@@ -239,7 +251,7 @@ impl Drafts {
     pub fn follow(self, live: Live) {
         Effect::new(move |_| {
             #[cfg(feature = "hydrate")]
-            preview::ask_browser();
+            crate::parts::preview::ask_browser();
             live.listen(move |news| {
                 let changed = match news {
                     News::Change(Change::UploadChanged { attachment_id }) => Some(attachment_id),

@@ -7,8 +7,8 @@ use crate::parts::preview_picture::PreviewPicture;
 use crate::parts::upload::Progress;
 use crate::ui::{Glyph, Icon, IconButton};
 use leptos::prelude::*;
+use model::media::{AttachmentState, MediaKind, human_bytes};
 use picture::LinkedKind;
-use model::media::{MediaKind, AttachmentState, human_bytes};
 
 /// Preview, name, size, progress, what the patient will get, and removing it.
 #[component]

@@ -36,7 +36,7 @@ pub fn FileCard(
     view! {
         <div class="file-card">
             <Icon glyph=glyph(kind) />
-            <span class="file-card-name" title=name.clone()>{name}</span>
+            <span class="file-card-name" title=name.clone()>{name.clone()}</span>
             <span class="muted number">{human_bytes(attachment.byte_size)}</span>
             {attachment
                 .original_url

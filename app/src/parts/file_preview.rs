@@ -3,12 +3,18 @@
 #[cfg(feature = "hydrate")]
 use crate::parts::preview;
 use crate::parts::preview::PreviewState;
+#[cfg(feature = "hydrate")]
+use leptos::prelude::untrack;
 use picture::PictureKind;
 use web_sys::{Blob, Url};
 
 /// About a frame: nobody sees that a card appears in the next one.
 #[cfg(feature = "hydrate")]
-const WORKER_START_MS: u32 = 16;
+const FRAME_MS: u32 = 16;
+
+/// A fifth of a second.
+#[cfg(feature = "hydrate")]
+const FRAMES_TO_WAIT: u32 = 12;
 
 /// What is shown of a file. Whoever begins it ends it, once the picture is no longer shown.
 #[derive(Debug, Clone)]
@@ -32,11 +38,24 @@ impl FilePreview {
         Url::create_object_url_with_blob(file).ok().map(Self::Address)
     }
 
-    /// Lets a worker start, which needs this thread for a moment: drawing and uploading would hold it up.
+    /// Lets a worker start, which needs this thread for a moment: drawing a card would hold it up.
     pub async fn go_first(&self) {
         #[cfg(feature = "hydrate")]
         if let Self::Made(_) = self {
-            gloo_timers::future::TimeoutFuture::new(WORKER_START_MS).await;
+            gloo_timers::future::TimeoutFuture::new(FRAME_MS).await;
+        }
+    }
+
+    /// Waits for the picture, though not for long: until it is there, an upload would take the processor from it.
+    pub async fn be_seen(&self) {
+        #[cfg(feature = "hydrate")]
+        if let Self::Made(_) = self {
+            for _ in 0..FRAMES_TO_WAIT {
+                if !matches!(untrack(|| self.state()), PreviewState::Waiting | PreviewState::Converting) {
+                    return;
+                }
+                gloo_timers::future::TimeoutFuture::new(FRAME_MS).await;
+            }
         }
     }
 

@@ -123,9 +123,5 @@ pub(crate) fn as_it_leaves(text: &str, base: &str, organisation: &str, files: &[
     let secret = "0".repeat(TOKEN_CHARS);
     let text = text.trim();
     let link = format!("{base}{secret}");
-    if text.is_empty() {
-        with_link(&invitation(organisation, files), &link)
-    } else {
-        with_link(text, &link)
-    }
+    if text.is_empty() { with_link(&invitation(organisation, files), &link) } else { with_link(text, &link) }
 }

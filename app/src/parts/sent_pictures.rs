@@ -26,16 +26,17 @@ impl SentPictures {
 
     /// Goes on showing what a message is sent with.
     pub fn hold(self, chosen: Vec<Chosen>) {
-        let uploaded = |chosen: Chosen| Some((untrack(|| chosen.id().filter(|_| chosen.linked().is_none()))?, chosen));
+        let uploaded =
+            |chosen: Chosen| Some((untrack(|| chosen.id().filter(|_| chosen.linked().is_none()))?, chosen));
         self.all.update_value(|all| all.extend(chosen.into_iter().filter_map(uploaded)));
     }
 
     /// An address under which the browser can show a picture now; follows changes where signals are tracked, since a
     /// preview may still be in the making, or be replaced by a better one.
     pub fn address(self, id: AttachmentId) -> Option<String> {
-        let chosen = self.all.with_value(|all| {
-            all.iter().find(|(held, _)| *held == id).map(|(_, chosen)| chosen.clone())
-        });
+        let chosen = self
+            .all
+            .with_value(|all| all.iter().find(|(held, _)| *held == id).map(|(_, chosen)| chosen.clone()));
         chosen?.address()
     }
 

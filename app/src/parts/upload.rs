@@ -26,6 +26,7 @@ pub enum Progress {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Upload {
     request: StoredValue<Option<SendWrapper<XmlHttpRequest>>>,
+    is_stopped: StoredValue<bool>,
 }
 
 #[derive(Deserialize)]
@@ -34,8 +35,11 @@ struct Refused {
 }
 
 impl Upload {
-    /// Begins to send a file. `fetch` tells nothing of progress, hence the older interface.
+    /// Begins to send a file, unless it was stopped before. `fetch` tells nothing of progress, hence the older interface.
     pub fn begin(self, file: &File, tell: impl Fn(Progress) + 'static) {
+        if self.is_stopped.try_get_value() != Some(false) {
+            return;
+        }
         let Ok(request) = XmlHttpRequest::new() else { return };
         let tell = std::rc::Rc::new(tell);
         let on_progress = {
@@ -71,8 +75,9 @@ impl Upload {
         }
     }
 
-    /// Stops it, if it is under way.
+    /// Stops it, if it is under way, and keeps it from beginning, if it is not.
     pub fn abort(self) {
+        self.is_stopped.try_update_value(|stopped| *stopped = true);
         if let Some(Some(request)) = self.request.try_update_value(Option::take) {
             // Nothing happens to a request that has ended.
             let _ = request.abort();

@@ -63,7 +63,7 @@ fn pictures(thread: Thread, sent: SentPictures) -> Vec<(MessageView, AttachmentV
         })
         .filter_map(|(message, picture)| {
             let tile_url = picture.tile_url.clone().or_else(|| sent.address(picture.id));
-            tile_url.is_some().then(|| (message, AttachmentView { tile_url, ..picture }))
+            tile_url.is_some().then_some((message, AttachmentView { tile_url, ..picture }))
         })
         .collect()
 }

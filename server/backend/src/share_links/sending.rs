@@ -177,7 +177,9 @@ async fn require_pictures(tx: &mut Tx, org: OrgId, attachments: &[AttachmentId])
         None => Ok(()),
         Some((name, _)) => Err(Error::invalid(
             "link",
-            format!("“{name}” is no picture and can only go as a private link. Set link, or leave the file out."),
+            format!(
+                "“{name}” is no picture and can only go as a private link. Set link, or leave the file out."
+            ),
         )),
     }
 }
