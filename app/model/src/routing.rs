@@ -108,13 +108,19 @@ impl Plans {
 
 /// Puts a line's carriers in the order in which they are asked: the pinned one, then those that did not fail a moment
 /// ago, then the cheapest, then those whose price nobody knows, then the one that the line has had for longest, which
-/// is the order of `options`.
+/// is the order of `options`. A simulator beside real carriers is never asked: it reaches nobody's phone.
 #[must_use]
 pub fn plan(options: &[RouteOption], load: &Load) -> Plans {
     let mut plans = Plans::default();
     let mut order = Vec::new();
+    let real = options.iter().any(|option| option.provider != ProviderKind::Simulator);
     for option in options {
-        match obstacle(option, load) {
+        let reaches_nobody = real && option.provider == ProviderKind::Simulator;
+        let why_not = match reaches_nobody {
+            true => Some("The simulator reaches nobody's phone.".to_owned()),
+            false => obstacle(option, load),
+        };
+        match why_not {
             Some(why) => plans.out.push((option.account_id, why)),
             None => order.push((option, usable(option, load))),
         }
@@ -337,6 +343,17 @@ mod tests {
         for (label, options, load, expected) in table {
             assert_eq!(order(options, load), expected, "{label}");
         }
+    }
+
+    #[test]
+    fn the_simulator_stands_in_for_no_real_carrier() {
+        let simulator = RouteOption { pinned: true, ..option(ProviderKind::Simulator) };
+        let beside = [simulator.clone(), RouteOption { cooling: true, ..option(Telnyx) }];
+        let text = Load::of("Hello", vec![]);
+        assert_eq!(order(&beside, &text), [Telnyx]);
+        let long = Load { text_parts: 99, ..text.clone() };
+        assert!(order(&beside, &long).is_empty(), "not even where nobody else can carry it");
+        assert_eq!(order(&[simulator], &text), [ProviderKind::Simulator]);
     }
 
     #[test]

@@ -276,16 +276,8 @@ pub fn AddCarrier(
             {move || beside.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
             <SelectField label="Carrier" name="provider" value=provider options=options />
             <p class="muted">
-                "The number stays the same, and so do the conversations. The carrier must know the number as yours before it can send from it. "
-                {move || {
-                    let word = provider.get();
-                    (word != ProviderKind::Simulator.as_str())
-                        .then(|| {
-                            view! {
-                                <a href=format!("/guides/{word}") target="_blank" rel="external">"Step by step"</a>
-                            }
-                        })
-                }}
+                "The number stays the same, and so do the conversations. A simulator gives its place to the first real carrier. The carrier must know the number as yours before it can send from it. "
+                <a href=move || format!("/guides/{}", provider.get()) target="_blank" rel="external">"Step by step"</a>
             </p>
             {move || fields.get().map(|(_, fields)| fields.for_new(form))}
             <div class="actions">

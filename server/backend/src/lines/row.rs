@@ -102,6 +102,11 @@ impl Row {
             .ok_or(Error::Inconsistent("a carrier that this version does not know"))
     }
 
+    /// Whether the account is a simulator whatever the server's settings say.
+    pub(super) fn is_simulator(&self) -> bool {
+        self.provider == ProviderKind::Simulator.as_str()
+    }
+
     /// Who is asked to send: the simulator while the server only pretends.
     pub(super) fn sending_provider(&self, backend: &Backend) -> Result<ProviderKind> {
         if backend.settings.mock_mode { Ok(ProviderKind::Simulator) } else { self.stored_provider() }

@@ -474,6 +474,60 @@ async fn the_thread_goes_on_when_the_carrier_is_switched() {
 }
 
 #[tokio::test]
+async fn the_simulator_gives_its_place_to_a_real_carrier_and_takes_none() {
+    on_each_engine(async |t: TestBackend| {
+        let (b, admin) = (&t.backend, &t.admin);
+        let new = NewLine {
+            name: "To try it".to_owned(),
+            number: "0491 573 770".to_owned(),
+            provider: ProviderKind::Simulator,
+            credentials: Value::Null,
+        };
+        let line = lines::create(b, admin, new).await.unwrap();
+        lines::set_default(b, admin, line.id).await.unwrap();
+        let tried = messages::send(b, admin, &to(0), &draft("Only a test", "a")).await.unwrap();
+        lines::pin(b, admin, line.id, Some(line.accounts[0].route.account_id)).await.unwrap();
+        let credentials = json!({"api_key": "key", "api_secret": "secret", "api_base": t.carrier.uri()});
+        let real = NewAccount { provider: ProviderKind::MessageMedia, credentials };
+        let line = lines::add_account(b, admin, line.id, real).await.unwrap();
+        let behind: Vec<_> = line.accounts.iter().map(|account| account.route.provider).collect();
+        assert_eq!(behind, [ProviderKind::MessageMedia]);
+        // What was meant for a simulated phone rings no real one, also not when it is tried again.
+        both_accept(&t).await;
+        t.run_jobs().await;
+        messages::retry(b, admin, tried.id).await.unwrap();
+        t.run_jobs().await;
+        assert!(asked(&t).await.is_empty());
+        assert_eq!(shown(&t, tried.id).await.state, DeliveryState::Failed);
+        // The thread goes on.
+        t.backend.clock.advance(MINUTE);
+        let sent = messages::send(b, admin, &to(0), &draft("Come at 3", "b")).await.unwrap();
+        assert_eq!(sent.conversation_id, tried.conversation_id);
+        t.run_jobs().await;
+        assert_eq!(asked(&t).await, [ProviderKind::MessageMedia]);
+
+        let simulator = || NewAccount { provider: ProviderKind::Simulator, credentials: Value::Null };
+        let refused = failure(lines::add_account(b, admin, line.id, simulator()).await);
+        assert_eq!((refused.code, refused.field.as_deref()), (FailureCode::Invalid, Some("provider")));
+        assert!(refused.message.contains("a line of its own"), "{}", refused.message);
+
+        // A server that only pretended to send may have made them neighbours: they stay apart.
+        let pretending = crate::sending::with_settings(b, |settings| settings.mock_mode = true);
+        lines::add_account(&pretending, admin, line.id, simulator()).await.unwrap();
+        t.carrier.reset().await;
+        let refusal = ResponseTemplate::new(401).set_body_json(json!({"message": "Unauthorized"}));
+        Mock::given(path("/v1/messages")).respond_with(refusal).mount(&t.carrier).await;
+        let sent = messages::send(b, admin, &to(0), &draft("Come at 4", "c")).await.unwrap();
+        t.run_jobs().await;
+        assert_eq!(asked(&t).await, [ProviderKind::MessageMedia]);
+        let failed = shown(&t, sent.id).await;
+        assert_eq!((failed.state, failed.carrier), (DeliveryState::Failed, Some(ProviderKind::MessageMedia)));
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_no_carrier_can_carry_is_refused_with_the_reasons() {
     on_each_engine(async |t: TestBackend| {
         let new = NewLine {
