@@ -102,8 +102,8 @@ async fn record(
     let inserted = tx
         .execute(
             "INSERT INTO message (id, org_id, conversation_id, line_id, direction, channel, body, at, state,
-                 state_at, parts, author_id, client_id, content_hash, account_id)
-             VALUES ($1, $2, $3, $4, 'outbound', $5, $6, $7, 'queued', $7, $8, $9, $10, $11, $12)
+                 state_at, parts, author_id, client_id, content_hash, account_id, line_asked)
+             VALUES ($1, $2, $3, $4, 'outbound', $5, $6, $7, 'queued', $7, $8, $9, $10, $11, $12, $13)
              ON CONFLICT (org_id, client_id) DO NOTHING",
             args![
                 whole.message,
@@ -117,7 +117,8 @@ async fn record(
                 caller.staff_id,
                 &draft.client_id,
                 content.clone(),
-                plan.account_id
+                plan.account_id,
+                draft.line.is_some()
             ],
         )
         .await?;

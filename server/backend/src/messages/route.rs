@@ -61,15 +61,28 @@ pub(super) async fn choose(
     Ok((line.id, plans.usable.swap_remove(0)))
 }
 
-/// Which of the lines a conversation knows: the one its newest message came or went through, else the default.
+/// Which of the lines a conversation knows: the one that the patient wrote to last; while they wrote nothing, the one
+/// that they were last written to from, other lines that somebody asked for by name only where there is nothing else;
+/// before that, the default. A message that certainly never left made no number known.
 async fn known_line(tx: &mut Tx, conversation: ConversationId, lines: &[LineChoice]) -> Result<usize> {
-    let used: Option<(Option<Uuid>,)> = tx
+    let mut used: Option<(Option<Uuid>,)> = tx
         .one(
-            "SELECT line_id FROM message WHERE conversation_id = $1 AND account_id IS NOT NULL
+            "SELECT line_id FROM message
+             WHERE conversation_id = $1 AND direction = 'inbound' AND account_id IS NOT NULL
              ORDER BY at DESC, id DESC LIMIT 1",
             args![conversation],
         )
         .await?;
+    if used.is_none() {
+        used = tx
+            .one(
+                "SELECT line_id FROM message
+                 WHERE conversation_id = $1 AND direction = 'outbound' AND account_id IS NOT NULL AND state <> 'failed'
+                 ORDER BY CASE WHEN line_asked THEN 1 ELSE 0 END, at DESC, id DESC LIMIT 1",
+                args![conversation],
+            )
+            .await?;
+    }
     let words = match used {
         Some((Some(line),)) => match lines.iter().position(|known| known.id.0 == line) {
             Some(at) => return Ok(at),

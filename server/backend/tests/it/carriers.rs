@@ -406,6 +406,12 @@ async fn another_number_is_offered_and_never_taken_without_being_asked_for() {
         assert_eq!(failure(other_message).code, FailureCode::Conflict);
         t.run_jobs().await;
         assert_eq!(asked(&t).await, [ProviderKind::Twilio, ProviderKind::MessageMedia]);
+        // It was asked for once: the next message leaves from the number that the patient wrote to.
+        t.backend.clock.advance(MINUTE);
+        let next = messages::send(b, admin, &thread, &draft("Anything else?", "next")).await.unwrap();
+        assert_ne!(next.line_id, Some(other.id));
+        t.run_jobs().await;
+        assert_eq!(asked(&t).await.last(), Some(&ProviderKind::Twilio));
         let foreign = through(model::LineId(uuid::Uuid::from_u128(7)), "c");
         assert_eq!(
             failure(messages::send(b, admin, &thread, &foreign).await).field.as_deref(),
@@ -415,6 +421,44 @@ async fn another_number_is_offered_and_never_taken_without_being_asked_for() {
         let viewer = t.colleague(Role::Viewer).await;
         let view = conversations::get(b, &viewer, inbox_ids(&t).await[0]).await.unwrap().can_send;
         assert!(view.blocked.is_some() && view.offers.is_empty());
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_patient_who_never_wrote_knows_the_number_that_they_were_written_to_from() {
+    on_each_engine(async |t: TestBackend| {
+        let (b, admin) = (&t.backend, &t.admin);
+        let usual = lines::list(b, admin).await.unwrap().remove(0).id;
+        let new = NewLine {
+            name: "Radiology".to_owned(),
+            number: "0491 573 770".to_owned(),
+            provider: ProviderKind::MessageMedia,
+            credentials: json!({"api_key": "key", "api_secret": "secret", "api_base": t.carrier.uri()}),
+        };
+        let other = lines::create(b, admin, new).await.unwrap().id;
+        let sends = async |patient: usize, id: &str, line: Option<model::LineId>| {
+            t.backend.clock.advance(MINUTE);
+            let draft = Draft { line, ..draft("Hello", id) };
+            let sent = messages::send(b, admin, &to(patient), &draft).await.unwrap();
+            t.run_jobs().await;
+            sent.line_id.unwrap()
+        };
+        // What certainly never left made nothing known.
+        twilio_answers(&t, |_| refused(21211)).await;
+        assert_eq!(sends(2, "a", None).await, usual);
+        both_accept(&t).await;
+        lines::set_default(b, admin, other).await.unwrap();
+        assert_eq!(sends(2, "b", None).await, other);
+
+        lines::set_default(b, admin, usual).await.unwrap();
+        assert_eq!(sends(0, "c", None).await, usual);
+        assert_eq!(sends(0, "d", Some(other)).await, other);
+        assert_eq!(sends(0, "e", None).await, usual, "one press does not stick");
+        // Where nothing else ever reached the patient, it is the number that they know.
+        assert_eq!(sends(1, "f", Some(other)).await, other);
+        assert_eq!(sends(1, "g", None).await, other);
         t
     })
     .await;
