@@ -36,6 +36,7 @@ pub fn Bubble(
     let local = RwSignal::from(item.local.clone());
     let attachments = Memo::new(move |_| message.read().attachments.clone());
     let renewed = StoredValue::new(0);
+    let again_id = StoredValue::new(None::<String>);
     let text = Memo::new(move |_| message.read().text.clone());
     let link = Memo::new(move |_| message.read().link.clone());
     let side = if direction == Direction::Inbound { "is-inbound" } else { "is-outbound" };
@@ -76,7 +77,7 @@ pub fn Bubble(
                 let text = text.get();
                 (!text.is_empty()).then(|| view! { <p class="bubble">{text}</p> })
             }}
-            {move || link.get().map(|link| view! { <LinkLine message=message link=link local=local /> })}
+            {move || link.get().map(|link| view! { <LinkLine message=message link=link local=local again_id=again_id /> })}
             {move || {
                 (place.read().ends_run || needs_words()).then(|| view! { <Foot key=key.clone() message=message local=local at=at /> })
             }}
