@@ -399,6 +399,8 @@ fn read_receipt(fields: &Fields, code: &str) -> Result<(String, Event), Rejected
             shown => format!("ClickSend could not deliver it: {shown}"),
         }),
         opted_out: false,
+        blame: Blame::Message,
+        too_large: false,
         price: None,
     };
     Ok((external_id, Event::Status(status)))

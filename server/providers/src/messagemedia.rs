@@ -401,6 +401,8 @@ fn read_status(told: &Told) -> Result<Status, Rejected> {
         error_code: code.map(str::to_owned),
         failure: failed.then(|| engage::failure(code)),
         opted_out: code.is_some_and(engage::opted_out),
+        blame: code.map_or(Blame::Message, engage::blame),
+        too_large: false,
         price: None,
     })
 }

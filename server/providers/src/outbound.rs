@@ -145,6 +145,22 @@ pub enum Blame {
     Account,
 }
 
+impl Blame {
+    /// The word in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Carrier => "carrier",
+            Self::Account => "account",
+        }
+    }
+
+    /// The reverse of [`as_str`](Self::as_str).
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Message, Self::Carrier, Self::Account].into_iter().find(|blame| blame.as_str() == word)
+    }
+}
+
 impl SendError {
     /// A refusal that has nothing to do with consent or size, and that any carrier would answer with.
     pub(crate) fn refused(code: impl Into<String>, reason: impl Into<String>) -> Self {

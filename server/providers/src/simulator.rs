@@ -228,6 +228,8 @@ fn read_webhook(webhook: Webhook) -> (String, Event) {
                 error_code,
                 failure: error,
                 opted_out: false,
+                blame: Blame::Message,
+                too_large: false,
                 price: None,
             };
             (external_id, Event::Status(status))

@@ -333,6 +333,8 @@ fn read_status(told: &Told, word: &str) -> Result<Status, Rejected> {
             None => tables::failure(word),
         }),
         opted_out: code.is_some_and(engage::opted_out),
+        blame: code.map_or(Blame::Message, engage::blame),
+        too_large: false,
         price: None,
     })
 }

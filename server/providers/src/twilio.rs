@@ -335,6 +335,7 @@ fn read_status(fields: &Fields, carrier_id: &str, word: &str) -> Status {
     let failed = matches!(state, Some(DeliveryState::Failed | DeliveryState::Undelivered));
     let error_code = fields.filled("ErrorCode").filter(|_| failed);
     let number = error_code.and_then(|code| code.parse().ok());
+    let meaning = number.map(tables::meaning);
     Status {
         carrier_id: carrier_id.to_owned(),
         // Twilio takes none; the address that it reports to names the delivery.
@@ -347,7 +348,9 @@ fn read_status(fields: &Fields, carrier_id: &str, word: &str) -> Status {
             None if failed => Some("Twilio could not deliver it and does not say why.".to_owned()),
             None => None,
         },
-        opted_out: number.is_some_and(|code| tables::meaning(code) == Meaning::OptedOut),
+        opted_out: meaning == Some(Meaning::OptedOut),
+        blame: meaning.map_or(Blame::Message, Meaning::blame),
+        too_large: meaning == Some(Meaning::TooLarge),
         price: None,
     }
 }

@@ -12,7 +12,7 @@ use crate::conversations::rows::known;
 use crate::lines::{self, Route};
 use crate::media::blobs::{BlobError, BlobKey, Variant};
 use crate::media::{kind, links};
-use crate::messages::deliveries::{self, News, Whole};
+use crate::messages::deliveries::{self, Fault, News, Whole};
 use crate::messages::{NO_WAY_BACK, cost, unreadable_words};
 use crate::share_links::Leaving;
 use crate::store::{Tx, args};
@@ -95,6 +95,7 @@ struct Row {
     part: i64,
     attempt: i64,
     media_bytes: Option<i64>,
+    offered_bytes: Option<i64>,
     state: String,
     marked_at: Option<Millis>,
     created_at: Millis,
@@ -131,7 +132,7 @@ pub(super) async fn run(backend: &Backend, id: DeliveryId, attempt: u32) -> Resu
                 }
                 outbound => outbound?,
             };
-            if !mark(backend, request).await? {
+            if !mark(backend, request, sent_bytes).await? {
                 return Ok(Outcome::Done);
             }
             let provider = providers::for_kind(ready.route.provider);
@@ -145,7 +146,7 @@ async fn load(tx: &mut Tx, id: DeliveryId) -> Result<Option<(Request, Row)>> {
     let row: Option<Row> = tx
         .one(
             "SELECT d.org_id, d.message_id, m.conversation_id, d.account_id, c.number_id, d.part, d.attempt,
-                    d.media_bytes, d.state, d.marked_at, d.created_at, d.mock, m.body, n.address_sealed
+                    d.media_bytes, d.offered_bytes, d.state, d.marked_at, d.created_at, d.mock, m.body, n.address_sealed
              FROM delivery d JOIN message m ON m.id = d.message_id
              JOIN conversation c ON c.id = m.conversation_id JOIN number n ON n.id = c.number_id
              WHERE d.id = $1",
@@ -290,7 +291,7 @@ async fn carrier_copy(backend: &Backend, id: AttachmentId) -> Result<Bytes> {
 
 /// Marks the attempt. `false` when it must not be made (any more): another worker has it, or the patient said STOP
 /// in this moment, which is then recorded.
-async fn mark(backend: &Backend, request: Request) -> Result<bool> {
+async fn mark(backend: &Backend, request: Request, offered_bytes: u64) -> Result<bool> {
     let mut tx = backend.store.write().await?;
     deliveries::hold(&mut tx, request.whole.message).await?;
     if consent::withdrawn(&mut tx, request.whole.org, request.number).await? {
@@ -302,9 +303,9 @@ async fn mark(backend: &Backend, request: Request) -> Result<bool> {
     let now = backend.clock.now();
     let marked = tx
         .execute(
-            "UPDATE delivery SET state = 'sending', state_at = $2, marked_at = $2
+            "UPDATE delivery SET state = 'sending', state_at = $2, marked_at = $2, offered_bytes = $3
              WHERE id = $1 AND state IN ('queued', 'sending') AND marked_at IS NULL",
-            args![request.id, now],
+            args![request.id, now, offered_bytes],
         )
         .await?;
     if marked == 0 {
@@ -335,7 +336,10 @@ async fn record(
             (News::of(DeliveryState::Failed, words), next)
         }
         Err(SendError::Refused { code, reason, opted_out, too_large, blame }) => {
-            let next = Next::after_refusal(request, blame, opted_out, too_large, sent_bytes);
+            let next = match opted_out {
+                true => Next::Nothing,
+                false => Next::after_refusal(request, Fault { blame, too_large }, sent_bytes),
+            };
             let failed = News::of(DeliveryState::Failed, reason);
             (News { error_code: Some(code), opted_out, ..failed }, next)
         }
@@ -356,10 +360,11 @@ async fn accepted(backend: &Backend, request: Request, receipt: Receipt) -> Resu
         failure: None,
         opted_out: false,
         price: receipt.price,
+        fault: Fault::FINAL,
     };
     deliveries::hear(backend, &mut tx, request.whole, request.id, &news).await?;
     cost::taken(backend, &mut tx, request.id, request.account, receipt.parts).await?;
-    deliveries::hear_parked(
+    let failed = deliveries::hear_parked(
         backend,
         &mut tx,
         request.whole,
@@ -368,6 +373,9 @@ async fn accepted(backend: &Backend, request: Request, receipt: Receipt) -> Resu
         &receipt.carrier_id,
     )
     .await?;
+    if let Some(fault) = failed {
+        failed_later(backend, &mut tx, request.id, fault).await?;
+    }
     if let Some(parts) = receipt.parts {
         tx.execute(
             "UPDATE message SET parts = $2 WHERE id = $1 AND channel = 'sms'",
@@ -397,14 +405,30 @@ async fn settle(backend: &Backend, request: Request, news: &News, next: Next) ->
     let mut tx = backend.store.write().await?;
     deliveries::hold(&mut tx, request.whole.message).await?;
     deliveries::hear(backend, &mut tx, request.whole, request.id, news).await?;
-    if let Next::Elsewhere { rest: Some(rest) } = next {
-        lines::cool_down(backend, &mut tx, request.account, rest).await?;
-    }
-    if let Some(attempt) = next_attempt::following(backend, &mut tx, request, next).await? {
-        deliveries::add(backend, &mut tx, request.whole, attempt).await?;
-        deliveries::fold(backend, &mut tx, request.whole).await?;
-    }
+    follow(backend, &mut tx, request, next).await?;
     commit(backend, tx, request).await
+}
+
+/// What follows when a carrier that had taken a delivery reports that certainly nothing of it reached the person. After
+/// an hour that is for staff to decide. The caller holds the message and commits.
+pub(super) async fn failed_later(backend: &Backend, tx: &mut Tx, id: DeliveryId, fault: Fault) -> Result<()> {
+    let Some((request, row)) = load(tx, id).await? else { return Ok(()) };
+    if is_late(backend, request) {
+        return Ok(());
+    }
+    let offered = row.offered_bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0);
+    follow(backend, tx, request, Next::after_refusal(request, fault, offered)).await
+}
+
+async fn follow(backend: &Backend, tx: &mut Tx, request: Request, next: Next) -> Result<()> {
+    if let Next::Elsewhere { rest: Some(rest) } = next {
+        lines::cool_down(backend, tx, request.account, rest).await?;
+    }
+    if let Some(attempt) = next_attempt::following(backend, tx, request, next).await? {
+        deliveries::add(backend, tx, request.whole, attempt).await?;
+        deliveries::fold(backend, tx, request.whole).await?;
+    }
+    Ok(())
 }
 
 async fn commit(backend: &Backend, tx: Tx, request: Request) -> Result<()> {
@@ -424,7 +448,7 @@ pub(super) async fn end(backend: &Backend, tx: &mut Tx, id: DeliveryId) -> Resul
         return Ok(());
     }
     let news = if row.marked_at.is_some() { uncertain() } else { unprepared() };
-    deliveries::hear(backend, tx, request.whole, id, &news).await
+    deliveries::hear(backend, tx, request.whole, id, &news).await.map(drop)
 }
 
 fn is_late(backend: &Backend, request: Request) -> bool {

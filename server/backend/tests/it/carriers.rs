@@ -3,8 +3,8 @@
 
 use crate::photos::{jpeg, uploads};
 use crate::twilio::{
-    accepted, arrives, asked_to_send, draft, failure, inbox_ids, is_read, refused, shown, sid, status, text,
-    texts, to,
+    accepted, arrives, asked_to_send, draft, failed_status, failure, inbox_ids, is_read, refused, shown, sid,
+    status, text, texts, to,
 };
 use backend::inbox::{self, Accepted};
 use backend::lines::{self, AccountChange, NewAccount, NewLine, Prices};
@@ -331,6 +331,72 @@ async fn pictures_that_are_too_large_are_made_smaller_once() {
         let [twilio, media] = [ProviderKind::Twilio, ProviderKind::MessageMedia];
         assert_eq!(asked(&t).await, [twilio, twilio, media]);
         assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Accepted);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_carrier_refuses_only_after_it_took_it_finds_its_way_too() {
+    on_each_engine(async |t: TestBackend| {
+        let line = two_carriers(&t).await;
+        costs(&t, account(&line, ProviderKind::Twilio), tariff(1, 1)).await;
+        costs(&t, account(&line, ProviderKind::MessageMedia), tariff(2, 2)).await;
+        let (twilio, media) = (ProviderKind::Twilio, ProviderKind::MessageMedia);
+        both_accept(&t).await;
+        let photo = uploads(&t, "knee.jpg", &crate::lines::noisy_jpeg()).await.unwrap().media_id;
+        let sent = messages::send(&t.backend, &t.admin, &to(0), &with(vec![photo], "", "a")).await.unwrap();
+        t.run_jobs().await;
+        // Too large, once more with less, then through the other carrier. Words that say the same count once.
+        is_read(&t, &failed_status(&t, &sid(1000), "undelivered", "11751")).await;
+        is_read(&t, &failed_status(&t, &sid(1000), "failed", "11751")).await;
+        assert_eq!(asked(&t).await, [twilio, twilio]);
+        assert_eq!(t.count("SELECT COUNT(*) FROM delivery WHERE media_bytes IS NOT NULL").await, 1);
+        is_read(&t, &failed_status(&t, &sid(1001), "failed", "11751")).await;
+        assert_eq!(asked(&t).await, [twilio, twilio, media]);
+        assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Accepted);
+
+        // What the carrier cannot do with this number goes elsewhere, also where the report was faster than the answer.
+        let next = messages::send(&t.backend, &t.admin, &to(1), &draft("Come at 3", "b")).await.unwrap();
+        t.run_jobs().await;
+        is_read(&t, &failed_status(&t, &sid(1002), "undelivered", "30034")).await;
+        let message = shown(&t, next.id).await;
+        assert_eq!((message.state, message.carrier), (DeliveryState::Accepted, Some(media)));
+        is_read(&t, &failed_status(&t, &sid(1003), "failed", "30034")).await;
+        let early = messages::send(&t.backend, &t.admin, &to(2), &draft("Come at 4", "c")).await.unwrap();
+        t.run_jobs().await;
+        assert_eq!(shown(&t, early.id).await.carrier, Some(media));
+        assert_eq!(asked(&t).await[3..], [twilio, media, twilio, media]);
+
+        // A phone that was switched off may have got it after all, and hours later nobody wants it any more.
+        let unreached = messages::send(&t.backend, &t.admin, &to(3), &draft("Come at 5", "d")).await.unwrap();
+        let late = messages::send(&t.backend, &t.admin, &to(4), &draft("Come at 6", "e")).await.unwrap();
+        t.run_jobs().await;
+        is_read(&t, &failed_status(&t, &sid(1004), "undelivered", "30003")).await;
+        t.later(61 * MINUTE).await;
+        is_read(&t, &failed_status(&t, &sid(1005), "failed", "30034")).await;
+        for id in [unreached.id, late.id] {
+            assert!(shown(&t, id).await.state.may_retry());
+        }
+        assert_eq!(asked(&t).await[7..], [twilio, twilio]);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_second_carrier_is_not_asked_when_the_first_one_corrects_itself_in_time() {
+    on_each_engine(async |t: TestBackend| {
+        let line = two_carriers(&t).await;
+        usual_prices(&t, &line).await;
+        both_accept(&t).await;
+        let sent = messages::send(&t.backend, &t.admin, &to(0), &draft("Come at 3", "a")).await.unwrap();
+        t.run_jobs().await;
+        arrives(&t, &failed_status(&t, &sid(1000), "failed", "30034")).await.unwrap();
+        arrives(&t, &status(&t, &sid(1000), "delivered")).await.unwrap();
+        t.run_jobs().await;
+        assert_eq!(asked(&t).await, [ProviderKind::Twilio]);
+        assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Delivered);
         t
     })
     .await;

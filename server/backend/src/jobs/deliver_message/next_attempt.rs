@@ -1,7 +1,7 @@
 //! What follows an attempt that failed for certain. Of one whose outcome nobody knows, nothing ever follows by itself.
 
 use super::Request;
-use crate::messages::deliveries::{self, Attempt};
+use crate::messages::deliveries::{self, Attempt, Fault};
 use crate::messages::for_part;
 use crate::store::{Tx, args};
 use crate::{Backend, Result};
@@ -28,18 +28,11 @@ pub(super) enum Next {
 }
 
 impl Next {
-    /// After the carrier said no. `sent_bytes`: those of the pictures that it was offered.
-    pub(super) fn after_refusal(
-        request: Request,
-        blame: Blame,
-        opted_out: bool,
-        too_large: bool,
-        sent_bytes: u64,
-    ) -> Self {
+    /// After the carrier said no, to the request or later. `sent_bytes`: those of the pictures that it was offered.
+    pub(super) fn after_refusal(request: Request, fault: Fault, sent_bytes: u64) -> Self {
         // Not the same bytes again, and only once: whoever refuses both does not mean the size.
-        let may_shrink = too_large && sent_bytes > 0 && request.media_bytes.is_none();
-        match blame {
-            _ if opted_out => Self::Nothing,
+        let may_shrink = fault.too_large && sent_bytes > 0 && request.media_bytes.is_none();
+        match fault.blame {
             _ if may_shrink => Self::Smaller { media_bytes: sent_bytes / 2 },
             Blame::Message => Self::Nothing,
             Blame::Carrier => Self::Elsewhere { rest: None },
