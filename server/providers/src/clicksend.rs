@@ -214,7 +214,7 @@ fn would_be_cut(outbound: &Outbound) -> bool {
 /// What to do after a call that certainly was not processed; `None` for any other.
 fn unreached(error: HttpError) -> Option<SendError> {
     match error {
-        HttpError::Connect => Some(SendError::Retry { after: None }),
+        HttpError::Connect => Some(SendError::Unreached),
         HttpError::Forbidden => Some(SendError::refused_by(
             Blame::Account,
             "address",

@@ -108,12 +108,15 @@ pub struct Receipt {
 /// The carrier did not take it, or we cannot know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// The request was certainly not processed (no connection, 429): try again, not before `after`.
+    /// The request was certainly not processed, because the carrier is busy (429): try again, not before `after`.
     #[error("not processed, may be tried again")]
     Retry {
         /// As the carrier asks, or a fitting default.
         after: Option<Duration>,
     },
+    /// No connection was made, so that the carrier certainly knows nothing of it: try again, here or elsewhere.
+    #[error("no connection, may be tried again")]
+    Unreached,
     /// The carrier said no; the same request would fail again.
     #[error("refused by the carrier ({code})")]
     Refused {

@@ -151,7 +151,7 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
     };
     match http.simulated().post(call).await {
         Ok(answer) => read_answer(&answer),
-        Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
+        Err(HttpError::Connect) => Err(SendError::Unreached),
         Err(HttpError::Forbidden) => Err(SendError::refused_by(
             Blame::Account,
             "address",

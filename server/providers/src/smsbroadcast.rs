@@ -171,7 +171,7 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
     fields.extend([("message", outbound.text.as_str()), ("ref", &reference), ("maxsplit", &most_parts)]);
     match credentials.post(http, &fields).await {
         Ok(answer) => read_answer(&answer),
-        Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
+        Err(HttpError::Connect) => Err(SendError::Unreached),
         Err(HttpError::Forbidden) => Err(SendError::refused_by(
             Blame::Account,
             "address",

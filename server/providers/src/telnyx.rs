@@ -147,7 +147,7 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
     let url = below(&credentials.api_base, "messages");
     match http.post_json(&url, Some(&credentials.login()), &message).await {
         Ok(answer) => read_answer(&answer),
-        Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
+        Err(HttpError::Connect) => Err(SendError::Unreached),
         Err(HttpError::Forbidden) => Err(SendError::refused_by(
             Blame::Account,
             "address",

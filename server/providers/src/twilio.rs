@@ -217,7 +217,7 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
     fields.push(("StatusCallback", status_url.as_str()));
     match http.post_form(&url, Some(&credentials.login()), &fields).await {
         Ok(answer) => read_answer(&answer),
-        Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
+        Err(HttpError::Connect) => Err(SendError::Unreached),
         Err(HttpError::Forbidden) => Err(SendError::refused_by(
             Blame::Account,
             "address",

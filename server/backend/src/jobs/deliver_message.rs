@@ -32,6 +32,9 @@ use uuid::Uuid;
 /// How long a carrier that cannot be reached is tried. A text that comes hours late confuses more than it helps.
 const TRIED_FOR: Duration = Duration::from_secs(60 * 60);
 
+/// How often a carrier to which no connection is made is tried where another one stands ready.
+const TRIES_UNREACHED: u32 = 2;
+
 /// How long a message waits for its pictures to be prepared.
 const PREPARED_WITHIN: Duration = Duration::from_secs(30 * 60);
 
@@ -323,9 +326,16 @@ async fn record(
     sent_bytes: u64,
     attempt: u32,
 ) -> Result<Outcome> {
+    let unreached = matches!(answer, Err(SendError::Unreached));
+    let gives_way = unreached && attempt >= TRIES_UNREACHED && way_round(backend, request).await?;
     let (news, next) = match answer {
         Ok(receipt) => return accepted(backend, request, receipt).await,
-        Err(SendError::Retry { after }) => {
+        Err(SendError::Unreached) if gives_way => {
+            let next = Next::Elsewhere { rest: Some(UNREACHABLE_REST) };
+            (News::of(DeliveryState::Failed, "The carrier could not be reached."), next)
+        }
+        Err(error @ (SendError::Retry { .. } | SendError::Unreached)) => {
+            let after = if let SendError::Retry { after } = error { after } else { None };
             if !is_late(backend, request) {
                 unmark(backend, request, after.is_none()).await?;
                 let pause = backoff(attempt, Duration::from_secs(2), Duration::from_secs(5 * 60));
@@ -385,6 +395,12 @@ async fn accepted(backend: &Backend, request: Request, receipt: Receipt) -> Resu
     }
     commit(backend, tx, request).await?;
     Ok(Outcome::Done)
+}
+
+/// Whether another carrier of the line can take it at once: who waits for this one holds the conversation up.
+async fn way_round(backend: &Backend, request: Request) -> Result<bool> {
+    let mut tx = backend.store.read().await?;
+    next_attempt::way_round(backend, &mut tx, request).await
 }
 
 /// The carrier certainly did not take it: the next attempt may be made. One that could not be reached at all goes last

@@ -7,7 +7,7 @@ mod reported;
 mod route;
 
 pub use fetched::send_with_url;
-pub(crate) use route::{NO_WAY_BACK, ability, for_part};
+pub(crate) use route::{Asked, NO_WAY_BACK, ability, for_part};
 
 use crate::store::{Tx, args, placeholders};
 use crate::{Backend, Caller, Error, Result, audit, consent, conversations, live, numbers, share_links};
@@ -182,7 +182,7 @@ pub async fn retry(backend: &Backend, caller: &Caller, id: MessageId) -> Result<
     }
     for part in failed {
         // Whichever of the line's carriers is the best one now.
-        let account = for_part(backend, &mut tx, whole, &part, &[]).await?.unwrap_or(part.account);
+        let account = for_part(backend, &mut tx, whole, &part, &Asked::default()).await?.unwrap_or(part.account);
         let again = Attempt { account, part: part.part, attempt: part.attempt + 1, media_bytes: None };
         deliveries::add(backend, &mut tx, whole, again).await?;
     }

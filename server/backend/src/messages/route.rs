@@ -102,14 +102,30 @@ async fn known_line(tx: &mut Tx, conversation: ConversationId, lines: &[LineChoi
     Err(Error::failure(FailureCode::CannotSend, words))
 }
 
+/// Which carriers of a line may be asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Asked<'a> {
+    /// Not these.
+    pub(crate) tried: &'a [LineAccountId],
+    /// None that failed a moment ago.
+    pub(crate) rested: bool,
+}
+
+impl<'a> Asked<'a> {
+    /// All but these.
+    pub(crate) fn but(tried: &'a [LineAccountId]) -> Self {
+        Self { tried, rested: false }
+    }
+}
+
 /// The best carrier now for one request of a message, among those that show the patient the same number, can carry it
-/// as it is, and are none of the `tried` ones.
+/// as it is, and may be asked.
 pub(crate) async fn for_part(
     backend: &Backend,
     tx: &mut Tx,
     whole: Whole,
     part: &Part,
-    tried: &[LineAccountId],
+    asked: &Asked<'_>,
 ) -> Result<Option<LineAccountId>> {
     let message: Option<(String, String)> =
         tx.one("SELECT channel, body FROM message WHERE id = $1", args![whole.message]).await?;
@@ -131,8 +147,9 @@ pub(crate) async fn for_part(
     // The text goes with the first of the requests.
     let text = if part.part == 0 { text.as_str() } else { "" };
     let load = Load { channel, ..Load::of(text, vec![None; share.len()]) };
-    let options = lines::options_beside(backend, tx, part.account).await?;
-    let fits = |plan: &Plan| plan.requests == 1 && !tried.contains(&plan.account_id);
+    let mut options = lines::options_beside(backend, tx, part.account).await?;
+    options.retain(|option| !asked.tried.contains(&option.account_id) && !(asked.rested && option.cooling));
+    let fits = |plan: &Plan| plan.requests == 1;
     Ok(plan(&options, &load).usable.into_iter().find(fits).map(|plan| plan.account_id))
 }
 

@@ -8,14 +8,15 @@ use crate::twilio::{
 };
 use backend::inbox::{self, Accepted};
 use backend::lines::{self, AccountChange, NewAccount, NewLine, Prices};
-use backend::providers::{WebhookKind, WebhookRequest};
+use backend::providers::{Http, Netguard, WebhookKind, WebhookRequest};
 use backend::testing::{TWILIO_ACCOUNT, TestBackend, fictitious_number, on_each_engine};
-use backend::{conversations, messages};
+use backend::{Backend, Parts, conversations, live, messages};
 use model::line::{Currency, LineView, ProviderKind, Tariff, Verification};
 use model::message::{DeliveryState, Draft, Recipient};
 use model::staff::Role;
 use model::{AttachmentId, FailureCode, LineAccountId};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use wiremock::matchers::{method, path};
@@ -264,6 +265,56 @@ async fn a_carrier_that_cannot_be_reached_for_an_hour_gives_way() {
         let message = shown(&t, waiting.id).await;
         assert_eq!(message.state, DeliveryState::Accepted);
         assert!(message.detour.unwrap().contains("could not be reached for an hour"));
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_carrier_to_which_there_is_no_connection_holds_nobody_up_for_long() {
+    on_each_engine(async |mut t: TestBackend| {
+        // A port that was free a moment ago.
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        t.backend = Backend::new(Parts {
+            store: t.backend.store.clone(),
+            blobs: t.backend.blobs.clone(),
+            http: Http::new(Netguard {
+                allowed_private: HashSet::from([t.carrier.address().to_string(), nobody.to_string()]),
+                own: None,
+            })
+            .unwrap(),
+            pictures: t.backend.pictures.clone(),
+            clock: t.backend.clock.clone(),
+            keys: t.backend.keys.clone(),
+            settings: t.backend.settings.clone(),
+            live: live::Hub::default(),
+        });
+        let line = two_carriers(&t).await;
+        usual_prices(&t, &line).await;
+        let gone = json!({"api_base": format!("http://{nobody}")});
+        let change = AccountChange { credentials: Some(gone), ..AccountChange::default() };
+        lines::update_account(&t.backend, &t.admin, account(&line, ProviderKind::Twilio), change).await.unwrap();
+        both_accept(&t).await;
+        let sent = messages::send(&t.backend, &t.admin, &to(0), &draft("Come at 3", "a")).await.unwrap();
+        t.run_jobs().await;
+        assert!(asked(&t).await.is_empty());
+        assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Sending, "once more, it may be a moment only");
+        t.later(Duration::from_secs(5)).await;
+        assert_eq!(asked(&t).await, [ProviderKind::MessageMedia]);
+        let message = shown(&t, sent.id).await;
+        assert_eq!(message.state, DeliveryState::Accepted);
+        assert!(message.detour.unwrap().contains("could not be reached"));
+
+        // Where nobody stands ready, it is tried for its hour.
+        lines::remove_account(&t.backend, &t.admin, account(&line, ProviderKind::MessageMedia)).await.unwrap();
+        let waiting = messages::send(&t.backend, &t.admin, &to(1), &draft("Come at 4", "b")).await.unwrap();
+        t.run_jobs().await;
+        for _ in 0..10 {
+            t.later(5 * MINUTE).await;
+        }
+        assert_eq!(shown(&t, waiting.id).await.state, DeliveryState::Sending);
+        t.later(15 * MINUTE).await;
+        assert_eq!(shown(&t, waiting.id).await.state, DeliveryState::Failed);
         t
     })
     .await;

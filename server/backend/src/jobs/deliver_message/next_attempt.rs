@@ -2,7 +2,7 @@
 
 use super::Request;
 use crate::messages::deliveries::{self, Attempt, Fault};
-use crate::messages::for_part;
+use crate::messages::{Asked, for_part};
 use crate::store::{Tx, args};
 use crate::{Backend, Result};
 use model::LineAccountId;
@@ -56,16 +56,30 @@ pub(super) async fn following(
         Next::Nothing => return Ok(None),
         Next::Smaller { media_bytes } => (Some(request.account), i64::try_from(media_bytes).ok()),
         Next::Elsewhere { .. } => {
-            let tried: Vec<(Uuid,)> = tx
-                .all(
-                    "SELECT account_id FROM delivery WHERE message_id = $1 AND part = $2",
-                    args![request.whole.message, request.part],
-                )
-                .await?;
-            let tried: Vec<LineAccountId> = tried.into_iter().map(|(account,)| account.into()).collect();
-            (for_part(backend, tx, request.whole, &part, &tried).await?, None)
+            let tried = tried(tx, request).await?;
+            (for_part(backend, tx, request.whole, &part, &Asked::but(&tried)).await?, None)
         }
     };
     let attempt = request.attempt + 1;
     Ok(account.map(|account| Attempt { account, part: request.part, attempt, media_bytes }))
+}
+
+/// Whether a carrier of the line that was not tried, and did not fail a moment ago, can take the request.
+pub(super) async fn way_round(backend: &Backend, tx: &mut Tx, request: Request) -> Result<bool> {
+    let parts = deliveries::parts(tx, request.whole.message).await?;
+    let Some(part) = parts.into_iter().find(|part| part.delivery == request.id) else { return Ok(false) };
+    let tried = tried(tx, request).await?;
+    let rested = Asked { rested: true, ..Asked::but(&tried) };
+    Ok(for_part(backend, tx, request.whole, &part, &rested).await?.is_some())
+}
+
+/// The carriers that this request went to.
+async fn tried(tx: &mut Tx, request: Request) -> Result<Vec<LineAccountId>> {
+    let rows: Vec<(Uuid,)> = tx
+        .all(
+            "SELECT account_id FROM delivery WHERE message_id = $1 AND part = $2",
+            args![request.whole.message, request.part],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(account,)| account.into()).collect())
 }
