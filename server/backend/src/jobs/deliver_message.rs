@@ -226,7 +226,7 @@ async fn next_step(backend: &Backend, tx: &mut Tx, request: Request, row: Row) -
         Leaving::Plain => (String::new(), pictures),
         // They were waited for, since whoever opens the link wants to see them, and they stay here.
         Leaving::With(link) => (with_link(&row.body, &link), Vec::new()),
-        Leaving::Revoked => return failed("Not sent: its private link was revoked before."),
+        Leaving::Closed(why) => return failed(&format!("Not sent. {}", share_links::closed_words(why))),
     };
     let Address::Number(to) = numbers::open_address(backend, &row.address_sealed)? else {
         return failed(NO_WAY_BACK);

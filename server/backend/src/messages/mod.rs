@@ -9,6 +9,7 @@ mod route;
 pub use fetched::send_with_url;
 pub(crate) use route::{Asked, NO_WAY_BACK, ability, for_part};
 
+use crate::share_links::Leaving;
 use crate::store::{Tx, args, placeholders};
 use crate::{Backend, Caller, Error, Result, audit, consent, conversations, live, numbers, share_links};
 use deliveries::{Attempt, News, Part, Whole};
@@ -171,6 +172,9 @@ pub async fn retry(backend: &Backend, caller: &Caller, id: MessageId) -> Result<
         .await?;
     if let Some((file_name,)) = unreadable {
         return Err(Error::failure(FailureCode::BrokenMedia, unreadable_words(&file_name)));
+    }
+    if let Leaving::Closed(why) = share_links::leaving(backend, &mut tx, id).await? {
+        return Err(share_links::closed(why));
     }
     let failed: Vec<Part> =
         deliveries::parts(&mut tx, id).await?.into_iter().filter(|part| part.state.may_retry()).collect();

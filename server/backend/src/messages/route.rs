@@ -136,7 +136,7 @@ pub(crate) async fn for_part(
             (text, tx.number(sql, args![whole.message]).await?)
         }
         Leaving::With(link) => (with_link(&text, &link), 0),
-        Leaving::Revoked => return Ok(None),
+        Leaving::Closed(_) => return Ok(None),
     };
     let parts = tx
         .number("SELECT COUNT(DISTINCT part) FROM delivery WHERE message_id = $1", args![whole.message])

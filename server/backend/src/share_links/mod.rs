@@ -127,14 +127,18 @@ async fn birth_dates(tx: &mut Tx, conversation: ConversationId) -> Result<Vec<St
 }
 
 /// Why nothing more can be done with a link, for staff.
-fn closed(state: LinkState) -> Error {
-    let words = match state {
+pub(crate) fn closed_words(state: LinkState) -> &'static str {
+    match state {
         LinkState::Revoked => "This link was revoked for good. Send the pictures in a new message.",
         LinkState::UsedUp => {
             "This link was for one opening, and that was made. Send the pictures in a new message."
         }
         LinkState::Locked => "This link is locked after too many wrong dates of birth. Extend it first.",
         LinkState::Expired | LinkState::Open => "This link has expired. Extend it first.",
-    };
-    Error::failure(FailureCode::Conflict, words)
+    }
+}
+
+/// The same as an answer.
+pub(crate) fn closed(state: LinkState) -> Error {
+    Error::failure(FailureCode::Conflict, closed_words(state))
 }

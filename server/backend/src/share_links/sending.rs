@@ -34,8 +34,8 @@ pub(crate) enum Leaving {
     Plain,
     /// The link of this address.
     With(String),
-    /// A link that staff have revoked since.
-    Revoked,
+    /// A link that opens nothing (any more).
+    Closed(LinkState),
 }
 
 /// A message with its link, ready to be recorded.
@@ -154,10 +154,10 @@ pub(crate) async fn add(
 
 /// The link that a message leaves with now.
 pub(crate) async fn leaving(backend: &Backend, tx: &mut Tx, message: MessageId) -> Result<Leaving> {
-    Ok(match Record::carried_by(tx, message).await? {
-        None => Leaving::Plain,
-        Some(link) if link.state(backend.clock.now()) == LinkState::Revoked => Leaving::Revoked,
-        Some(link) => Leaving::With(link.address(backend)?),
+    let Some(link) = Record::carried_by(tx, message).await? else { return Ok(Leaving::Plain) };
+    Ok(match link.state(backend.clock.now()) {
+        LinkState::Open => Leaving::With(link.address(backend)?),
+        closed => Leaving::Closed(closed),
     })
 }
 

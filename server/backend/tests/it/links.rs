@@ -295,6 +295,38 @@ async fn a_revoked_link_stays_closed_and_never_leaves() {
 }
 
 #[tokio::test]
+async fn a_link_that_opens_nothing_any_more_never_leaves() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        carrier_answers(&t, |_| refused(21211)).await;
+        let short = LinkOptions { hours: 1, ..LinkOptions::default() };
+        let draft = with_link(vec![photo(&t, 1).await], "Scan", "a", short);
+        let refused_once = messages::send(b, &t.admin, &to(0), &draft).await.unwrap();
+        t.run_jobs().await;
+        let draft = with_link(vec![photo(&t, 2).await], "Scan", "b", short);
+        let waiting = messages::send(b, &t.admin, &to(1), &draft).await.unwrap();
+        carrier_accepts(&t).await;
+        // What waited for its link's whole time says so, and nobody gets a link to nothing.
+        t.later(HOUR).await;
+        let failed = shown(&t, waiting.id).await;
+        assert_eq!(failed.state, DeliveryState::Failed);
+        assert!(failed.failure.unwrap().contains("expired"));
+        for id in [refused_once.id, waiting.id] {
+            let again = failure(messages::retry(b, &t.admin, id).await);
+            assert_eq!(again.code, FailureCode::Conflict);
+            assert!(again.message.contains("Extend it first"), "{}", again.message);
+        }
+        assert!(asked_to_send(&t).await.is_empty());
+        share_links::extend(b, &t.admin, refused_once.id).await.unwrap();
+        messages::retry(b, &t.admin, refused_once.id).await.unwrap();
+        t.run_jobs().await;
+        assert_eq!(asked_to_send(&t).await.len(), 1);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_link_is_sent_again_as_a_message_of_its_own() {
     on_each_engine(async |t: TestBackend| {
         let b = &t.backend;
