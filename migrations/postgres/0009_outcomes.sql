@@ -10,3 +10,6 @@ ALTER TABLE delivery ADD COLUMN offered_bytes BIGINT;
 -- carrier, account), and whether it is the size of the pictures.
 ALTER TABLE parked_status ADD COLUMN blame TEXT;
 ALTER TABLE parked_status ADD COLUMN too_large BOOLEAN NOT NULL DEFAULT FALSE;
+
+-- A keyed hash of what the page carried whose button opened it last: pressing that button twice is one opening.
+ALTER TABLE share_link ADD COLUMN opened_by BYTEA;

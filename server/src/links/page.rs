@@ -30,9 +30,10 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn of(place: &Place) -> Self {
+    /// `form` is what its button sends along, where it has one.
+    pub(super) fn of(place: &Place, form: &str) -> Self {
         match place {
-            Place::Before(door, unfit) => before(door, *unfit),
+            Place::Before(door, unfit) => before(door, *unfit, form),
             Place::Inside(host, pictures) => inside(host, pictures),
             Place::Closed(host, why) => closed(host, *why),
             Place::Nowhere => plain(
@@ -68,7 +69,7 @@ fn plain(title: &str, words: &str) -> Page {
     Page { title: title.to_owned(), class: "outside", content }
 }
 
-fn before(door: &Door, unfit: Option<Unfit>) -> Page {
+fn before(door: &Door, unfit: Option<Unfit>, form: &str) -> Page {
     let organisation = &door.host.organisation;
     let (photos, them, button) = match door.pictures {
         1 => ("a photo".to_owned(), "it", "View photo".to_owned()),
@@ -76,10 +77,12 @@ fn before(door: &Door, unfit: Option<Unfit>) -> Page {
     };
     let once = if door.opens_once { format!(" You can view {them} once.") } else { String::new() };
     let content = format!(
-        "{MARK}\n<h1>{}</h1>\n<p>sent you {photos}. Only this link shows {them}.</p>\n<form method=\"post\">\n{}\
+        "{MARK}\n<h1>{}</h1>\n<p>sent you {photos}. Only this link shows {them}.</p>\n<form method=\"post\">\n\
+         <input type=\"hidden\" name=\"page\" value=\"{}\">\n{}\
          <button type=\"submit\">{button}</button>\n</form>\n\
          <p class=\"note\">The link holds for another {}.{once}</p>\n",
         escaped(organisation),
+        escaped(form),
         if door.asks_birth_date { birth_date(unfit) } else { String::new() },
         remaining(door.for_ms),
     );
@@ -203,7 +206,7 @@ mod tests {
             Place::Inside(hostile.clone(), vec![picture]),
             Place::Closed(hostile, LinkState::Revoked),
         ] {
-            let html = Page::of(&place).html();
+            let html = Page::of(&place, "\"><b>").html();
             assert!(!html.contains("<script") && !html.contains("<b>"), "{html}");
             assert!(html.contains("&lt;script&gt;"), "{html}");
         }
