@@ -49,9 +49,14 @@ pub fn Carrier(
         act(settings::pin_carrier(line, (!pinned).then_some(id)), pager, notices);
     };
     let remove = move |()| act(settings::remove_carrier(id), pager, notices);
-    let exchange = move |()| act(settings::exchange_secret(id, false), pager, notices);
+    let exchanging = RwSignal::new(false);
+    let exchange = move |_: leptos::ev::MouseEvent| {
+        exchanging.set(false);
+        act(settings::exchange_secret(id, false), pager, notices);
+    };
     let is_real = provider != ProviderKind::Simulator;
-    let by_secret = account.by_secret;
+    // One after the other: a second exchange would cut off the addresses that are in use.
+    let may_exchange = account.by_secret && account.old_secret_until.is_none();
     let addresses = if is_real {
         view! { <Addresses account=account.clone() pager=pager /> }.into_any()
     } else {
@@ -75,7 +80,10 @@ pub fn Carrier(
                             let words = if pinned { "Send the cheapest way" } else { "Send through this one first" };
                             view! { <MenuItem glyph=Glyph::Send on_press=pin>{words}</MenuItem> }
                         })}
-                    {by_secret.then(|| view! { <MenuItem glyph=Glyph::Refresh on_press=exchange>"Exchange the secret"</MenuItem> })}
+                    {may_exchange
+                        .then(|| {
+                            view! { <MenuItem glyph=Glyph::Refresh on_press=move |()| exchanging.set(true)>"Exchange the secret"</MenuItem> }
+                        })}
                     {several.then(|| view! { <MenuItem glyph=Glyph::Trash on_press=remove>"Take away"</MenuItem> })}
                 </Menu>
             </div>
@@ -83,6 +91,19 @@ pub fn Carrier(
             {addresses}
             <Dialog open=changing title=format!("Change {}", provider.label())>
                 <ChangeCarrier account=known.get_value() pager=pager open=changing />
+            </Dialog>
+            <Dialog open=exchanging title="Exchange the secret">
+                <div class="stack">
+                    <p>
+                        {format!(
+                            "Both addresses get a new secret and have to be pasted anew in {}'s console. For a week the old ones are taken as well.",
+                            provider.label(),
+                        )}
+                    </p>
+                    <div class="actions">
+                        <Button kind=ButtonKind::Primary on_press=exchange>"Exchange it"</Button>
+                    </div>
+                </div>
             </Dialog>
         </li>
     }

@@ -164,10 +164,20 @@ pub async fn pin(
 
 /// Makes a new secret for an account's webhook addresses. The one before it is taken for a week, until the new addresses
 /// are pasted.
+///
+/// # Errors
+/// `Conflict` before that exchange has ended: the addresses that the carrier calls now would stop working.
 pub async fn exchange_secret(backend: &Backend, caller: &Caller, id: LineAccountId) -> Result<LineView> {
     caller.require(Permission::ManageLines)?;
     let mut tx = backend.store.write().await?;
     let row = found(&mut tx, caller, id).await?;
+    if row.old_secret_until(backend.clock.now()).is_some() {
+        return Err(Error::failure(
+            FailureCode::Conflict,
+            "The secret is being exchanged already. Paste the new addresses at the carrier and take the old ones no \
+             longer; then it can be exchanged again.",
+        ));
+    }
     tx.execute(
         "UPDATE line_account SET secret_generation = secret_generation + 1, secret_exchanged_at = $2
          WHERE id = $1",

@@ -183,7 +183,7 @@ impl Row {
     }
 
     /// Until when the secret before the current one is taken.
-    fn old_secret_until(&self, now: Millis) -> Option<Millis> {
+    pub(super) fn old_secret_until(&self, now: Millis) -> Option<Millis> {
         self.secret_exchanged_at.map(|at| at + EXCHANGE).filter(|until| *until > now)
     }
 

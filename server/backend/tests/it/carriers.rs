@@ -767,6 +767,10 @@ async fn while_a_secret_is_exchanged_both_are_taken() {
         for (n, address) in [(1, &old), (2, &new)] {
             assert_eq!(media_calls(&t, address, written(n, 0, "Hello")).await, Accepted::Journalled);
         }
+        // Another one now would cut off the addresses that the carrier still calls.
+        let twice = failure(lines::exchange_secret(b, admin, media).await);
+        assert_eq!(twice.code, FailureCode::Conflict);
+        assert_eq!(media_calls(&t, &old, written(6, 0, "Hello")).await, Accepted::Journalled);
         t.later(8 * 24 * 60 * MINUTE).await;
         assert_eq!(media_calls(&t, &old, written(3, 0, "Hello")).await, Accepted::Quarantined);
         // Whoever knows that the old one has leaked does not wait for a week.
