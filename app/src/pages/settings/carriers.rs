@@ -57,7 +57,10 @@ pub fn Carrier(
     let is_real = provider != ProviderKind::Simulator;
     // One after the other: a second exchange would cut off the addresses that are in use.
     let may_exchange = account.by_secret && account.old_secret_until.is_none();
-    let addresses = if is_real {
+    let removed = account.removed;
+    let addresses = if removed {
+        ().into_any()
+    } else if is_real {
         view! { <Addresses account=account.clone() pager=pager /> }.into_any()
     } else {
         view! { <PhoneLink number=number.as_e164().to_owned() /> }.into_any()
@@ -70,22 +73,35 @@ pub fn Carrier(
                         <strong>{provider.label()}</strong>
                         {badges(&account)}
                     </span>
-                    <span class="muted">{abilities(&account)}</span>
-                    <span class="muted number">{prices(&account)}</span>
+                    {if removed {
+                        view! { <span class="muted">"Nothing leaves through it any more. It goes from this list once nothing of it is in quarantine."</span> }
+                            .into_any()
+                    } else {
+                        view! {
+                            <span class="muted">{abilities(&account)}</span>
+                            <span class="muted number">{prices(&account)}</span>
+                        }
+                        .into_any()
+                    }}
                 </span>
-                <Menu label=format!("More for {}", provider.label())>
-                    <MenuItem glyph=Glyph::Edit on_press=move |()| changing.set(true)>"Change"</MenuItem>
-                    {several
-                        .then(|| {
-                            let words = if pinned { "Send the cheapest way" } else { "Send through this one first" };
-                            view! { <MenuItem glyph=Glyph::Send on_press=pin>{words}</MenuItem> }
-                        })}
-                    {may_exchange
-                        .then(|| {
-                            view! { <MenuItem glyph=Glyph::Refresh on_press=move |()| exchanging.set(true)>"Exchange the secret"</MenuItem> }
-                        })}
-                    {several.then(|| view! { <MenuItem glyph=Glyph::Trash on_press=remove>"Take away"</MenuItem> })}
-                </Menu>
+                {(!removed)
+                    .then(|| {
+                        view! {
+                            <Menu label=format!("More for {}", provider.label())>
+                                <MenuItem glyph=Glyph::Edit on_press=move |()| changing.set(true)>"Change"</MenuItem>
+                                {several
+                                    .then(|| {
+                                        let words = if pinned { "Send the cheapest way" } else { "Send through this one first" };
+                                        view! { <MenuItem glyph=Glyph::Send on_press=pin>{words}</MenuItem> }
+                                    })}
+                                {may_exchange
+                                    .then(|| {
+                                        view! { <MenuItem glyph=Glyph::Refresh on_press=move |()| exchanging.set(true)>"Exchange the secret"</MenuItem> }
+                                    })}
+                                {several.then(|| view! { <MenuItem glyph=Glyph::Trash on_press=remove>"Take away"</MenuItem> })}
+                            </Menu>
+                        }
+                    })}
             </div>
             {(account.quarantined > 0).then(|| view! { <Quarantine id=id count=account.quarantined pager=pager /> })}
             {addresses}
@@ -131,6 +147,7 @@ fn badges(account: &AccountView) -> impl IntoView + use<> {
         Verification::Off => Some("Webhooks not checked"),
     };
     view! {
+        {account.removed.then(|| view! { <span class="badge tone-warn">"Taken away"</span> })}
         {account.route.pinned.then(|| view! { <span class="badge tone-good">"Goes first"</span> })}
         {account
             .cooling_until

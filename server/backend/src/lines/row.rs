@@ -81,6 +81,33 @@ impl Row {
         .map_err(Into::into)
     }
 
+    /// As [`of_org`](Self::of_org), for people: carriers that were taken away come last as long as something of theirs
+    /// is in quarantine.
+    pub(super) async fn shown_of_org(tx: &mut Tx, org: OrgId) -> Result<Vec<Self>> {
+        tx.all(
+            select_lines!(
+                "l.org_id = $1 AND l.disabled_at IS NULL
+                 AND (a.disabled_at IS NULL OR EXISTS (
+                     SELECT 1 FROM journal_entry j WHERE j.account_id = a.id AND j.state = 'quarantined'))
+                 ORDER BY l.is_default DESC, l.id, CASE WHEN a.disabled_at IS NULL THEN 0 ELSE 1 END, a.id"
+            ),
+            args![org],
+        )
+        .await
+        .map_err(Into::into)
+    }
+
+    /// An account of an organisation, also one that was taken away from its line.
+    pub(super) async fn in_org_or_removed(
+        tx: &mut Tx,
+        org: OrgId,
+        id: LineAccountId,
+    ) -> Result<Option<Self>> {
+        tx.one(select_lines!("l.org_id = $1 AND a.id = $2 AND l.disabled_at IS NULL"), args![org, id])
+            .await
+            .map_err(Into::into)
+    }
+
     /// An account of an organisation.
     pub(super) async fn in_org(tx: &mut Tx, org: OrgId, id: LineAccountId) -> Result<Option<Self>> {
         tx.one(
@@ -139,6 +166,8 @@ impl Row {
         let carrier = providers::for_kind(provider);
         let now = backend.clock.now();
         Ok(AccountView {
+            carrier: self.stored_provider()?,
+            removed: self.disabled_at.is_some(),
             route: self.option(backend)?,
             pictures_in: carrier.limits().mms_in,
             own_tariff: self.tariff.is_some(),
