@@ -83,7 +83,11 @@ pub async fn thread(
     Ok(ThreadSlice {
         older: records.first().filter(|_| older).map(cursor),
         newer: records.last().filter(|_| newer).map(cursor),
-        messages: views(backend, &mut tx, caller.org_id, records).await?,
+        messages: views(backend, &mut tx, caller.org_id, records)
+            .await?
+            .into_iter()
+            .map(|view| without_price(caller, view))
+            .collect(),
     })
 }
 
@@ -91,7 +95,15 @@ pub async fn thread(
 pub async fn message(backend: &Backend, caller: &Caller, id: MessageId) -> Result<MessageView> {
     caller.require(Permission::ReadConversations)?;
     let mut tx = backend.store.read().await?;
-    view(backend, &mut tx, caller.org_id, id).await
+    Ok(without_price(caller, view(backend, &mut tx, caller.org_id, id).await?))
+}
+
+/// What a message cost is for those who see reports.
+fn without_price(caller: &Caller, view: MessageView) -> MessageView {
+    match caller.require(Permission::ReadReports) {
+        Ok(()) => view,
+        Err(_) => MessageView { price: None, price_estimated: false, ..view },
+    }
 }
 
 /// One message, for a caller whose right was checked.

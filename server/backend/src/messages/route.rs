@@ -161,7 +161,7 @@ pub(crate) async fn ability(
     row: &ConversationRow,
 ) -> Result<SendAbility> {
     let mut offers = lines::choices(backend, tx, caller.org_id).await?;
-    let (line, without_line) = match known_line(tx, row.id, &offers).await {
+    let (mut line, without_line) = match known_line(tx, row.id, &offers).await {
         Ok(at) => (Some(offers.remove(at)), None),
         Err(Error::Failure(failure)) => (None, Some(failure.message)),
         Err(error) => return Err(error),
@@ -169,6 +169,10 @@ pub(crate) async fn ability(
     let blocked = why_nothing_at_all(backend, caller, row);
     if blocked.is_some() {
         offers.clear();
+    }
+    if caller.require(Permission::ReadReports).is_err() {
+        let routes = line.iter_mut().chain(&mut offers).flat_map(|line| &mut line.routes);
+        routes.for_each(|route| route.tariff = None);
     }
     let pictures = |line: &LineChoice| line.routes.iter().any(|route| route.channels.contains(&Channel::Mms));
     Ok(SendAbility {
