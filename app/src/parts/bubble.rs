@@ -3,6 +3,7 @@
 use crate::api::messages;
 use crate::browser;
 use crate::parts::link_line::LinkLine;
+use crate::parts::picture_fate::{FateMark, FateWords};
 use crate::parts::thread_item::{Item, Local};
 use crate::parts::thread_state::Thread;
 use crate::parts::viewer::Viewer;
@@ -233,6 +234,7 @@ fn Pictures(
     });
     let more = attachments.len().saturating_sub(SHOWN);
     let several = attachments.len() > 1;
+    let ids: Vec<AttachmentId> = attachments.iter().map(|attachment| attachment.id).collect();
     view! {
         <div class="bubble-pictures" class:is-grid=several>
             {attachments
@@ -255,8 +257,11 @@ fn Pictures(
                         _ => view! { <NoPicture attachment=attachment id=id /> }.into_any(),
                     }
                 })
+                .zip(ids)
+                .map(|(picture, id)| view! { <div class="bubble-picture">{picture}<FateMark message=message id=id /></div> })
                 .collect_view()}
         </div>
+        <FateWords message=message />
     }
 }
 

@@ -270,6 +270,7 @@ fn as_queued(
         line_id: None,
         carrier: None,
         detour: None,
+        requests: Vec::new(),
     }
 }
 

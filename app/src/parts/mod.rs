@@ -15,6 +15,7 @@ pub mod new_conversation;
 
 pub mod bubble;
 pub mod link_line;
+pub mod picture_fate;
 mod scroll;
 pub mod thread;
 pub mod thread_item;

@@ -218,14 +218,20 @@ pub(crate) async fn hear(
     if news.opted_out {
         withdraw(backend, tx, whole, news.error_code.as_deref().unwrap_or_default()).await?;
     }
-    fold(backend, tx, whole).await?;
+    fold_after(backend, tx, whole, after != before).await?;
     Ok(after != before && after.may_retry())
 }
 
 /// Makes a message's state from those of its parts.
 pub(crate) async fn fold(backend: &Backend, tx: &mut Tx, whole: Whole) -> Result<()> {
+    fold_after(backend, tx, whole, false).await
+}
+
+/// As [`fold`], after one of the parts `moved` perhaps: of several, each shows how far it has come.
+async fn fold_after(backend: &Backend, tx: &mut Tx, whole: Whole, moved: bool) -> Result<()> {
     let parts = parts(tx, whole.message).await?;
     let Some(state) = DeliveryState::fold(parts.iter().map(|part| part.state)) else { return Ok(()) };
+    let shows_parts = moved && parts.len() > 1;
     let failure = parts.into_iter().find(|part| part.state == state && explains(state));
     let failure = failure.and_then(|part| part.failure);
     // Unequal or one of them absent: both engines spell it their own way, so the absent one is made empty.
@@ -236,7 +242,7 @@ pub(crate) async fn fold(backend: &Backend, tx: &mut Tx, whole: Whole) -> Result
             args![whole.message, state.as_str(), failure, backend.clock.now()],
         )
         .await?;
-    if changed > 0 {
+    if changed > 0 || shows_parts {
         let change =
             Change::MessageChanged { conversation_id: whole.conversation, message_id: whole.message };
         live::record(backend, tx, whole.org, change).await?;

@@ -467,15 +467,22 @@ async fn what_a_carrier_takes_one_by_one_leaves_one_by_one() {
             .await
             .unwrap();
         let sent =
-            messages::send(&t.backend, &t.admin, &to(0), &with(photos, "Your scans", "a")).await.unwrap();
+            messages::send(&t.backend, &t.admin, &to(0), &with(photos.clone(), "Your scans", "a")).await.unwrap();
         t.run_jobs().await;
         assert_eq!(asked(&t).await, [ProviderKind::MessageMedia; 3]);
+        let seen = live::newest(&t.backend, &t.admin).await.unwrap();
         // The message is as far as its slowest part, and only what failed is sent again.
         for (n, word) in [(1, "delivered"), (2, "delivered"), (3, "rejected")] {
             media_calls(&t, &line.accounts[1].status_url, reported(n, word)).await;
             t.run_jobs().await;
         }
-        assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Failed);
+        let message = shown(&t, sent.id).await;
+        assert_eq!(message.state, DeliveryState::Failed);
+        // Each picture tells for itself whether it arrived, as soon as that is known.
+        let fates: Vec<_> = photos.iter().map(|id| message.request_with(*id).unwrap().state).collect();
+        assert_eq!(fates, [DeliveryState::Delivered, DeliveryState::Delivered, DeliveryState::Failed]);
+        assert!(message.request_with(photos[2]).unwrap().failure.is_some());
+        assert_eq!(live::since(&t.backend, &t.admin, seen).await.unwrap().unwrap().len(), 3);
         messages::retry(&t.backend, &t.admin, sent.id).await.unwrap();
         t.run_jobs().await;
         assert_eq!(asked(&t).await, [ProviderKind::MessageMedia; 4]);
