@@ -4,28 +4,26 @@
 //! and without an outcome may have reached the patient, so it becomes uncertain and is never sent again by itself.
 
 mod next_attempt;
+mod outbound;
 
-use super::{Outcome, backoff, make_renditions};
+use super::{Outcome, backoff};
 use crate::clock::millis;
 use crate::consent;
 use crate::conversations::rows::known;
 use crate::lines::{self, Route};
-use crate::media::blobs::{BlobError, BlobKey, Variant};
-use crate::media::{kind, links};
 use crate::messages::deliveries::{self, Fault, News, Whole};
 use crate::messages::{NO_WAY_BACK, cost, unreadable_words};
 use crate::share_links::Leaving;
 use crate::store::{Tx, args};
-use crate::{Backend, Error, Result, numbers, share_links};
-use bytes::Bytes;
-use futures::TryStreamExt;
+use crate::{Backend, Result, numbers, share_links};
 use model::link::with_link;
-use model::media::{AttachmentState, RenditionRole};
-use model::message::{Channel, DeliveryState};
-use model::routing::{pictures_of_request, shares};
+use model::media::AttachmentState;
+use model::message::DeliveryState;
+use model::routing::pictures_of_request;
 use model::{Address, AttachmentId, DeliveryId, LineAccountId, Millis, NumberId, PhoneNumber};
 use next_attempt::{Next, UNREACHABLE_REST};
-use providers::{Outbound, OutboundMedia, Receipt, SendError};
+use outbound::{Prepared, prepare};
+use providers::{Receipt, SendError};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -37,9 +35,6 @@ const TRIES_UNREACHED: u32 = 2;
 
 /// How long a message waits for its pictures to be prepared.
 const PREPARED_WITHIN: Duration = Duration::from_secs(30 * 60);
-
-/// How long the carrier may fetch the pictures: carriers queue for up to four hours.
-const LINKS_HOLD: Duration = Duration::from_secs(5 * 60 * 60);
 
 /// The parameter of a status address that names the delivery it was made for. If the carrier's answer gets lost, its
 /// reports still say which message they are about.
@@ -126,14 +121,32 @@ pub(super) async fn run(backend: &Backend, id: DeliveryId, attempt: u32) -> Resu
             Ok(Outcome::Done)
         }
         Step::Send(ready) => {
-            let (outbound, sent_bytes) = match outbound(backend, &ready).await {
+            let prepared = match prepare(backend, &ready).await {
                 // The database still answers, so that staff can be told.
                 Err(error) if error.is_outage() && is_late(backend, request) => {
                     tracing::error!(%error, "a delivery waited for its pictures too long");
+                    Prepared::Never
+                }
+                prepared => prepared?,
+            };
+            let (outbound, sent_bytes) = match prepared {
+                Prepared::Whole(outbound, bytes) => (outbound, bytes),
+                Prepared::NotNow if !is_late(backend, request) => {
+                    let after = backoff(attempt, Duration::from_secs(2), Duration::from_secs(60));
+                    return Ok(Outcome::Again { after });
+                }
+                Prepared::NotNow | Prepared::Never => {
                     settle(backend, request, &unprepared(), Next::Nothing).await?;
                     return Ok(Outcome::Done);
                 }
-                outbound => outbound?,
+                Prepared::TooLarge { file_name } => {
+                    let words = format!(
+                        "The picture “{file_name}” cannot be made as small as the carrier wants it. Send it as a private link."
+                    );
+                    let news = News::of(DeliveryState::Failed, words);
+                    settle(backend, request, &news, Next::Elsewhere { rest: None }).await?;
+                    return Ok(Outcome::Done);
+                }
             };
             if !mark(backend, request, sent_bytes).await? {
                 return Ok(Outcome::Done);
@@ -250,46 +263,6 @@ async fn pictures(tx: &mut Tx, request: Request, part: i64, parts: usize) -> Res
             Ok(Picture { id: id.into(), state, file_name })
         })
         .collect()
-}
-
-/// The request as its carrier takes it, and the bytes of its pictures, which share what the carrier takes in all.
-async fn outbound(backend: &Backend, ready: &Ready) -> Result<(Outbound, u64)> {
-    let limits = providers::for_kind(ready.route.provider).limits();
-    let budget = ready.request.media_bytes.map_or(limits.media_bytes, |most| most.min(limits.media_bytes));
-    let mut sizes = Vec::with_capacity(ready.pictures.len());
-    for picture in &ready.pictures {
-        sizes.push(make_renditions::carrier_copy_size(backend, picture.id).await?);
-    }
-    let (mut media, mut bytes) = (Vec::with_capacity(ready.pictures.len()), 0);
-    for (picture, (size, share)) in ready.pictures.iter().zip(sizes.iter().zip(shares(budget, &sizes))) {
-        bytes += match size {
-            Some(size) if *size <= share => *size,
-            _ => make_renditions::fit_carrier_copy(backend, picture.id, share).await?,
-        };
-        media.push(OutboundMedia {
-            url: links::carrier_link(backend, picture.id, millis(LINKS_HOLD)).await?,
-            media_type: kind::RENDITION.to_owned(),
-            bytes: if limits.wants_bytes { carrier_copy(backend, picture.id).await? } else { Bytes::new() },
-        });
-    }
-    let outbound = Outbound {
-        to: ready.to.clone(),
-        channel: if media.is_empty() { Channel::Sms } else { Channel::Mms },
-        text: ready.text.clone(),
-        media,
-        template: None,
-        reference: ready.request.id.to_string(),
-    };
-    Ok((outbound, bytes))
-}
-
-/// The bytes of a picture as its carrier gets them; a few hundred kilobytes.
-async fn carrier_copy(backend: &Backend, id: AttachmentId) -> Result<Bytes> {
-    let key = BlobKey::Outbound(id, Variant::Rendition(RenditionRole::Carrier));
-    let body = backend.blobs.get(&key, None).await?;
-    let chunks: Vec<Bytes> =
-        body.stream.try_collect().await.map_err(|_| Error::Blobs(BlobError::Interrupted))?;
-    Ok(chunks.concat().into())
 }
 
 /// Marks the attempt. `false` when it must not be made (any more): another worker has it, or the patient said STOP

@@ -74,6 +74,25 @@ async fn asked(t: &TestBackend) -> Vec<ProviderKind> {
     requests.iter().map(carrier).collect()
 }
 
+/// Bytes of the first picture of each request to the story's carriers, in order.
+async fn offered(t: &TestBackend) -> Vec<u64> {
+    let mut sizes = Vec::new();
+    for request in t.carrier.received_requests().await.unwrap() {
+        let link = match request.url.path() {
+            "/v1/messages" => {
+                let body: Value = serde_json::from_slice(&request.body).unwrap();
+                body["messages"][0]["media"][0].as_str().unwrap().to_owned()
+            }
+            _ => {
+                let mut fields = url::form_urlencoded::parse(&request.body);
+                fields.find(|(name, _)| name == "MediaUrl").unwrap().1.into_owned()
+            }
+        };
+        sizes.push(crate::photos::opened(&t.backend, &link).await.unwrap().1.len() as u64);
+    }
+    sizes
+}
+
 /// MessageMedia calls one of a line's addresses.
 async fn media_calls(t: &TestBackend, address: &str, body: Value) -> Accepted {
     let url: url::Url = address.parse().unwrap();
@@ -370,7 +389,9 @@ async fn pictures_that_are_too_large_are_made_smaller_once() {
         let sent = messages::send(&t.backend, &t.admin, &to(0), &with(vec![photo], "", "a")).await.unwrap();
         t.run_jobs().await;
         assert_eq!(asked(&t).await, [ProviderKind::Twilio; 2]);
-        assert!(size(photo).await <= before / 2, "{before}");
+        let [whole, half] = offered(&t).await[..] else { panic!("two requests") };
+        assert_eq!(whole, before);
+        assert!(half <= before / 2, "{half} of {before}");
         let message = shown(&t, sent.id).await;
         assert_eq!((message.state, message.detour), (DeliveryState::Accepted, None));
 
@@ -382,6 +403,50 @@ async fn pictures_that_are_too_large_are_made_smaller_once() {
         let [twilio, media] = [ProviderKind::Twilio, ProviderKind::MessageMedia];
         assert_eq!(asked(&t).await, [twilio, twilio, media]);
         assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Accepted);
+        // Each within what its carrier takes.
+        let [whole, half, fitted] = offered(&t).await[..] else { panic!("three requests") };
+        assert!(half <= whole / 2 && fitted <= 300_000, "{whole}, {half}, {fitted}");
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_carrier_that_takes_more_gets_the_whole_picture_after_one_that_takes_less() {
+    on_each_engine(async |t: TestBackend| {
+        let line = two_carriers(&t).await;
+        costs(&t, account(&line, ProviderKind::Twilio), tariff(2, 2)).await;
+        costs(&t, account(&line, ProviderKind::MessageMedia), tariff(1, 1)).await;
+        let photo = uploads(&t, "knee.jpg", &crate::lines::noisy_jpeg()).await.unwrap().media_id;
+        t.run_jobs().await;
+        let whole = crate::photos::shown(&t, photo).await.carrier.unwrap().byte_size;
+        t.carrier.reset().await;
+        let refusal = ResponseTemplate::new(401).set_body_json(json!({"message": "Unauthorized"}));
+        Mock::given(path("/v1/messages")).respond_with(refusal).mount(&t.carrier).await;
+        Mock::given(method("POST")).respond_with(accepted(&sid(1000))).mount(&t.carrier).await;
+        messages::send(&t.backend, &t.admin, &to(0), &with(vec![photo], "", "a")).await.unwrap();
+        t.run_jobs().await;
+        assert_eq!(asked(&t).await, [ProviderKind::MessageMedia, ProviderKind::Twilio]);
+        let [less, more] = offered(&t).await[..] else { panic!("two requests") };
+        assert!(less <= 300_000 && more == whole, "{less}, {more} of {whole}");
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_picture_that_does_not_get_small_enough_is_not_offered() {
+    on_each_engine(async |t: TestBackend| {
+        both_accept(&t).await;
+        let photo = uploads(&t, "knee.jpg", &jpeg(1)).await.unwrap().media_id;
+        t.run_jobs().await;
+        let sent = messages::send(&t.backend, &t.admin, &to(0), &with(vec![photo], "", "a")).await.unwrap();
+        t.alter("UPDATE delivery SET media_bytes = 100").await;
+        t.run_jobs().await;
+        assert!(asked(&t).await.is_empty());
+        let failed = shown(&t, sent.id).await;
+        assert_eq!(failed.state, DeliveryState::Failed);
+        assert!(failed.failure.unwrap().contains("knee.jpg"));
         t
     })
     .await;
