@@ -3,10 +3,11 @@
 //! One function for both sides: the server decides with it, and the composer explains with it while pictures come and
 //! go. All carriers of a line show the patient the same number, so whichever is taken, the thread stays one.
 
+use crate::LineAccountId;
 use crate::line::{Currency, Price, ProviderKind, Tariff};
 use crate::media::{CARRIER_MAX_BYTES, human_bytes};
 use crate::message::Channel;
-use crate::{LineAccountId, segments};
+use crate::segments::{self, Encoding, Segments};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of a picture below which one sees that it was made small.
@@ -32,12 +33,34 @@ pub struct RouteOption {
     pub text_chars: u32,
     /// Parts of an SMS, at most, where the carrier counts them.
     pub sms_parts: Option<u32>,
+    /// What text goes with pictures, where that is another limit.
+    #[serde(default)]
+    pub mms_text: Option<MmsText>,
     /// What it costs, where that is known.
     pub tariff: Option<Tariff>,
     /// It failed a moment ago: the others go first.
     pub cooling: bool,
     /// It goes first, whatever the others cost.
     pub pinned: bool,
+}
+
+/// Text that goes with pictures, at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MmsText {
+    /// Septets, of a text in the plain alphabet of SMS.
+    pub plain: u32,
+    /// UTF-16 code units, of any other.
+    pub other: u32,
+}
+
+impl MmsText {
+    /// Whether a text of this length is within it.
+    #[must_use]
+    pub fn holds(&self, text: &Segments) -> bool {
+        let most = if text.encoding == Encoding::Gsm7 { self.plain } else { self.other };
+        text.units <= most as usize
+    }
 }
 
 /// What is to be sent, as far as a route is concerned.
@@ -49,6 +72,8 @@ pub struct Load {
     pub chars: u32,
     /// Parts of the text as an SMS.
     pub text_parts: u32,
+    /// What the text takes otherwise.
+    pub segments: Segments,
     /// One entry for each picture: the bytes of its carrier copy, once that is made.
     pub pictures: Vec<Option<u64>>,
 }
@@ -58,10 +83,12 @@ impl Load {
     #[must_use]
     pub fn of(text: &str, pictures: Vec<Option<u64>>) -> Self {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let segments = segments::count(text);
         Self {
             channel: if pictures.is_empty() { Channel::Sms } else { Channel::Mms },
             chars: count(text.chars().count()),
-            text_parts: count(segments::count(text).parts),
+            text_parts: count(segments.parts),
+            segments,
             pictures,
         }
     }
@@ -168,9 +195,12 @@ fn obstacle(option: &RouteOption, load: &Load) -> Option<String> {
             Channel::Sms | Channel::Whatsapp => format!("{carrier} cannot send {}.", load.channel.label()),
         });
     }
-    let many_parts =
-        load.channel == Channel::Sms && option.sms_parts.is_some_and(|most| load.text_parts > most);
-    (many_parts || load.chars > option.text_chars)
+    let too_long = match (load.channel, option.mms_text) {
+        (Channel::Mms, Some(most)) => !most.holds(&load.segments),
+        (Channel::Sms, _) if option.sms_parts.is_some_and(|most| load.text_parts > most) => true,
+        _ => load.chars > option.text_chars,
+    };
+    too_long
         .then(|| format!("The text is too long for {carrier}. Shorten it."))
 }
 
@@ -280,6 +310,7 @@ mod tests {
             media_bytes,
             text_chars: 1600,
             sms_parts,
+            mms_text: (provider == ClickSend).then_some(MmsText { plain: 1500, other: 500 }),
             tariff,
             cooling: false,
             pinned: false,
@@ -386,7 +417,12 @@ mod tests {
         }
         assert!(plan(&[], &Load::of("Hello", vec![])).why_not().contains("no carrier"));
         // An MMS carries a text of any number of SMS parts.
-        assert_eq!(plan(&[option(ClickSend)], &Load::of(&"x".repeat(1500), vec![None])).usable.len(), 1);
+        let with_picture = |text: String| plan(&[option(ClickSend)], &Load::of(&text, vec![None])).usable.len();
+        assert_eq!((with_picture("x".repeat(1500)), with_picture("x".repeat(1501))), (1, 0));
+        // What would be cut there goes to a carrier that takes it.
+        assert_eq!((with_picture("漢".repeat(500)), with_picture("漢".repeat(501))), (1, 0));
+        let long = Load::of(&"漢".repeat(501), vec![None]);
+        assert_eq!(order(&[ClickSend, Twilio].map(option), &long), [Twilio]);
     }
 
     #[test]

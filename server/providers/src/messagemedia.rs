@@ -26,6 +26,7 @@ const LIMITS: Limits = Limits {
     wants_bytes: false,
     text_chars: 5000,
     sms_parts: None,
+    mms_text: None,
 };
 
 const API: &str = "https://api.messagemedia.com";

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use model::PhoneNumber;
 use model::line::{Price, Verification};
 use model::message::{Channel, DeliveryState};
+use model::routing::MmsText;
 use std::time::Duration;
 use url::Url;
 
@@ -51,6 +52,8 @@ pub struct Limits {
     pub text_chars: usize,
     /// Parts of an SMS, where the carrier counts them.
     pub sms_parts: Option<usize>,
+    /// What text goes with a picture, where that is another limit.
+    pub mms_text: Option<MmsText>,
 }
 
 /// One request to a carrier.

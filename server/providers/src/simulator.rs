@@ -33,6 +33,7 @@ const LIMITS: Limits = Limits {
     wants_bytes: false,
     text_chars: 1600,
     sms_parts: None,
+    mms_text: None,
 };
 
 /// Made up, so that a demo's reports have something to show. Nobody pays it.

@@ -22,6 +22,7 @@ const LIMITS: Limits = Limits {
     wants_bytes: false,
     text_chars: 765,
     sms_parts: Some(MOST_PARTS),
+    mms_text: None,
 };
 
 const API: &str = "https://api.smsbroadcast.com.au";

@@ -28,6 +28,7 @@ const LIMITS: Limits = Limits {
     // Ten parts, which is fewer characters in any but the plain alphabet; Telnyx refuses what is longer.
     text_chars: 1530,
     sms_parts: Some(10),
+    mms_text: None,
 };
 
 const API: &str = "https://api.telnyx.com/v2";

@@ -25,6 +25,7 @@ const LIMITS: Limits = Limits {
     wants_bytes: false,
     text_chars: 1600,
     sms_parts: None,
+    mms_text: None,
 };
 
 /// Twilio's list prices for ordinary numbers (long codes) of the United States, read in July 2026 in three summaries of

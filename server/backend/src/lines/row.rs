@@ -201,6 +201,7 @@ impl Row {
             media_bytes: limits.media_bytes,
             text_chars: count(limits.text_chars),
             sms_parts: limits.sms_parts.map(count),
+            mms_text: limits.mms_text,
             tariff: self.tariff(backend)?,
             cooling: self.cooling_until.is_some_and(|until| until > backend.clock.now()),
             pinned: self.pinned_account_id == Some(self.account_id),
