@@ -306,11 +306,14 @@ fn read_answer(answer: &http::Answer) -> Result<Receipt, SendError> {
             let problem: Problem = serde_json::from_slice(&answer.body).map_err(|_| SendError::Unknown)?;
             let details = problem.details.unwrap_or_default();
             let (blame, reason) = tables::refusal(answer.status, &details);
+            // Whichever field is named, another carrier may take a picture of this size.
+            let too_large = tables::is_too_large(&problem.message, &details);
+            let blame = if too_large { Blame::Carrier } else { blame };
             Err(SendError::Refused {
                 code: answer.status.to_string(),
                 reason,
                 opted_out: false,
-                too_large: tables::is_too_large(&problem.message, &details),
+                too_large,
                 blame,
             })
         }

@@ -126,7 +126,7 @@ fn to_blame(label: &str) -> Option<Blame> {
     if begins(&["bad credentials", "another address", "no credit"]) {
         return Some(Blame::Account);
     }
-    if begins(&["a sender"]) {
+    if begins(&["a sender", "a picture that is too large", "pictures too large"]) {
         return Some(Blame::Carrier);
     }
     begins(&["a recipient", "opted out", "the same text"]).then_some(Blame::Message)
