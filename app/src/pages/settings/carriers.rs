@@ -57,7 +57,7 @@ pub fn Carrier(
     let is_real = provider != ProviderKind::Simulator;
     // One after the other: a second exchange would cut off the addresses that are in use.
     let may_exchange = account.by_secret && account.old_secret_until.is_none();
-    let removed = account.removed;
+    let (removed, has_list) = (account.removed, !account.addresses.is_empty());
     let addresses = if removed {
         ().into_any()
     } else if is_real {
@@ -103,7 +103,7 @@ pub fn Carrier(
                         }
                     })}
             </div>
-            {(account.quarantined > 0).then(|| view! { <Quarantine id=id count=account.quarantined pager=pager /> })}
+            {(account.quarantined > 0).then(|| view! { <Quarantine id=id count=account.quarantined has_list=has_list pager=pager /> })}
             {addresses}
             <Dialog open=changing title=format!("Change {}", provider.label())>
                 <ChangeCarrier account=known.get_value() pager=pager open=changing />
@@ -248,7 +248,13 @@ fn PhoneLink(number: String) -> impl IntoView {
 
 /// What stands in quarantine, and the ways out.
 #[component]
-fn Quarantine(id: LineAccountId, count: u32, pager: Pager<LineView>) -> impl IntoView {
+fn Quarantine(
+    id: LineAccountId,
+    count: u32,
+    /// Only some network addresses are allowed.
+    has_list: bool,
+    pager: Pager<LineView>,
+) -> impl IntoView {
     let notices = Notices::of_page();
     let check = move |release| {
         spawn_local(async move {
@@ -266,13 +272,10 @@ fn Quarantine(id: LineAccountId, count: u32, pager: Pager<LineView>) -> impl Int
             }
         });
     };
-    let webhooks = if count == 1 { "1 webhook is".to_owned() } else { format!("{count} webhooks are") };
     view! {
         <Banner tone=Tone::Warn>
             <span class="stack">
-                {format!(
-                    "{webhooks} in quarantine because the signature did not hold, and not shown in conversations. Most often the auth token here or the server's public address is not the one that the carrier knows. Correct it, then check again.",
-                )}
+                {quarantine_words(count, has_list)}
                 <span class="actions">
                     <Button on_press=move |_| check(false)>"Check again"</Button>
                     <Button on_press=move |_| check(true)>"They are genuine: read them"</Button>
@@ -280,6 +283,27 @@ fn Quarantine(id: LineAccountId, count: u32, pager: Pager<LineView>) -> impl Int
             </span>
         </Banner>
     }
+}
+
+/// What did not hold, and what most often is the reason.
+fn quarantine_words(count: u32, has_list: bool) -> String {
+    let webhooks = if count == 1 { "1 webhook is".to_owned() } else { format!("{count} webhooks are") };
+    let (why, often) = if has_list {
+        (
+            "the signature or secret did not hold, or the network address is not on the list under Change",
+            "the list lacks one of the carrier's addresses, or this server sees its proxy's instead \
+             (HELIOGRAPH_CLIENT_ADDRESS_HEADER)",
+        )
+    } else {
+        (
+            "the signature or secret did not hold",
+            "the credentials here or the server's public address is not the one that the carrier knows",
+        )
+    };
+    format!(
+        "{webhooks} in quarantine because {why}, and not shown in conversations. Most often {often}. Correct it, then \
+         check again."
+    )
 }
 
 /// The form for one more carrier.
@@ -322,5 +346,20 @@ pub fn AddCarrier(
                 <Button kind=ButtonKind::Primary submit=true disabled=form.busy()>"Add carrier"</Button>
             </div>
         </form>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quarantine_words;
+
+    #[test]
+    fn the_list_of_addresses_is_named_where_there_is_one() {
+        let plain = quarantine_words(1, false);
+        assert!(plain.starts_with("1 webhook is in quarantine because the signature or secret"), "{plain}");
+        assert!(!plain.contains("list"), "{plain}");
+        let listed = quarantine_words(3, true);
+        assert!(listed.starts_with("3 webhooks are") && listed.contains("not on the list"), "{listed}");
+        assert!(listed.contains("HELIOGRAPH_CLIENT_ADDRESS_HEADER"), "{listed}");
     }
 }
