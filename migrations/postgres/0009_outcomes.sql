@@ -13,3 +13,6 @@ ALTER TABLE parked_status ADD COLUMN too_large BOOLEAN NOT NULL DEFAULT FALSE;
 
 -- A keyed hash of what the page carried whose button opened it last: pressing that button twice is one opening.
 ALTER TABLE share_link ADD COLUMN opened_by BYTEA;
+
+-- A person asked for this attempt: every carrier of the line may be asked anew.
+ALTER TABLE delivery ADD COLUMN by_hand BOOLEAN NOT NULL DEFAULT FALSE;

@@ -111,17 +111,20 @@ pub(crate) struct Attempt {
     pub(crate) attempt: i64,
     /// Bytes of its pictures together, at most, where the carrier found those of the attempt before too large.
     pub(crate) media_bytes: Option<i64>,
+    /// A person asked for it, after the ones before had failed.
+    pub(crate) by_hand: bool,
 }
 
 /// Records a request and the job that makes it. Requests of one conversation leave in the order they were recorded.
 pub(crate) async fn add(backend: &Backend, tx: &mut Tx, whole: Whole, attempt: Attempt) -> Result<()> {
     let id: DeliveryId = backend.clock.new_id();
     let now = backend.clock.now();
-    let Attempt { account, part, attempt, media_bytes } = attempt;
+    let Attempt { account, part, attempt, media_bytes, by_hand } = attempt;
     tx.execute(
         "INSERT INTO delivery
-             (id, org_id, message_id, account_id, part, attempt, state, created_at, state_at, mock, media_bytes)
-         VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $7, $8, $9)",
+             (id, org_id, message_id, account_id, part, attempt, state, created_at, state_at, mock, media_bytes,
+              by_hand)
+         VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $7, $8, $9, $10)",
         args![
             id,
             whole.org,
@@ -131,7 +134,8 @@ pub(crate) async fn add(backend: &Backend, tx: &mut Tx, whole: Whole, attempt: A
             attempt,
             now,
             backend.settings.mock_mode,
-            media_bytes
+            media_bytes,
+            by_hand
         ],
     )
     .await?;

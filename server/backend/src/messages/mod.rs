@@ -135,7 +135,13 @@ async fn record(
         share_links::add(backend, &mut tx, whole, caller.staff_id, link).await?;
     }
     for part in 0..plan.requests {
-        let first = Attempt { account: plan.account_id, part: part.into(), attempt: 1, media_bytes: None };
+        let first = Attempt {
+            account: plan.account_id,
+            part: part.into(),
+            attempt: 1,
+            media_bytes: None,
+            by_hand: false,
+        };
         deliveries::add(backend, &mut tx, whole, first).await?;
     }
     tx.execute(
@@ -187,7 +193,13 @@ pub async fn retry(backend: &Backend, caller: &Caller, id: MessageId) -> Result<
     for part in failed {
         // Whichever of the line's carriers is the best one now.
         let account = for_part(backend, &mut tx, whole, &part, &Asked::default()).await?.unwrap_or(part.account);
-        let again = Attempt { account, part: part.part, attempt: part.attempt + 1, media_bytes: None };
+        let again = Attempt {
+            account,
+            part: part.part,
+            attempt: part.attempt + 1,
+            media_bytes: None,
+            by_hand: true,
+        };
         deliveries::add(backend, &mut tx, whole, again).await?;
     }
     finish(backend, caller, tx, whole, "message.retry").await

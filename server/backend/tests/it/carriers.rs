@@ -223,6 +223,31 @@ async fn a_refused_account_is_passed_by_and_rests_for_a_while() {
 }
 
 #[tokio::test]
+async fn who_presses_retry_asks_every_carrier_anew() {
+    on_each_engine(async |t: TestBackend| {
+        let line = two_carriers(&t).await;
+        usual_prices(&t, &line).await;
+        let (twilio, media) = (ProviderKind::Twilio, ProviderKind::MessageMedia);
+        t.carrier.reset().await;
+        let refusal = ResponseTemplate::new(401).set_body_json(json!({"message": "Unauthorized"}));
+        Mock::given(path("/v1/messages")).respond_with(refusal).mount(&t.carrier).await;
+        Mock::given(method("POST")).respond_with(refused(20003)).mount(&t.carrier).await;
+        let sent = messages::send(&t.backend, &t.admin, &to(0), &draft("Come at 3", "a")).await.unwrap();
+        t.run_jobs().await;
+        assert_eq!(asked(&t).await, [twilio, media]);
+        assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Failed);
+        // Somebody has seen to the second account meanwhile.
+        twilio_answers(&t, |_| refused(20003)).await;
+        messages::retry(&t.backend, &t.admin, sent.id).await.unwrap();
+        t.run_jobs().await;
+        assert_eq!(asked(&t).await, [twilio, media]);
+        assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Accepted);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_message_whose_fate_is_unknown_or_that_nobody_may_send_goes_to_no_other_carrier() {
     on_each_engine(async |t: TestBackend| {
         let line = two_carriers(&t).await;

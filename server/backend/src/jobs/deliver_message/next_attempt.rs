@@ -60,8 +60,8 @@ pub(super) async fn following(
             (for_part(backend, tx, request.whole, &part, &Asked::but(&tried)).await?, None)
         }
     };
-    let attempt = request.attempt + 1;
-    Ok(account.map(|account| Attempt { account, part: request.part, attempt, media_bytes }))
+    let (part, attempt, by_hand) = (request.part, request.attempt + 1, false);
+    Ok(account.map(|account| Attempt { account, part, attempt, media_bytes, by_hand }))
 }
 
 /// Whether a carrier of the line that was not tried, and did not fail a moment ago, can take the request.
@@ -73,11 +73,13 @@ pub(super) async fn way_round(backend: &Backend, tx: &mut Tx, request: Request) 
     Ok(for_part(backend, tx, request.whole, &part, &rested).await?.is_some())
 }
 
-/// The carriers that this request went to.
+/// The carriers that this request went to since a person last asked for it.
 async fn tried(tx: &mut Tx, request: Request) -> Result<Vec<LineAccountId>> {
     let rows: Vec<(Uuid,)> = tx
         .all(
-            "SELECT account_id FROM delivery WHERE message_id = $1 AND part = $2",
+            "SELECT account_id FROM delivery
+             WHERE message_id = $1 AND part = $2 AND attempt >= COALESCE(
+                 (SELECT MAX(attempt) FROM delivery WHERE message_id = $1 AND part = $2 AND by_hand), 0)",
             args![request.whole.message, request.part],
         )
         .await?;
