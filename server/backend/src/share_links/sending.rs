@@ -53,6 +53,13 @@ pub(crate) fn address_base(backend: &Backend) -> String {
     format!("{}/i/", backend.settings.app_url.as_str().trim_end_matches('/'))
 }
 
+/// Parts of the SMS that leads to one picture when its sender wrote nothing.
+pub(crate) async fn parts_of_invitation(backend: &Backend, tx: &mut Tx, org: OrgId) -> Result<u32> {
+    let address = address_base(backend) + &"x".repeat(TOKEN_CHARS);
+    let text = with_link(&invitation(&organisation(tx, org).await?, 1), &address);
+    Ok(Load::of(&text, Vec::new()).text_parts)
+}
+
 /// Checks what a sender wants of a link before anything is looked up.
 pub(crate) fn check(options: LinkOptions, pictures: usize) -> Result<()> {
     if pictures == 0 {
