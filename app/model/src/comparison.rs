@@ -234,8 +234,11 @@ mod tests {
     #[test]
     fn volumes_beyond_all_reason_have_no_price() {
         let volumes = Volumes { sms: u32::MAX, mms: u32::MAX, sms_in: 0, mms_in: 0 };
-        let all =
-            compare(volumes, 1, &[offer(ProviderKind::Twilio, Currency::Aud, [Some(i64::MAX), Some(1), None])]);
+        let all = compare(
+            volumes,
+            1,
+            &[offer(ProviderKind::Twilio, Currency::Aud, [Some(i64::MAX), Some(1), None])],
+        );
         assert_eq!((all[0].as_mms, all[0].as_links), (Cost::NoPrice, Cost::NoPrice));
     }
 }

@@ -200,8 +200,7 @@ fn obstacle(option: &RouteOption, load: &Load) -> Option<String> {
         (Channel::Sms, _) if option.sms_parts.is_some_and(|most| load.text_parts > most) => true,
         _ => load.chars > option.text_chars,
     };
-    too_long
-        .then(|| format!("The text is too long for {carrier}. Shorten it."))
+    too_long.then(|| format!("The text is too long for {carrier}. Shorten it."))
 }
 
 fn usable(option: &RouteOption, load: &Load) -> Plan {
@@ -417,7 +416,8 @@ mod tests {
         }
         assert!(plan(&[], &Load::of("Hello", vec![])).why_not().contains("no carrier"));
         // An MMS carries a text of any number of SMS parts.
-        let with_picture = |text: String| plan(&[option(ClickSend)], &Load::of(&text, vec![None])).usable.len();
+        let with_picture =
+            |text: String| plan(&[option(ClickSend)], &Load::of(&text, vec![None])).usable.len();
         assert_eq!((with_picture("x".repeat(1500)), with_picture("x".repeat(1501))), (1, 0));
         // What would be cut there goes to a carrier that takes it.
         assert_eq!((with_picture("漢".repeat(500)), with_picture("漢".repeat(501))), (1, 0));

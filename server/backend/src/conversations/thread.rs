@@ -205,10 +205,7 @@ async fn views(backend: &Backend, tx: &mut Tx, org: OrgId, records: Vec<Record>)
 }
 
 /// The requests of a message with their pictures; none where one carries all of it.
-fn split(
-    requests: Vec<(DeliveryState, Option<String>)>,
-    attachments: &[AttachmentView],
-) -> Vec<RequestView> {
+fn split(requests: Vec<(DeliveryState, Option<String>)>, attachments: &[AttachmentView]) -> Vec<RequestView> {
     let count = requests.len();
     let view = |(n, (state, failure))| {
         let pictures = &attachments[pictures_of_request(n, count, attachments.len())];

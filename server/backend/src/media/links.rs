@@ -215,7 +215,9 @@ async fn described(backend: &Backend, key: &BlobKey) -> Result<Option<(String, S
         (BlobKey::Outbound(..), Variant::Rendition(_) | Variant::Fitted(_)) => {
             (TO_PATIENTS.to_owned(), kind::RENDITION.to_owned())
         }
-        (_, Variant::Rendition(_) | Variant::Fitted(_)) => (kind::renamed(&file_name, "jpg"), kind::RENDITION.to_owned()),
+        (_, Variant::Rendition(_) | Variant::Fitted(_)) => {
+            (kind::renamed(&file_name, "jpg"), kind::RENDITION.to_owned())
+        }
     }))
 }
 

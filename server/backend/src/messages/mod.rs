@@ -192,14 +192,10 @@ pub async fn retry(backend: &Backend, caller: &Caller, id: MessageId) -> Result<
     }
     for part in failed {
         // Whichever of the line's carriers is the best one now.
-        let account = for_part(backend, &mut tx, whole, &part, &Asked::default()).await?.unwrap_or(part.account);
-        let again = Attempt {
-            account,
-            part: part.part,
-            attempt: part.attempt + 1,
-            media_bytes: None,
-            by_hand: true,
-        };
+        let account =
+            for_part(backend, &mut tx, whole, &part, &Asked::default()).await?.unwrap_or(part.account);
+        let again =
+            Attempt { account, part: part.part, attempt: part.attempt + 1, media_bytes: None, by_hand: true };
         deliveries::add(backend, &mut tx, whole, again).await?;
     }
     finish(backend, caller, tx, whole, "message.retry").await

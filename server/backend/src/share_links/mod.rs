@@ -10,9 +10,7 @@ mod sending;
 
 pub use door::{Door, Host, Picture, Place, Unfit, look, new_form, open, open_from};
 pub(crate) use record::views_of_messages;
-pub(crate) use sending::{
-    Leaving, Wanted, add, address_base, check, leaving, parts_of_invitation, prepare,
-};
+pub(crate) use sending::{Leaving, Wanted, add, address_base, check, leaving, parts_of_invitation, prepare};
 
 use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result, audit, conversations, live, messages};

@@ -337,12 +337,18 @@ async fn a_carrier_to_which_there_is_no_connection_holds_nobody_up_for_long() {
         usual_prices(&t, &line).await;
         let gone = json!({"api_base": format!("http://{nobody}")});
         let change = AccountChange { credentials: Some(gone), ..AccountChange::default() };
-        lines::update_account(&t.backend, &t.admin, account(&line, ProviderKind::Twilio), change).await.unwrap();
+        lines::update_account(&t.backend, &t.admin, account(&line, ProviderKind::Twilio), change)
+            .await
+            .unwrap();
         both_accept(&t).await;
         let sent = messages::send(&t.backend, &t.admin, &to(0), &draft("Come at 3", "a")).await.unwrap();
         t.run_jobs().await;
         assert!(asked(&t).await.is_empty());
-        assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Sending, "once more, it may be a moment only");
+        assert_eq!(
+            shown(&t, sent.id).await.state,
+            DeliveryState::Sending,
+            "once more, it may be a moment only"
+        );
         t.later(Duration::from_secs(5)).await;
         assert_eq!(asked(&t).await, [ProviderKind::MessageMedia]);
         let message = shown(&t, sent.id).await;
@@ -350,7 +356,9 @@ async fn a_carrier_to_which_there_is_no_connection_holds_nobody_up_for_long() {
         assert!(message.detour.unwrap().contains("could not be reached"));
 
         // Where nobody stands ready, it is tried for its hour.
-        lines::remove_account(&t.backend, &t.admin, account(&line, ProviderKind::MessageMedia)).await.unwrap();
+        lines::remove_account(&t.backend, &t.admin, account(&line, ProviderKind::MessageMedia))
+            .await
+            .unwrap();
         let waiting = messages::send(&t.backend, &t.admin, &to(1), &draft("Come at 4", "b")).await.unwrap();
         t.run_jobs().await;
         for _ in 0..10 {
@@ -556,8 +564,9 @@ async fn what_a_carrier_takes_one_by_one_leaves_one_by_one() {
         lines::pin(&t.backend, &t.admin, line.id, Some(account(&line, ProviderKind::MessageMedia)))
             .await
             .unwrap();
-        let sent =
-            messages::send(&t.backend, &t.admin, &to(0), &with(photos.clone(), "Your scans", "a")).await.unwrap();
+        let sent = messages::send(&t.backend, &t.admin, &to(0), &with(photos.clone(), "Your scans", "a"))
+            .await
+            .unwrap();
         t.run_jobs().await;
         assert_eq!(asked(&t).await, [ProviderKind::MessageMedia; 3]);
         let seen = live::newest(&t.backend, &t.admin).await.unwrap();
@@ -859,9 +868,13 @@ async fn what_a_carrier_that_was_taken_away_brought_into_quarantine_is_not_lost(
         let forged = line.accounts[1].inbound_url.replace("?key=", "?key=x");
         let line = lines::remove_account(b, admin, media).await.unwrap();
         assert_eq!(line.accounts.len(), 1);
-        assert_eq!(media_calls(&t, &forged, written(1, 0, "Late, under a wrong address")).await, Accepted::Quarantined);
+        assert_eq!(
+            media_calls(&t, &forged, written(1, 0, "Late, under a wrong address")).await,
+            Accepted::Quarantined
+        );
         let listed = lines::list(b, admin).await.unwrap().remove(0);
-        let shown: Vec<_> = listed.accounts.iter().map(|one| (one.carrier, one.removed, one.quarantined)).collect();
+        let shown: Vec<_> =
+            listed.accounts.iter().map(|one| (one.carrier, one.removed, one.quarantined)).collect();
         assert_eq!(shown, [(ProviderKind::Twilio, false, 0), (ProviderKind::MessageMedia, true, 1)]);
         // It is read and nothing else: the carrier stays away.
         assert_eq!(failure(lines::pin(b, admin, line.id, Some(media)).await).code, FailureCode::NotFound);

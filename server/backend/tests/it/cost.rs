@@ -222,7 +222,8 @@ async fn whoever_sees_no_reports_sees_no_prices_in_conversations_either() {
         for (role, sees) in [(Role::Viewer, false), (Role::Staff, true)] {
             let caller = t.colleague(role).await;
             let one = conversations::message(&t.backend, &caller, sent.id).await.unwrap();
-            let thread = conversations::thread(&t.backend, &caller, sent.conversation_id, &ThreadFrom::Newest);
+            let thread =
+                conversations::thread(&t.backend, &caller, sent.conversation_id, &ThreadFrom::Newest);
             let listed = thread.await.unwrap().messages.remove(0);
             for message in [one, listed] {
                 assert_eq!((message.price.is_some(), message.price_estimated), (sees, sees), "{role:?}");

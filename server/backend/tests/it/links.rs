@@ -173,9 +173,8 @@ async fn a_button_that_is_pressed_twice_opens_once_and_shows_twice() {
         patient(&t, "Ben Hart", Some("1984-02-29")).await;
         let options = LinkOptions { one_opening: true, ask_birth_date: true, ..LinkOptions::default() };
         let (sent, token) = linked(&t, options).await;
-        let press = async |born: &str, form: &str| {
-            share_links::open_from(b, &token, Some(born), form).await.unwrap()
-        };
+        let press =
+            async |born: &str, form: &str| share_links::open_from(b, &token, Some(born), form).await.unwrap();
         let (page, other) = (share_links::new_form(b), share_links::new_form(b));
         assert_ne!(page, other);
         let calls = (0..5).map(|_| {

@@ -22,8 +22,10 @@ pub(super) async fn run(line: Line, backend: &Backend) -> Result<(), CommandErro
             let org = organisations::by_name(backend, org.as_deref()).await?;
             for line in lines::list(backend, &Caller::operator(org)).await? {
                 say(&format!("{} ({})", line.name, line.number.spaced()))?;
-                for AccountView { route, removed, verification, inbound_url, status_url, .. } in &line.accounts {
-                    let note = match (removed, route.pinned) {
+                for AccountView { route, removed, verification, inbound_url, status_url, .. } in
+                    &line.accounts
+                {
+                    let note = match (*removed, route.pinned) {
                         (true, _) => ", taken away, with webhooks in quarantine",
                         (false, true) => ", pinned",
                         (false, false) => "",
