@@ -21,7 +21,8 @@ use model::media::AttachmentState;
 use model::message::DeliveryState;
 use model::routing::pictures_of_request;
 use model::{Address, AttachmentId, DeliveryId, LineAccountId, Millis, NumberId, PhoneNumber};
-use next_attempt::{Next, UNREACHABLE_REST};
+pub(super) use next_attempt::failed_later;
+use next_attempt::{Next, UNREACHABLE_REST, follow};
 use outbound::{Prepared, prepare};
 use providers::{Receipt, SendError};
 use std::time::Duration;
@@ -300,7 +301,8 @@ async fn record(
     attempt: u32,
 ) -> Result<Outcome> {
     let unreached = matches!(answer, Err(SendError::Unreached));
-    let gives_way = unreached && attempt >= TRIES_UNREACHED && way_round(backend, request).await?;
+    let gives_way =
+        unreached && attempt >= TRIES_UNREACHED && next_attempt::way_round(backend, request).await?;
     let (news, next) = match answer {
         Ok(receipt) => return accepted(backend, request, receipt).await,
         Err(SendError::Unreached) if gives_way => {
@@ -370,12 +372,6 @@ async fn accepted(backend: &Backend, request: Request, receipt: Receipt) -> Resu
     Ok(Outcome::Done)
 }
 
-/// Whether another carrier of the line can take it at once: who waits for this one holds the conversation up.
-async fn way_round(backend: &Backend, request: Request) -> Result<bool> {
-    let mut tx = backend.store.read().await?;
-    next_attempt::way_round(backend, &mut tx, request).await
-}
-
 /// The carrier certainly did not take it: the next attempt may be made. One that could not be reached at all goes last
 /// for messages that are written meanwhile.
 async fn unmark(backend: &Backend, request: Request, unreached: bool) -> Result<()> {
@@ -396,28 +392,6 @@ async fn settle(backend: &Backend, request: Request, news: &News, next: Next) ->
     deliveries::hear(backend, &mut tx, request.whole, request.id, news).await?;
     follow(backend, &mut tx, request, next).await?;
     commit(backend, tx, request).await
-}
-
-/// What follows when a carrier that had taken a delivery reports that certainly nothing of it reached the person. After
-/// an hour that is for staff to decide. The caller holds the message and commits.
-pub(super) async fn failed_later(backend: &Backend, tx: &mut Tx, id: DeliveryId, fault: Fault) -> Result<()> {
-    let Some((request, row)) = load(tx, id).await? else { return Ok(()) };
-    if is_late(backend, request) {
-        return Ok(());
-    }
-    let offered = row.offered_bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0);
-    follow(backend, tx, request, Next::after_refusal(request, fault, offered)).await
-}
-
-async fn follow(backend: &Backend, tx: &mut Tx, request: Request, next: Next) -> Result<()> {
-    if let Next::Elsewhere { rest: Some(rest) } = next {
-        lines::cool_down(backend, tx, request.account, rest).await?;
-    }
-    if let Some(attempt) = next_attempt::following(backend, tx, request, next).await? {
-        deliveries::add(backend, tx, request.whole, attempt).await?;
-        deliveries::fold(backend, tx, request.whole).await?;
-    }
-    Ok(())
 }
 
 async fn commit(backend: &Backend, tx: Tx, request: Request) -> Result<()> {
