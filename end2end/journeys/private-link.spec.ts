@@ -39,7 +39,7 @@ async function patientsBrowser(browser: Browser): Promise<Page> {
 /** What a menu of a link offers. */
 async function act(staff: Page, text: string, item: string): Promise<void> {
   await staff.bringToFront();
-  await bubble(staff, text).getByRole('button', { name: 'Private link' }).click();
+  await bubble(staff, text).first().getByRole('button', { name: 'Private link' }).click();
   await staff.getByRole('menuitem', { name: item }).click();
 }
 
@@ -87,7 +87,20 @@ test('a photo stays, and its private link is opened by pressing the button', asy
   await expect(linkLine(staff, 'Your scan')).toHaveText(/^Private link · opened \d\d:\d\d · until tomorrow/);
   await act(staff, 'Your scan', 'Extend by 24 hours');
   await expect(linkLine(staff, 'Your scan')).toHaveText(/until [A-Z][a-z]{2} \d\d:\d\d$/);
+  // The answer to the first press gets lost: pressing once more is the same message.
+  const ids: string[] = [];
+  const resend = '**/api/ui/links/resend';
+  await staff.route(resend, async (route) => {
+    ids.push(route.request().postDataJSON().client_id);
+    const answer = await route.fetch();
+    await (ids.length === 1 ? route.abort() : route.fulfill({ response: answer }));
+  });
   await act(staff, 'Your scan', 'Send again');
+  await expect(linkLine(staff, 'Your scan')).toHaveCount(2, { timeout: 60_000 });
+  await act(staff, 'Your scan', 'Send again');
+  await expect.poll(() => ids.length).toBe(2);
+  expect(ids[1]).toBe(ids[0]);
+  await staff.unroute(resend);
   await expect(linkLine(staff, 'Your scan').last()).toHaveText(/^Private link, sent again/);
   await phone.bringToFront();
   await expect(onPhone(phone, link)).toHaveCount(2, { timeout: 60_000 });

@@ -1,14 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, type Page } from '@playwright/test';
 import { test as journey } from './journey.ts';
 
-/** A carrier that can fail: it stands where Twilio's API would. */
+/** A carrier that can fail: it stands where Twilio's API would, and MessageMedia's, which takes everything. */
 export interface Carrier {
   /** Its address as the server's settings name it. */
   host: string;
-  /** Statuses of its next answers, 400 for credentials that do not hold; without any left it takes what it is given. */
+  /** Statuses of its next answers as Twilio, 400 for credentials that do not hold; without any left it takes what it is given. */
   answers: number[];
   /** What it was asked to send, one entry for each attempt. */
   asked: string[];
@@ -23,7 +24,14 @@ async function startCarrier(): Promise<Carrier> {
     for await (const chunk of request) {
       body.push(chunk as Buffer);
     }
-    asked.push(new URLSearchParams(Buffer.concat(body).toString()).get('Body') ?? '');
+    const sent = Buffer.concat(body).toString();
+    if (request.url === '/v1/messages') {
+      asked.push(JSON.parse(sent).messages[0].content);
+      response.writeHead(202, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ messages: [{ message_id: randomUUID(), status: 'queued' }] }));
+      return;
+    }
+    asked.push(new URLSearchParams(sent).get('Body') ?? '');
     const sid = `SM${asked.length.toString(16).padStart(32, '0')}`;
     const status = answers.shift() ?? 201;
     const refusal = { code: 20003, message: 'Authenticate', status };

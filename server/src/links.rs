@@ -28,13 +28,15 @@ pub(crate) fn routes() -> Router<App> {
     Router::new().route("/i/{token}", get(look).post(open)).layer(DefaultBodyLimit::max(FORM_BYTES))
 }
 
-/// A date of birth as people type it. Three inputs, since calendars on phones begin with today.
+/// What the page's button sends: a date of birth as people type it, in three inputs, since calendars on phones begin with
+/// today; and what the page carries to be known again.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Born {
     day: String,
     month: String,
     year: String,
+    page: String,
 }
 
 impl Born {
@@ -67,8 +69,9 @@ async fn open(
     if is_from_elsewhere(&headers) {
         return answer(&app, share_links::look(&app.backend, &token).await);
     }
-    let born = form.map(|Form(born)| born.date()).unwrap_or_default();
-    answer(&app, share_links::open(&app.backend, &token, Some(&born)).await)
+    let born = form.map(|Form(born)| born).unwrap_or_default();
+    let opened = share_links::open_from(&app.backend, &token, Some(&born.date()), &born.page).await;
+    answer(&app, opened)
 }
 
 /// Another site's page may not press the button. Only what the browser itself says counts: the page gives no referrer,
@@ -87,7 +90,7 @@ fn answer(app: &App, place: backend::Result<Place>) -> Response {
                 Place::Closed(..) => StatusCode::GONE,
                 Place::Nowhere => StatusCode::NOT_FOUND,
             };
-            (status, Page::of(&place))
+            (status, Page::of(&place, &share_links::new_form(&app.backend)))
         }
         Err(error) => {
             let status = app::api::status(Failure::from(error).code);
@@ -129,7 +132,8 @@ mod tests {
     #[test]
     fn dates_are_read_as_people_type_them() {
         let born = |day: &str, month: &str, year: &str| {
-            Born { day: day.to_owned(), month: month.to_owned(), year: year.to_owned() }.date()
+            let (day, month, year) = (day.to_owned(), month.to_owned(), year.to_owned());
+            Born { day, month, year, page: String::new() }.date()
         };
         assert_eq!(born("9", "2", "1984"), "1984-02-09");
         assert_eq!(born(" 29", "02 ", "1984"), "1984-02-29");

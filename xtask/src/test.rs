@@ -11,6 +11,7 @@ use crate::workspace::Workspace;
 use crate::{machine, site, wasm};
 use anyhow::{Result, bail};
 use std::ops::AddAssign;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// What is run together, by the kind of proof it gives.
@@ -87,8 +88,19 @@ fn groups(args: &[String]) -> Result<Vec<Group>> {
     Ok(groups)
 }
 
-/// The tests that are Rust programs. PostgreSQL and S3 are always given: none of them may leave out a
-/// test for want of a server.
+/// Where the carriers' published descriptions of their APIs lie: beside the test media unless the environment says
+/// otherwise.
+fn descriptions(workspace: &Workspace) -> String {
+    let named = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let folder = named("HELIOGRAPH_TEST_OPENAPI").unwrap_or_else(|| {
+        let media = named("HELIOGRAPH_TEST_DATA").unwrap_or_else(|| workspace.root.join("../shared/data"));
+        media.join("../providers/openapi")
+    });
+    folder.to_string_lossy().into_owned()
+}
+
+/// The tests that are Rust programs. PostgreSQL, S3 and the carriers' descriptions are always given: none of them may
+/// leave out a test for want of something to hold against.
 fn native(workspace: &Workspace, groups: &[Group], tests: &BuiltTests) -> Result<Tally> {
     let postgres = postgres::Postgres::start()?;
     let s3 = s3::S3::start(workspace)?;
@@ -98,6 +110,7 @@ fn native(workspace: &Workspace, groups: &[Group], tests: &BuiltTests) -> Result
         ("AWS_ACCESS_KEY_ID", s3::ACCESS_KEY_ID.to_owned()),
         ("AWS_SECRET_ACCESS_KEY", s3::SECRET_ACCESS_KEY.to_owned()),
         ("AWS_REGION", "us-east-1".to_owned()),
+        ("HELIOGRAPH_TEST_OPENAPI", descriptions(workspace)),
         // A snapshot that differs is a failure here, not something to be looked through later.
         ("INSTA_UPDATE", "no".to_owned()),
     ];

@@ -39,6 +39,8 @@ pub struct Offer {
 pub struct Comparison {
     /// Those of the last 30 days.
     pub volumes: Volumes,
+    /// Parts of the SMS that carries a private link, with the organisation's name and the server's address.
+    pub link_parts: u32,
     /// Every carrier; one with several contracts as often.
     pub offers: Vec<Offer>,
 }
@@ -66,16 +68,17 @@ pub struct Compared {
     pub offer: Offer,
     /// With MMS sent as such.
     pub as_mms: Cost,
-    /// With each MMS as one part of an SMS that carries a private link in the place of its pictures.
+    /// With each MMS as an SMS that carries a private link in the place of its pictures.
     pub as_links: Cost,
     /// Messages come in whose price is not known, so they are not in the sums.
     pub without_inbound: bool,
 }
 
-/// Holds the offers against each other: the cheapest first within each currency, those without a price last.
+/// Holds the offers against each other: the cheapest first within each currency, those without a price last. A link
+/// takes so many parts of an SMS.
 #[must_use]
-pub fn compare(volumes: Volumes, offers: &[Offer]) -> Vec<Compared> {
-    let mut all: Vec<Compared> = offers.iter().map(|offer| price(volumes, offer)).collect();
+pub fn compare(volumes: Volumes, link_parts: u32, offers: &[Offer]) -> Vec<Compared> {
+    let mut all: Vec<Compared> = offers.iter().map(|offer| price(volumes, link_parts, offer)).collect();
     mark_cheapest(&mut all);
     all.sort_by_key(|compared| {
         let least = compared.prices().min_by_key(|price| price.micros);
@@ -94,9 +97,10 @@ impl Compared {
     }
 }
 
-fn price(volumes: Volumes, offer: &Offer) -> Compared {
+fn price(volumes: Volumes, link_parts: u32, offer: &Offer) -> Compared {
     let tariff = offer.tariff.as_ref();
-    let linked = Volumes { sms: volumes.sms.saturating_add(volumes.mms), mms: 0, ..volumes };
+    let in_links = volumes.mms.saturating_mul(link_parts);
+    let linked = Volumes { sms: volumes.sms.saturating_add(in_links), mms: 0, ..volumes };
     let cost = |volumes| match tariff.and_then(|tariff| total(volumes, tariff)) {
         Some(price) => Cost::Known { price, cheapest: false },
         None => Cost::NoPrice,
@@ -176,14 +180,21 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_as_a_link_costs_one_part_of_an_sms() {
+    fn a_picture_as_a_link_costs_the_parts_of_its_text() {
         let all = compare(
             MONTH,
+            1,
             &[offer(ProviderKind::ClickSend, Currency::Aud, [Some(70_000), Some(300_000), Some(0)])],
         );
         assert_eq!(known(all[0].as_mms), (70_000_000 + 150_000_000, false));
         assert_eq!(known(all[0].as_links), (105_000_000, true));
         assert!(!all[0].without_inbound);
+        let wordy = compare(
+            MONTH,
+            2,
+            &[offer(ProviderKind::ClickSend, Currency::Aud, [Some(70_000), Some(300_000), Some(0)])],
+        );
+        assert_eq!(known(wordy[0].as_links), (140_000_000, true));
     }
 
     #[test]
@@ -193,7 +204,7 @@ mod tests {
             offer(ProviderKind::MessageMedia, Currency::Aud, [Some(60_000), Some(250_000), Some(0)]),
             offer(ProviderKind::ClickSend, Currency::Aud, [Some(50_000), Some(400_000), Some(0)]),
         ];
-        let all = compare(MONTH, &offers);
+        let all = compare(MONTH, 1, &offers);
         let order: Vec<_> = all.iter().map(|compared| compared.offer.provider).collect();
         assert_eq!(order, [ProviderKind::ClickSend, ProviderKind::MessageMedia, ProviderKind::Twilio]);
         let marks: Vec<_> = all.iter().map(|one| (known(one.as_mms).1, known(one.as_links).1)).collect();
@@ -208,14 +219,14 @@ mod tests {
             sends_mms: false,
             ..offer(ProviderKind::SmsBroadcast, Currency::Aud, [Some(60_000), None, Some(0)])
         };
-        let all = compare(MONTH, &[nothing, without_mms, sms_only]);
+        let all = compare(MONTH, 1, &[nothing, without_mms, sms_only]);
         assert_eq!((all[0].offer.provider, all[0].as_mms), (ProviderKind::SmsBroadcast, Cost::Impossible));
         assert_eq!(known(all[0].as_links).0, 90_000_000);
         assert_eq!((all[1].as_mms, known(all[1].as_links).0), (Cost::NoPrice, 6_000_000));
         assert!(all[1].without_inbound && !all[0].without_inbound);
         assert_eq!((all[2].as_mms, all[2].as_links), (Cost::NoPrice, Cost::NoPrice));
         let texts = Volumes { mms: 0, ..MONTH };
-        let all = compare(texts, &[offer(ProviderKind::Telnyx, Currency::Usd, [Some(4_000), None, None])]);
+        let all = compare(texts, 1, &[offer(ProviderKind::Telnyx, Currency::Usd, [Some(4_000), None, None])]);
         assert_eq!(known(all[0].as_mms), (4_000_000, false), "what is not sent needs no price");
     }
 
@@ -225,15 +236,18 @@ mod tests {
             offer(ProviderKind::Twilio, Currency::Aud, [Some(50_000), Some(250_000), None]),
             offer(ProviderKind::ClickSend, Currency::Aud, [Some(70_000), Some(250_000), None]),
         ];
-        let all = compare(Volumes::default(), &offers);
+        let all = compare(Volumes::default(), 1, &offers);
         assert!(all.iter().all(|one| known(one.as_mms) == (0, false) && known(one.as_links) == (0, false)));
     }
 
     #[test]
     fn volumes_beyond_all_reason_have_no_price() {
         let volumes = Volumes { sms: u32::MAX, mms: u32::MAX, sms_in: 0, mms_in: 0 };
-        let all =
-            compare(volumes, &[offer(ProviderKind::Twilio, Currency::Aud, [Some(i64::MAX), Some(1), None])]);
+        let all = compare(
+            volumes,
+            1,
+            &[offer(ProviderKind::Twilio, Currency::Aud, [Some(i64::MAX), Some(1), None])],
+        );
         assert_eq!((all[0].as_mms, all[0].as_links), (Cost::NoPrice, Cost::NoPrice));
     }
 }

@@ -83,6 +83,10 @@ pub struct LineView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AccountView {
+    /// The carrier that it is at, also while the server only pretends to send.
+    pub carrier: ProviderKind,
+    /// It was taken away from the line. It is listed only while webhooks of its are in quarantine.
+    pub removed: bool,
     /// What it can do and costs, and whether it is preferred or spared at the moment.
     pub route: RouteOption,
     /// Whether it brings pictures from patients.

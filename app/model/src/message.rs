@@ -4,7 +4,7 @@ use crate::line::{Price, ProviderKind};
 use crate::link::{LinkOptions, LinkView};
 use crate::media::AttachmentView;
 use crate::whatsapp::TemplateChoice;
-use crate::{ConversationId, LineId, MessageId, Millis, PhoneNumber};
+use crate::{AttachmentId, ConversationId, LineId, MessageId, Millis, PhoneNumber};
 use serde::{Deserialize, Serialize};
 
 /// From whom to whom.
@@ -179,6 +179,29 @@ pub struct MessageView {
     /// In words for staff: which carriers did not take it before another one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detour: Option<String>,
+    /// Where its carrier takes few pictures at a time: the requests into which it was split, each with its own state.
+    /// Empty for a message that is one request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<RequestView>,
+}
+
+/// One of several requests to a carrier that make one message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RequestView {
+    /// The pictures that travel with it.
+    pub attachments: Vec<AttachmentId>,
+    /// How far it has come.
+    pub state: DeliveryState,
+    /// Why it failed, in words for staff.
+    pub failure: Option<String>,
+}
+
+impl MessageView {
+    /// The request with which a picture travels, where there are several.
+    pub fn request_with(&self, picture: AttachmentId) -> Option<&RequestView> {
+        self.requests.iter().find(|request| request.attachments.contains(&picture))
+    }
 }
 
 /// A message that staff or an API caller want sent.
@@ -187,7 +210,7 @@ pub struct Draft {
     /// May be empty when there are attachments. At most [`MAX_TEXT_CHARS`] characters.
     pub text: String,
     /// Uploaded before, at most [`MAX_ATTACHMENTS`], in the order to show.
-    pub attachments: Vec<crate::AttachmentId>,
+    pub attachments: Vec<AttachmentId>,
     /// Chosen by the sender, unique per organisation; the same one again answers with the same message.
     pub client_id: String,
     /// Through this line, although the patient may know another one and will see its number; without it through the one

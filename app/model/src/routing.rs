@@ -3,11 +3,12 @@
 //! One function for both sides: the server decides with it, and the composer explains with it while pictures come and
 //! go. All carriers of a line show the patient the same number, so whichever is taken, the thread stays one.
 
+use crate::LineAccountId;
 use crate::line::{Currency, Price, ProviderKind, Tariff};
 use crate::media::{CARRIER_MAX_BYTES, human_bytes};
 use crate::message::Channel;
+use crate::segments::{self, Encoding, Segments};
 use crate::whatsapp::MEDIA_PER_MESSAGE;
-use crate::{LineAccountId, segments};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of a picture below which one sees that it was made small.
@@ -33,12 +34,34 @@ pub struct RouteOption {
     pub text_chars: u32,
     /// Parts of an SMS, at most, where the carrier counts them.
     pub sms_parts: Option<u32>,
+    /// What text goes with pictures, where that is another limit.
+    #[serde(default)]
+    pub mms_text: Option<MmsText>,
     /// What it costs, where that is known.
     pub tariff: Option<Tariff>,
     /// It failed a moment ago: the others go first.
     pub cooling: bool,
     /// It goes first, whatever the others cost.
     pub pinned: bool,
+}
+
+/// Text that goes with pictures, at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MmsText {
+    /// Septets, of a text in the plain alphabet of SMS.
+    pub plain: u32,
+    /// UTF-16 code units, of any other.
+    pub other: u32,
+}
+
+impl MmsText {
+    /// Whether a text of this length is within it.
+    #[must_use]
+    pub fn holds(&self, text: &Segments) -> bool {
+        let most = if text.encoding == Encoding::Gsm7 { self.plain } else { self.other };
+        text.units <= most as usize
+    }
 }
 
 /// What is to be sent, as far as a route is concerned.
@@ -50,6 +73,8 @@ pub struct Load {
     pub chars: u32,
     /// Parts of the text as an SMS.
     pub text_parts: u32,
+    /// What the text takes otherwise.
+    pub segments: Segments,
     /// One entry for each picture: the bytes of its carrier copy, once that is made.
     pub pictures: Vec<Option<u64>>,
 }
@@ -59,10 +84,12 @@ impl Load {
     #[must_use]
     pub fn of(text: &str, pictures: Vec<Option<u64>>) -> Self {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let segments = segments::count(text);
         Self {
             channel: if pictures.is_empty() { Channel::Sms } else { Channel::Mms },
             chars: count(text.chars().count()),
-            text_parts: count(segments::count(text).parts),
+            text_parts: count(segments.parts),
+            segments,
             pictures,
         }
     }
@@ -115,13 +142,19 @@ impl Plans {
 
 /// Puts a line's carriers in the order in which they are asked: the pinned one, then those that did not fail a moment
 /// ago, then the cheapest, then those whose price nobody knows, then the one that the line has had for longest, which
-/// is the order of `options`.
+/// is the order of `options`. A simulator beside real carriers is never asked: it reaches nobody's phone.
 #[must_use]
 pub fn plan(options: &[RouteOption], load: &Load) -> Plans {
     let mut plans = Plans::default();
     let mut order = Vec::new();
+    let real = options.iter().any(|option| option.provider != ProviderKind::Simulator);
     for option in options {
-        match obstacle(option, load) {
+        let reaches_nobody = real && option.provider == ProviderKind::Simulator;
+        let why_not = match reaches_nobody {
+            true => Some("The simulator reaches nobody's phone.".to_owned()),
+            false => obstacle(option, load),
+        };
+        match why_not {
             Some(why) => plans.out.push((option.account_id, why)),
             None => order.push((option, usable(option, load))),
         }
@@ -172,10 +205,12 @@ fn obstacle(option: &RouteOption, load: &Load) -> Option<String> {
     if load.channel == Channel::Whatsapp && !load.pictures.is_empty() && option.media_per_request == 0 {
         return Some(format!("{carrier} cannot send pictures by WhatsApp."));
     }
-    let many_parts =
-        load.channel == Channel::Sms && option.sms_parts.is_some_and(|most| load.text_parts > most);
-    (many_parts || load.chars > option.text_chars)
-        .then(|| format!("The text is too long for {carrier}. Shorten it."))
+    let too_long = match (load.channel, option.mms_text) {
+        (Channel::Mms, Some(most)) => !most.holds(&load.segments),
+        (Channel::Sms, _) if option.sms_parts.is_some_and(|most| load.text_parts > most) => true,
+        _ => load.chars > option.text_chars,
+    };
+    too_long.then(|| format!("The text is too long for {carrier}. Shorten it."))
 }
 
 fn usable(option: &RouteOption, load: &Load) -> Plan {
@@ -291,6 +326,7 @@ mod tests {
             media_bytes,
             text_chars: 1600,
             sms_parts,
+            mms_text: (provider == ClickSend).then_some(MmsText { plain: 1500, other: 500 }),
             tariff,
             cooling: false,
             pinned: false,
@@ -357,6 +393,17 @@ mod tests {
     }
 
     #[test]
+    fn the_simulator_stands_in_for_no_real_carrier() {
+        let simulator = RouteOption { pinned: true, ..option(ProviderKind::Simulator) };
+        let beside = [simulator.clone(), RouteOption { cooling: true, ..option(Telnyx) }];
+        let text = Load::of("Hello", vec![]);
+        assert_eq!(order(&beside, &text), [Telnyx]);
+        let long = Load { text_parts: 99, ..text.clone() };
+        assert!(order(&beside, &long).is_empty(), "not even where nobody else can carry it");
+        assert_eq!(order(&[simulator], &text), [ProviderKind::Simulator]);
+    }
+
+    #[test]
     fn every_carrier_that_is_out_says_why() {
         let long = "x".repeat(800);
         let elsewhere =
@@ -386,7 +433,13 @@ mod tests {
         }
         assert!(plan(&[], &Load::of("Hello", vec![])).why_not().contains("no carrier"));
         // An MMS carries a text of any number of SMS parts.
-        assert_eq!(plan(&[option(ClickSend)], &Load::of(&"x".repeat(1500), vec![None])).usable.len(), 1);
+        let with_picture =
+            |text: String| plan(&[option(ClickSend)], &Load::of(&text, vec![None])).usable.len();
+        assert_eq!((with_picture("x".repeat(1500)), with_picture("x".repeat(1501))), (1, 0));
+        // What would be cut there goes to a carrier that takes it.
+        assert_eq!((with_picture("漢".repeat(500)), with_picture("漢".repeat(501))), (1, 0));
+        let long = Load::of(&"漢".repeat(501), vec![None]);
+        assert_eq!(order(&[ClickSend, Twilio].map(option), &long), [Twilio]);
     }
 
     #[test]

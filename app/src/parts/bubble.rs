@@ -4,6 +4,7 @@ use crate::api::messages;
 use crate::browser;
 use crate::parts::file_card::{FileCard, is_file};
 use crate::parts::link_line::LinkLine;
+use crate::parts::picture_fate::{FateMark, FateWords};
 use crate::parts::sent_pictures::SentPictures;
 use crate::parts::thread_item::{Item, Local};
 use crate::parts::thread_state::Thread;
@@ -38,6 +39,7 @@ pub fn Bubble(
     let local = RwSignal::from(item.local.clone());
     let attachments = Memo::new(move |_| message.read().attachments.clone());
     let renewed = StoredValue::new(0);
+    let again_id = StoredValue::new(None::<String>);
     let text = Memo::new(move |_| message.read().text.clone());
     let link = Memo::new(move |_| message.read().link.clone());
     let is_linked = Memo::new(move |_| link.read().is_some());
@@ -82,7 +84,7 @@ pub fn Bubble(
                 let text = text.get();
                 (!text.is_empty()).then(|| view! { <p class="bubble">{text}{is_linked.get().then(|| view! { <LinkChip /> })}</p> })
             }}
-            {move || link.get().map(|link| view! { <LinkLine message=message link=link local=local /> })}
+            {move || link.get().map(|link| view! { <LinkLine message=message link=link local=local again_id=again_id /> })}
             {move || {
                 (place.read().ends_run || needs_words()).then(|| view! { <Foot key=key.clone() message=message local=local at=at /> })
             }}
@@ -251,6 +253,7 @@ fn Pictures(
     });
     let more = attachments.len().saturating_sub(SHOWN);
     let several = attachments.len() > 1;
+    let ids: Vec<AttachmentId> = attachments.iter().map(|attachment| attachment.id).collect();
     view! {
         <div class="bubble-pictures" class:is-grid=several>
             {attachments
@@ -279,8 +282,11 @@ fn Pictures(
                         }
                     }
                 })
+                .zip(ids)
+                .map(|(picture, id)| view! { <div class="bubble-picture">{picture}<FateMark message=message id=id /></div> })
                 .collect_view()}
         </div>
+        <FateWords message=message />
     }
 }
 

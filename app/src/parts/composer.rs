@@ -313,6 +313,7 @@ pub(crate) fn as_queued(
         line_id: None,
         carrier: None,
         detour: None,
+        requests: Vec::new(),
     }
 }
 

@@ -30,6 +30,9 @@ pub fn LinkLine(
     link: LinkView,
     /// Nothing can be done about the link of a message that the server does not have.
     local: RwSignal<Option<Local>>,
+    /// Under which id it is sent again, until the server has said that it was: after an answer that got lost, another
+    /// press is the same message. It outlives what is drawn anew with the link.
+    again_id: StoredValue<Option<String>>,
 ) -> impl IntoView {
     let thread = Thread::of_page();
     let notices = Notices::of_page();
@@ -43,7 +46,15 @@ pub fn LinkLine(
         spawn_local(async move {
             let answer = match act {
                 Act::Extend => links::extend(id).await,
-                Act::Resend => links::resend(id, browser::random_id()).await,
+                Act::Resend => {
+                    let client_id = again_id.get_value().unwrap_or_else(browser::random_id);
+                    again_id.set_value(Some(client_id.clone()));
+                    let answer = links::resend(id, client_id).await;
+                    if answer.is_ok() {
+                        again_id.try_set_value(None);
+                    }
+                    answer
+                }
                 Act::Revoke => links::revoke(id).await,
             };
             match answer {

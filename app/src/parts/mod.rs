@@ -16,6 +16,7 @@ pub mod new_conversation;
 pub mod bubble;
 pub mod file_card;
 pub mod link_line;
+pub mod picture_fate;
 mod scroll;
 pub mod sent_pictures;
 pub mod thread;

@@ -564,6 +564,7 @@ mod tests {
             line_id: None,
             carrier: None,
             detour: None,
+            requests: Vec::new(),
         })
     }
 

@@ -37,6 +37,8 @@ pub enum Purpose {
     WebhookSecret,
     /// The secret of a private link.
     ShareLink,
+    /// What a page before a private link carries.
+    ShareForm,
     /// A constant by which a key is known again.
     Canary,
 }
@@ -55,6 +57,7 @@ impl Purpose {
             Self::MediaLink => b"media-link",
             Self::WebhookSecret => b"webhook-secret",
             Self::ShareLink => b"share-link",
+            Self::ShareForm => b"share-form",
             Self::Canary => b"canary",
         }
     }

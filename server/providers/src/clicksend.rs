@@ -10,7 +10,8 @@ use crate::*;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use model::PhoneNumber;
 use model::line::Price;
-use model::segments::{self, Encoding};
+use model::routing::MmsText;
+use model::segments;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -27,13 +28,14 @@ const LIMITS: Limits = Limits {
     wants_bytes: true,
     text_chars: 1224,
     sms_parts: Some(MOST_PARTS),
+    mms_text: Some(MMS_TEXT),
 };
 
 /// Parts of an SMS. ClickSend cuts what is longer, without a word.
 const MOST_PARTS: usize = 8;
 
-/// Units of an MMS's text in the plain alphabet and in any other, cut likewise.
-const MMS_UNITS: (usize, usize) = (1500, 500);
+/// An MMS's text is cut likewise.
+const MMS_TEXT: MmsText = MmsText { plain: 1500, other: 500 };
 
 const API: &str = "https://rest.clicksend.com";
 
@@ -208,13 +210,13 @@ fn would_be_cut(outbound: &Outbound) -> bool {
     if outbound.media.is_empty() {
         return segments.parts > MOST_PARTS;
     }
-    segments.units > if segments.encoding == Encoding::Gsm7 { MMS_UNITS.0 } else { MMS_UNITS.1 }
+    !MMS_TEXT.holds(&segments)
 }
 
 /// What to do after a call that certainly was not processed; `None` for any other.
 fn unreached(error: HttpError) -> Option<SendError> {
     match error {
-        HttpError::Connect => Some(SendError::Retry { after: None }),
+        HttpError::Connect => Some(SendError::Unreached),
         HttpError::Forbidden => Some(SendError::refused_by(
             Blame::Account,
             "address",
@@ -399,6 +401,8 @@ fn read_receipt(fields: &Fields, code: &str) -> Result<(String, Event), Rejected
             shown => format!("ClickSend could not deliver it: {shown}"),
         }),
         opted_out: false,
+        blame: Blame::Message,
+        too_large: false,
         price: None,
     };
     Ok((external_id, Event::Status(status)))

@@ -4,7 +4,7 @@
 //! Sinch may change codes and words, so nothing but these tables knows them.
 
 use crate::fields::Fields;
-use crate::{InboundMedia, MediaPlace, Rejected, WebhookRequest};
+use crate::{Blame, InboundMedia, MediaPlace, Rejected, WebhookRequest};
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::{Engine, alphabet::Alphabet};
@@ -103,6 +103,16 @@ pub(crate) fn failure(code: Option<&str>) -> String {
             "The carrier could not deliver the message and gives the code {code}. Ask its support what that means."
         ),
         (_, None) => "The carrier could not deliver the message and does not say why.".to_owned(),
+    }
+}
+
+/// Whose doing a failure with this code is. Only those count that say for certain that the engine let nothing go on to
+/// the person: it has no credit, or does not let the line's number send there.
+pub(crate) fn blame(code: &str) -> Blame {
+    match code {
+        "301" => Blame::Account,
+        "303" | "333" | "410" => Blame::Carrier,
+        _ => Blame::Message,
     }
 }
 

@@ -23,6 +23,16 @@ pub(crate) enum Meaning {
 }
 
 impl Meaning {
+    /// Whose doing it is when a report of a failure comes with the code. Where the code does not say for certain that
+    /// nothing reached the person, another carrier must not be asked.
+    pub(crate) fn blame(self) -> Blame {
+        match self {
+            Self::NotHere | Self::TooLarge => Blame::Carrier,
+            Self::Account => Blame::Account,
+            Self::Refused | Self::OptedOut | Self::Later(_) | Self::Unknown => Blame::Message,
+        }
+    }
+
     /// The error to a request that was refused with this `code`, and why in words for staff. `retry_after`: as the
     /// carrier asks in this answer, which goes before the time that the code stands for.
     pub(crate) fn error(self, code: String, reason: String, retry_after: Option<Duration>) -> SendError {

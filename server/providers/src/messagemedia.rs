@@ -26,6 +26,7 @@ const LIMITS: Limits = Limits {
     wants_bytes: false,
     text_chars: 5000,
     sms_parts: None,
+    mms_text: None,
 };
 
 const API: &str = "https://api.messagemedia.com";
@@ -254,7 +255,7 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
     };
     match http.post(call).await {
         Ok(answer) => read_answer(&answer),
-        Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
+        Err(HttpError::Connect) => Err(SendError::Unreached),
         Err(HttpError::Forbidden) => Err(SendError::refused_by(
             Blame::Account,
             "address",
@@ -305,11 +306,14 @@ fn read_answer(answer: &http::Answer) -> Result<Receipt, SendError> {
             let problem: Problem = serde_json::from_slice(&answer.body).map_err(|_| SendError::Unknown)?;
             let details = problem.details.unwrap_or_default();
             let (blame, reason) = tables::refusal(answer.status, &details);
+            // Whichever field is named, another carrier may take a picture of this size.
+            let too_large = tables::is_too_large(&problem.message, &details);
+            let blame = if too_large { Blame::Carrier } else { blame };
             Err(SendError::Refused {
                 code: answer.status.to_string(),
                 reason,
                 opted_out: false,
-                too_large: tables::is_too_large(&problem.message, &details),
+                too_large,
                 blame,
             })
         }
@@ -401,6 +405,8 @@ fn read_status(told: &Told) -> Result<Status, Rejected> {
         error_code: code.map(str::to_owned),
         failure: failed.then(|| engage::failure(code)),
         opted_out: code.is_some_and(engage::opted_out),
+        blame: code.map_or(Blame::Message, engage::blame),
+        too_large: false,
         price: None,
     })
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use model::PhoneNumber;
 use model::line::{Price, Verification};
 use model::message::{Channel, DeliveryState};
+use model::routing::MmsText;
 use std::time::Duration;
 use url::Url;
 
@@ -51,6 +52,8 @@ pub struct Limits {
     pub text_chars: usize,
     /// Parts of an SMS, where the carrier counts them.
     pub sms_parts: Option<usize>,
+    /// What text goes with a picture, where that is another limit.
+    pub mms_text: Option<MmsText>,
 }
 
 /// One request to a carrier.
@@ -108,12 +111,15 @@ pub struct Receipt {
 /// The carrier did not take it, or we cannot know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// The request was certainly not processed (no connection, 429): try again, not before `after`.
+    /// The request was certainly not processed, because the carrier is busy (429): try again, not before `after`.
     #[error("not processed, may be tried again")]
     Retry {
         /// As the carrier asks, or a fitting default.
         after: Option<Duration>,
     },
+    /// No connection was made, so that the carrier certainly knows nothing of it: try again, here or elsewhere.
+    #[error("no connection, may be tried again")]
+    Unreached,
     /// The carrier said no; the same request would fail again.
     #[error("refused by the carrier ({code})")]
     Refused {
@@ -143,6 +149,22 @@ pub enum Blame {
     /// The account as a whole, such as its credentials or its balance: nothing leaves through it until somebody sees to
     /// it.
     Account,
+}
+
+impl Blame {
+    /// The word in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Carrier => "carrier",
+            Self::Account => "account",
+        }
+    }
+
+    /// The reverse of [`as_str`](Self::as_str).
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Message, Self::Carrier, Self::Account].into_iter().find(|blame| blame.as_str() == word)
+    }
 }
 
 impl SendError {

@@ -36,6 +36,7 @@ const LIMITS: Limits = Limits {
     wants_bytes: false,
     text_chars: 1600,
     sms_parts: None,
+    mms_text: None,
 };
 
 /// Made up, so that a demo's reports have something to show. Nobody pays it.
@@ -167,7 +168,7 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
     };
     match http.simulated().post(call).await {
         Ok(answer) => read_answer(&answer),
-        Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
+        Err(HttpError::Connect) => Err(SendError::Unreached),
         Err(HttpError::Forbidden) => Err(SendError::refused_by(
             Blame::Account,
             "address",
@@ -248,6 +249,8 @@ fn read_webhook(webhook: Webhook) -> (String, Event) {
                 error_code,
                 failure: error,
                 opted_out: false,
+                blame: Blame::Message,
+                too_large: false,
                 price: None,
             };
             (external_id, Event::Status(status))

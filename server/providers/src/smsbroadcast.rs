@@ -22,6 +22,7 @@ const LIMITS: Limits = Limits {
     wants_bytes: false,
     text_chars: 765,
     sms_parts: Some(MOST_PARTS),
+    mms_text: None,
 };
 
 const API: &str = "https://api.smsbroadcast.com.au";
@@ -171,7 +172,7 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
     fields.extend([("message", outbound.text.as_str()), ("ref", &reference), ("maxsplit", &most_parts)]);
     match credentials.post(http, &fields).await {
         Ok(answer) => read_answer(&answer),
-        Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
+        Err(HttpError::Connect) => Err(SendError::Unreached),
         Err(HttpError::Forbidden) => Err(SendError::refused_by(
             Blame::Account,
             "address",
@@ -333,6 +334,8 @@ fn read_status(told: &Told, word: &str) -> Result<Status, Rejected> {
             None => tables::failure(word),
         }),
         opted_out: code.is_some_and(engage::opted_out),
+        blame: code.map_or(Blame::Message, engage::blame),
+        too_large: false,
         price: None,
     })
 }

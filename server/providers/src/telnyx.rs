@@ -28,6 +28,7 @@ const LIMITS: Limits = Limits {
     // Ten parts, which is fewer characters in any but the plain alphabet; Telnyx refuses what is longer.
     text_chars: 1530,
     sms_parts: Some(10),
+    mms_text: None,
 };
 
 const API: &str = "https://api.telnyx.com/v2";
@@ -147,7 +148,7 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
     let url = below(&credentials.api_base, "messages");
     match http.post_json(&url, Some(&credentials.login()), &message).await {
         Ok(answer) => read_answer(&answer),
-        Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
+        Err(HttpError::Connect) => Err(SendError::Unreached),
         Err(HttpError::Forbidden) => Err(SendError::refused_by(
             Blame::Account,
             "address",
@@ -272,6 +273,7 @@ fn read_status(payload: &Value, kind: &str) -> Result<Status, Rejected> {
     // A code may come with a good state too; only with a failure does it explain something.
     let failed = matches!(state, Some(DeliveryState::Failed | DeliveryState::Undelivered));
     let error_code = error_code(&payload["errors"]).filter(|_| failed);
+    let meaning = error_code.as_deref().map(tables::meaning);
     Ok(Status {
         carrier_id,
         // Telnyx takes none; the address that it reports to names the delivery.
@@ -283,7 +285,9 @@ fn read_status(payload: &Value, kind: &str) -> Result<Status, Rejected> {
             None if failed => Some("Telnyx could not deliver it and does not say why.".to_owned()),
             None => None,
         },
-        opted_out: error_code.as_deref().is_some_and(|code| tables::meaning(code) == Meaning::OptedOut),
+        opted_out: meaning == Some(Meaning::OptedOut),
+        blame: meaning.map_or(Blame::Message, Meaning::blame),
+        too_large: meaning == Some(Meaning::TooLarge),
         error_code,
         price: price(payload),
     })

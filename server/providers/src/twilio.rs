@@ -26,6 +26,7 @@ const LIMITS: Limits = Limits {
     wants_bytes: false,
     text_chars: 1600,
     sms_parts: None,
+    mms_text: None,
 };
 
 /// Twilio's list prices for ordinary numbers (long codes) of the United States, read in July 2026 in three summaries of
@@ -230,7 +231,7 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
     fields.push(("StatusCallback", status_url.as_str()));
     match http.post_form(&url, Some(&credentials.login()), &fields).await {
         Ok(answer) => read_answer(&answer),
-        Err(HttpError::Connect) => Err(SendError::Retry { after: None }),
+        Err(HttpError::Connect) => Err(SendError::Unreached),
         Err(HttpError::Forbidden) => Err(SendError::refused_by(
             Blame::Account,
             "address",
@@ -348,6 +349,7 @@ fn read_status(fields: &Fields, carrier_id: &str, word: &str) -> Status {
     let failed = matches!(state, Some(DeliveryState::Failed | DeliveryState::Undelivered));
     let error_code = fields.filled("ErrorCode").filter(|_| failed);
     let number = error_code.and_then(|code| code.parse().ok());
+    let meaning = number.map(tables::meaning);
     Status {
         carrier_id: carrier_id.to_owned(),
         // Twilio takes none; the address that it reports to names the delivery.
@@ -360,7 +362,9 @@ fn read_status(fields: &Fields, carrier_id: &str, word: &str) -> Status {
             None if failed => Some("Twilio could not deliver it and does not say why.".to_owned()),
             None => None,
         },
-        opted_out: number.is_some_and(|code| tables::meaning(code) == Meaning::OptedOut),
+        opted_out: meaning == Some(Meaning::OptedOut),
+        blame: meaning.map_or(Blame::Message, Meaning::blame),
+        too_large: meaning == Some(Meaning::TooLarge),
         price: None,
     }
 }

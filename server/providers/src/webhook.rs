@@ -1,5 +1,6 @@
 //! What a carrier tells us: as it arrived, and as it was read.
 
+use crate::Blame;
 use bytes::Bytes;
 use model::PhoneNumber;
 use model::line::Price;
@@ -207,6 +208,11 @@ pub struct Status {
     pub failure: Option<String>,
     /// The number has opted out at the carrier.
     pub opted_out: bool,
+    /// Whose doing a failure is; without one, [`Blame::Message`]. Anything else is said of failures alone in which
+    /// certainly nothing reached the person.
+    pub blame: Blame,
+    /// The failure is the size of the pictures; smaller ones may pass.
+    pub too_large: bool,
     /// What it cost, where the carrier tells.
     pub price: Option<Price>,
 }

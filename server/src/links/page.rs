@@ -31,9 +31,10 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn of(place: &Place) -> Self {
+    /// `form` is what its button sends along, where it has one.
+    pub(super) fn of(place: &Place, form: &str) -> Self {
         match place {
-            Place::Before(door, unfit) => before(door, *unfit),
+            Place::Before(door, unfit) => before(door, *unfit, form),
             Place::Inside(host, files) => inside(host, files),
             Place::Closed(host, why) => closed(host, *why),
             Place::Nowhere => plain(
@@ -77,16 +78,18 @@ fn plain(title: &str, words: &str) -> Page {
     Page { title: title.to_owned(), class: "outside", content }
 }
 
-fn before(door: &Door, unfit: Option<Unfit>) -> Page {
+fn before(door: &Door, unfit: Option<Unfit>, form: &str) -> Page {
     let organisation = &door.host.organisation;
     let (files, button) = (MediaKind::counted(&door.holds), press(&door.holds));
     let them = if door.holds.len() == 1 { "it" } else { "them" };
     let once = if door.opens_once { format!(" You can view {them} once.") } else { String::new() };
     let content = format!(
-        "{MARK}\n<h1>{}</h1>\n<p>sent you {files}. Only this link shows {them}.</p>\n<form method=\"post\">\n{}\
+        "{MARK}\n<h1>{}</h1>\n<p>sent you {files}. Only this link shows {them}.</p>\n<form method=\"post\">\n\
+         <input type=\"hidden\" name=\"page\" value=\"{}\">\n{}\
          <button type=\"submit\">{button}</button>\n</form>\n\
          <p class=\"note\">The link holds for another {}.{once}</p>\n",
         escaped(organisation),
+        escaped(form),
         if door.asks_birth_date { birth_date(unfit) } else { String::new() },
         remaining(door.for_ms),
     );
@@ -263,7 +266,7 @@ mod tests {
     fn each_kind_is_shown_in_its_way() {
         let html = |kinds: &[MediaKind]| {
             let files = kinds.iter().map(|kind| file(*kind, "/media/x")).collect();
-            Page::of(&Place::Inside(host("Harbour Clinic"), files)).html()
+            Page::of(&Place::Inside(host("Harbour Clinic"), files), "").html()
         };
         let photos = html(&[MediaKind::Image; 2]);
         assert!(photos.contains("alt=\"photo 1 of 2\"") && photos.contains("Save photo 2 of 2"), "{photos}");
@@ -290,7 +293,7 @@ mod tests {
             Place::Inside(hostile.clone(), files.to_vec()),
             Place::Closed(hostile, LinkState::Revoked),
         ] {
-            let html = Page::of(&place).html();
+            let html = Page::of(&place, "\"><b>").html();
             assert!(!html.contains("<script") && !html.contains("<b>"), "{html}");
             assert!(html.contains("&lt;script&gt;"), "{html}");
         }

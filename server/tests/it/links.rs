@@ -315,3 +315,29 @@ async fn a_video_is_played_piece_by_piece() {
     assert_eq!(piece.bytes().await.unwrap(), &b"ftypmp42"[..]);
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_button_that_is_pressed_again_after_a_lost_answer_shows_the_photo() {
+    let running = Running::start().await;
+    let patient = running.patient().await;
+    let (message, link) = linked(&running, patient, json!({"one_opening": true})).await;
+    let nobody = running.nobody();
+    let carried = async || {
+        let page = Page::of(nobody.request(Method::GET, &link).send().await.unwrap()).await;
+        let value = page.html.split("name=\"page\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+        value.to_owned()
+    };
+    let press = async |carries: &str| {
+        let request = nobody.request(Method::POST, &link).form(&[("page", carries)]);
+        Page::of(request.send().await.unwrap()).await
+    };
+    let (ours, other) = (carried().await, carried().await);
+    for _ in 0..3 {
+        let opened = press(&ours).await;
+        assert!(opened.status == 200 && opened.html.contains("<img"), "{}", opened.html);
+    }
+    assert_eq!(press(&other).await.status, 410, "a page that did not open it is too late");
+    let link = shown(&running, patient, &message).await;
+    assert_eq!((&link["state"], &link["openings"]), (&json!("used_up"), &json!(1)));
+    running.stop().await;
+}

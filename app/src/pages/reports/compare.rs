@@ -26,7 +26,7 @@ pub fn ComparePage() -> impl IntoView {
                     <a class="button" href="/reports">"Back to reports"</a>
                 </header>
                 <p class="muted">
-                    "What the last 30 days would have cost at each carrier; or type in a month of yours. A private link in the place of an MMS costs one part of an SMS."
+                    "What the last 30 days would have cost at each carrier; or type in a month of yours."
                 </p>
                 <Suspense fallback=|| view! { <Skeleton shape=SkeletonShape::Rows /> }>
                     {move || Suspend::new(async move {
@@ -44,7 +44,7 @@ pub fn ComparePage() -> impl IntoView {
 
 #[component]
 fn Shown(comparison: Comparison) -> impl IntoView {
-    let Comparison { volumes, offers } = comparison;
+    let Comparison { volumes, link_parts, offers } = comparison;
     let typed = |count: u32| RwSignal::new(count.to_string());
     let (sms, mms) = (typed(volumes.sms), typed(volumes.mms));
     let (sms_in, mms_in) = (typed(volumes.sms_in), typed(volumes.mms_in));
@@ -80,13 +80,14 @@ fn Shown(comparison: Comparison) -> impl IntoView {
             </thead>
             <tbody aria-live="polite">
                 {move || {
-                    compare(volumes.get(), &offers)
+                    compare(volumes.get(), link_parts, &offers)
                         .into_iter()
                         .map(|compared| view! { <Row compared=compared may_change=may_change /> })
                         .collect_view()
                 }}
             </tbody>
         </table>
+        <p class="muted sums-note">{link_words(link_parts)}</p>
         <p class="muted sums-note">
             "By the prices of your contracts where they are entered in Settings, Lines, else by those that carriers publish. Without tax, rent of numbers, discounts, and surcharges of the networks. Different currencies are not held against each other."
         </p>
@@ -107,6 +108,14 @@ fn Missing(unpriced: usize, all: usize, may_change: bool) -> impl IntoView {
             }}
         </div>
     }
+}
+
+fn link_words(parts: u32) -> String {
+    let many = if parts == 1 { "one part".to_owned() } else { format!("{parts} parts") };
+    format!(
+        "A private link in the place of an MMS costs {many} of an SMS, with your organisation's name and this server's \
+         address; words of your own come on top."
+    )
 }
 
 /// An empty field is none.
@@ -181,7 +190,13 @@ fn amount(cost: Cost, mms_elsewhere: bool) -> AnyView {
 
 #[cfg(test)]
 mod tests {
-    use super::count;
+    use super::{count, link_words};
+
+    #[test]
+    fn what_a_link_takes_is_said() {
+        assert!(link_words(1).contains("costs one part of an SMS"));
+        assert!(link_words(2).contains("costs 2 parts of an SMS"));
+    }
 
     #[test]
     fn reads_what_people_type_as_a_number() {

@@ -83,7 +83,7 @@ pub fn ChangeCarrier(
                             label="Only from these network addresses"
                             name="addresses"
                             value=addresses
-                            hint="Empty for any. This carrier signs nothing, so its own addresses are a second proof beside the secret: 203.0.113.7 or 203.0.113.0/24, with spaces between them."
+                            hint="Empty for any. This carrier signs nothing, so its own addresses are a second proof beside the secret: 203.0.113.7 or 203.0.113.0/24, with spaces between them. Behind a reverse proxy, the server needs HELIOGRAPH_CLIENT_ADDRESS_HEADER first: otherwise every webhook seems to come from the proxy."
                             error=form.error_of("addresses")
                         />
                     }

@@ -50,7 +50,11 @@ pub fn Carrier(
         act(settings::pin_carrier(line, (!pinned).then_some(id)), pager, notices);
     };
     let remove = move |()| act(settings::remove_carrier(id), pager, notices);
-    let exchange = move |()| act(settings::exchange_secret(id, false), pager, notices);
+    let exchanging = RwSignal::new(false);
+    let exchange = move |_: leptos::ev::MouseEvent| {
+        exchanging.set(false);
+        act(settings::exchange_secret(id, false), pager, notices);
+    };
     let refresh = move |()| {
         spawn_local(async move {
             match whatsapp::refresh(line).await {
@@ -62,8 +66,12 @@ pub fn Carrier(
     };
     let by_whatsapp = account.route.channels.contains(&Channel::Whatsapp);
     let is_real = provider != ProviderKind::Simulator;
-    let by_secret = account.by_secret;
-    let addresses = if is_real {
+    // One after the other: a second exchange would cut off the addresses that are in use.
+    let may_exchange = account.by_secret && account.old_secret_until.is_none();
+    let (removed, has_list) = (account.removed, !account.addresses.is_empty());
+    let addresses = if removed {
+        ().into_any()
+    } else if is_real {
         view! { <Addresses account=account.clone() pager=pager /> }.into_any()
     } else {
         view! { <PhoneLink number=number.as_e164().to_owned() /> }.into_any()
@@ -76,26 +84,55 @@ pub fn Carrier(
                         <strong>{provider.label()}</strong>
                         {badges(&account)}
                     </span>
-                    <span class="muted">{abilities(&account)}</span>
-                    <span class="muted number">{prices(&account)}</span>
+                    {if removed {
+                        view! { <span class="muted">"Nothing leaves through it any more. It goes from this list once nothing of it is in quarantine."</span> }
+                            .into_any()
+                    } else {
+                        view! {
+                            <span class="muted">{abilities(&account)}</span>
+                            <span class="muted number">{prices(&account)}</span>
+                        }
+                        .into_any()
+                    }}
                 </span>
-                <Menu label=format!("More for {}", provider.label())>
-                    <MenuItem glyph=Glyph::Edit on_press=move |()| changing.set(true)>"Change"</MenuItem>
-                    {several
-                        .then(|| {
-                            let words = if pinned { "Send the cheapest way" } else { "Send through this one first" };
-                            view! { <MenuItem glyph=Glyph::Send on_press=pin>{words}</MenuItem> }
-                        })}
-                    {by_secret.then(|| view! { <MenuItem glyph=Glyph::Refresh on_press=exchange>"Exchange the secret"</MenuItem> })}
-                    {by_whatsapp
-                        .then(|| view! { <MenuItem glyph=Glyph::Whatsapp on_press=refresh>"Refresh templates"</MenuItem> })}
-                    {several.then(|| view! { <MenuItem glyph=Glyph::Trash on_press=remove>"Take away"</MenuItem> })}
-                </Menu>
+                {(!removed)
+                    .then(|| {
+                        view! {
+                            <Menu label=format!("More for {}", provider.label())>
+                                <MenuItem glyph=Glyph::Edit on_press=move |()| changing.set(true)>"Change"</MenuItem>
+                                {several
+                                    .then(|| {
+                                        let words = if pinned { "Send the cheapest way" } else { "Send through this one first" };
+                                        view! { <MenuItem glyph=Glyph::Send on_press=pin>{words}</MenuItem> }
+                                    })}
+                                {may_exchange
+                                    .then(|| {
+                                        view! { <MenuItem glyph=Glyph::Refresh on_press=move |()| exchanging.set(true)>"Exchange the secret"</MenuItem> }
+                                    })}
+                                {by_whatsapp
+                                    .then(|| view! { <MenuItem glyph=Glyph::Whatsapp on_press=refresh>"Refresh templates"</MenuItem> })}
+                                {several.then(|| view! { <MenuItem glyph=Glyph::Trash on_press=remove>"Take away"</MenuItem> })}
+                            </Menu>
+                        }
+                    })}
             </div>
-            {(account.quarantined > 0).then(|| view! { <Quarantine id=id count=account.quarantined pager=pager /> })}
+            {(account.quarantined > 0).then(|| view! { <Quarantine id=id count=account.quarantined has_list=has_list pager=pager /> })}
             {addresses}
             <Dialog open=changing title=format!("Change {}", provider.label())>
                 <ChangeCarrier account=known.get_value() pager=pager open=changing />
+            </Dialog>
+            <Dialog open=exchanging title="Exchange the secret">
+                <div class="stack">
+                    <p>
+                        {format!(
+                            "Both addresses get a new secret and have to be pasted anew in {}'s console. For a week the old ones are taken as well.",
+                            provider.label(),
+                        )}
+                    </p>
+                    <div class="actions">
+                        <Button kind=ButtonKind::Primary on_press=exchange>"Exchange it"</Button>
+                    </div>
+                </div>
             </Dialog>
         </li>
     }
@@ -132,6 +169,7 @@ fn badges(account: &AccountView) -> impl IntoView + use<> {
         Verification::Off => Some("Webhooks not checked"),
     };
     view! {
+        {account.removed.then(|| view! { <span class="badge tone-warn">"Taken away"</span> })}
         {account.route.pinned.then(|| view! { <span class="badge tone-good">"Goes first"</span> })}
         {account
             .cooling_until
@@ -233,7 +271,13 @@ fn PhoneLink(number: String) -> impl IntoView {
 
 /// What stands in quarantine, and the ways out.
 #[component]
-fn Quarantine(id: LineAccountId, count: u32, pager: Pager<LineView>) -> impl IntoView {
+fn Quarantine(
+    id: LineAccountId,
+    count: u32,
+    /// Only some network addresses are allowed.
+    has_list: bool,
+    pager: Pager<LineView>,
+) -> impl IntoView {
     let notices = Notices::of_page();
     let check = move |release| {
         spawn_local(async move {
@@ -251,13 +295,10 @@ fn Quarantine(id: LineAccountId, count: u32, pager: Pager<LineView>) -> impl Int
             }
         });
     };
-    let webhooks = if count == 1 { "1 webhook is".to_owned() } else { format!("{count} webhooks are") };
     view! {
         <Banner tone=Tone::Warn>
             <span class="stack">
-                {format!(
-                    "{webhooks} in quarantine because the signature did not hold, and not shown in conversations. Most often the auth token here or the server's public address is not the one that the carrier knows. Correct it, then check again.",
-                )}
+                {quarantine_words(count, has_list)}
                 <span class="actions">
                     <Button on_press=move |_| check(false)>"Check again"</Button>
                     <Button on_press=move |_| check(true)>"They are genuine: read them"</Button>
@@ -265,6 +306,27 @@ fn Quarantine(id: LineAccountId, count: u32, pager: Pager<LineView>) -> impl Int
             </span>
         </Banner>
     }
+}
+
+/// What did not hold, and what most often is the reason.
+fn quarantine_words(count: u32, has_list: bool) -> String {
+    let webhooks = if count == 1 { "1 webhook is".to_owned() } else { format!("{count} webhooks are") };
+    let (why, often) = if has_list {
+        (
+            "the signature or secret did not hold, or the network address is not on the list under Change",
+            "the list lacks one of the carrier's addresses, or this server sees its proxy's instead \
+             (HELIOGRAPH_CLIENT_ADDRESS_HEADER)",
+        )
+    } else {
+        (
+            "the signature or secret did not hold",
+            "the credentials here or the server's public address is not the one that the carrier knows",
+        )
+    };
+    format!(
+        "{webhooks} in quarantine because {why}, and not shown in conversations. Most often {often}. Correct it, then \
+         check again."
+    )
 }
 
 /// The form for one more carrier.
@@ -299,21 +361,28 @@ pub fn AddCarrier(
             {move || beside.get().map(|words| view! { <Banner tone=Tone::Bad>{words}</Banner> })}
             <SelectField label="Carrier" name="provider" value=provider options=options />
             <p class="muted">
-                "The number stays the same, and so do the conversations. The carrier must know the number as yours before it can send from it. "
-                {move || {
-                    let word = provider.get();
-                    (word != ProviderKind::Simulator.as_str())
-                        .then(|| {
-                            view! {
-                                <a href=format!("/guides/{word}") target="_blank" rel="external">"Step by step"</a>
-                            }
-                        })
-                }}
+                "The number stays the same, and so do the conversations. A simulator gives its place to the first real carrier. The carrier must know the number as yours before it can send from it. "
+                <a href=move || format!("/guides/{}", provider.get()) target="_blank" rel="external">"Step by step"</a>
             </p>
             {move || fields.get().map(|(_, fields)| fields.for_new(form))}
             <div class="actions">
                 <Button kind=ButtonKind::Primary submit=true disabled=form.busy()>"Add carrier"</Button>
             </div>
         </form>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quarantine_words;
+
+    #[test]
+    fn the_list_of_addresses_is_named_where_there_is_one() {
+        let plain = quarantine_words(1, false);
+        assert!(plain.starts_with("1 webhook is in quarantine because the signature or secret"), "{plain}");
+        assert!(!plain.contains("list"), "{plain}");
+        let listed = quarantine_words(3, true);
+        assert!(listed.starts_with("3 webhooks are") && listed.contains("not on the list"), "{listed}");
+        assert!(listed.contains("HELIOGRAPH_CLIENT_ADDRESS_HEADER"), "{listed}");
     }
 }

@@ -80,9 +80,12 @@ fn Line(line: LineView, pager: Pager<LineView>) -> impl IntoView {
     };
     let (renaming, adding) = (RwSignal::new(false), RwSignal::new(false));
     let name = StoredValue::new(line.name.clone());
-    let taken: Vec<ProviderKind> = line.accounts.iter().map(|account| account.route.provider).collect();
+    let mut taken: Vec<ProviderKind> =
+        line.accounts.iter().filter(|account| !account.removed).map(|account| account.carrier).collect();
+    // It shares a line with no real carrier.
+    taken.push(ProviderKind::Simulator);
     let free = StoredValue::new(carrier_options(&taken));
-    let several = line.accounts.len() > 1;
+    let several = line.accounts.iter().filter(|account| !account.removed).count() > 1;
     let number = StoredValue::new(line.number.clone());
     view! {
         <li class="card stack line">

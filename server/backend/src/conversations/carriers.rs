@@ -2,12 +2,13 @@
 
 use super::rows::known;
 use crate::Result;
+use crate::messages::deliveries;
 use crate::store::{Tx, placeholders};
 use model::MessageId;
 use model::line::ProviderKind;
 use model::message::DeliveryState;
 use sqlx::AssertSqlSafe;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
 /// How an outbound message travels.
@@ -17,6 +18,8 @@ pub(super) struct Carried {
     pub(super) carrier: Option<ProviderKind>,
     /// In words for staff, where another one was asked before.
     pub(super) detour: Option<String>,
+    /// How far each of its requests has come, and why it failed, in their order.
+    pub(super) requests: Vec<(DeliveryState, Option<String>)>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -70,7 +73,19 @@ fn carried(attempts: &[Attempt]) -> Carried {
     Carried {
         carrier: attempts.last().map(|attempt| attempt.carrier),
         detour: Some(detour.join(" ")).filter(|words| !words.is_empty()),
+        requests: requests(attempts),
     }
+}
+
+/// Each request in its newest attempt unless an earlier one arrived after all.
+fn requests(attempts: &[Attempt]) -> Vec<(DeliveryState, Option<String>)> {
+    let mut current = BTreeMap::<i64, &Attempt>::new();
+    for attempt in attempts {
+        if !current.get(&attempt.part).is_some_and(|earlier| deliveries::arrived(earlier.state)) {
+            current.insert(attempt.part, attempt);
+        }
+    }
+    current.into_values().map(|attempt| (attempt.state, attempt.failure.clone())).collect()
 }
 
 /// For example `Twilio did not take it (The account has no credit left); sent through ClickSend.`

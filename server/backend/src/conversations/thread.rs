@@ -8,7 +8,9 @@ use crate::store::{Tx, Value, args};
 use crate::{Backend, Caller, Error, Result, media, share_links, whatsapp};
 use model::conversation::{ThreadFrom, ThreadSlice};
 use model::line::ProviderKind;
-use model::message::{Channel, DeliveryState, Direction, MessageView};
+use model::media::AttachmentView;
+use model::message::{Channel, DeliveryState, Direction, MessageView, RequestView};
+use model::routing::pictures_of_request;
 use model::staff::Permission;
 use model::{ConversationId, MessageId, Millis, OrgId};
 use sqlx::AssertSqlSafe;
@@ -85,7 +87,11 @@ pub async fn thread(
     Ok(ThreadSlice {
         older: records.first().filter(|_| older).map(cursor),
         newer: records.last().filter(|_| newer).map(cursor),
-        messages: views(backend, &mut tx, caller.org_id, records).await?,
+        messages: views(backend, &mut tx, caller.org_id, records)
+            .await?
+            .into_iter()
+            .map(|view| without_price(caller, view))
+            .collect(),
     })
 }
 
@@ -93,7 +99,15 @@ pub async fn thread(
 pub async fn message(backend: &Backend, caller: &Caller, id: MessageId) -> Result<MessageView> {
     caller.require(Permission::ReadConversations)?;
     let mut tx = backend.store.read().await?;
-    view(backend, &mut tx, caller.org_id, id).await
+    Ok(without_price(caller, view(backend, &mut tx, caller.org_id, id).await?))
+}
+
+/// What a message cost is for those who see reports.
+fn without_price(caller: &Caller, view: MessageView) -> MessageView {
+    match caller.require(Permission::ReadReports) {
+        Ok(()) => view,
+        Err(_) => MessageView { price: None, price_estimated: false, ..view },
+    }
 }
 
 /// One message, for a caller whose right was checked.
@@ -162,7 +176,9 @@ async fn views(backend: &Backend, tx: &mut Tx, org: OrgId, records: Vec<Record>)
             let id = MessageId(record.id);
             let direction = known(Direction::from_word(&record.direction))?;
             let (price, price_estimated) = prices.remove(&id).unzip();
-            let Carried { carrier, detour } = carried.remove(&id).unwrap_or_default();
+            let Carried { carrier, detour, requests } = carried.remove(&id).unwrap_or_default();
+            let attachments = attachments.remove(&id).unwrap_or_default();
+            let requests = split(requests, &attachments);
             let of_account = record.provider.as_deref().and_then(ProviderKind::from_word);
             Ok(MessageView {
                 id,
@@ -175,7 +191,7 @@ async fn views(backend: &Backend, tx: &mut Tx, org: OrgId, records: Vec<Record>)
                 state_at: record.state_at,
                 failure: record.failure,
                 author: record.author,
-                attachments: attachments.remove(&id).unwrap_or_default(),
+                attachments,
                 parts: u32::try_from(record.parts).unwrap_or(0),
                 price,
                 price_estimated: price_estimated.unwrap_or_default(),
@@ -186,7 +202,18 @@ async fn views(backend: &Backend, tx: &mut Tx, org: OrgId, records: Vec<Record>)
                 line_id: record.line_id.map(Into::into),
                 carrier: carrier.or(of_account),
                 detour,
+                requests,
             })
         })
         .collect()
+}
+
+/// The requests of a message with their pictures; none where one carries all of it.
+fn split(requests: Vec<(DeliveryState, Option<String>)>, attachments: &[AttachmentView]) -> Vec<RequestView> {
+    let count = requests.len();
+    let view = |(n, (state, failure))| {
+        let pictures = &attachments[pictures_of_request(n, count, attachments.len())];
+        RequestView { attachments: pictures.iter().map(|picture| picture.id).collect(), state, failure }
+    };
+    if count > 1 { requests.into_iter().enumerate().map(view).collect() } else { Vec::new() }
 }

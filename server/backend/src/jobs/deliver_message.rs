@@ -11,7 +11,7 @@ use crate::clock::millis;
 use crate::consent;
 use crate::conversations::rows::known;
 use crate::lines::{self, Route};
-use crate::messages::deliveries::{self, News, Whole};
+use crate::messages::deliveries::{self, Fault, News, Whole};
 use crate::messages::{NO_WAY_BACK, cost, unreadable_words};
 use crate::share_links::Leaving;
 use crate::store::{Tx, args};
@@ -21,14 +21,18 @@ use model::media::AttachmentState;
 use model::message::{Channel, DeliveryState};
 use model::routing::pictures_of_request;
 use model::{Address, AttachmentId, DeliveryId, LineAccountId, Millis, NumberId, PhoneNumber};
-use next_attempt::{Next, UNREACHABLE_REST};
-use outbound::outbound;
+pub(super) use next_attempt::failed_later;
+use next_attempt::{Next, UNREACHABLE_REST, follow};
+use outbound::{Prepared, prepare};
 use providers::{Receipt, SendError, Template};
 use std::time::Duration;
 use uuid::Uuid;
 
 /// How long a carrier that cannot be reached is tried. A text that comes hours late confuses more than it helps.
 const TRIED_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// How often a carrier to which no connection is made is tried where another one stands ready.
+const TRIES_UNREACHED: u32 = 2;
 
 /// How long a message waits for its pictures to be prepared.
 const PREPARED_WITHIN: Duration = Duration::from_secs(30 * 60);
@@ -93,6 +97,7 @@ struct Row {
     part: i64,
     attempt: i64,
     media_bytes: Option<i64>,
+    offered_bytes: Option<i64>,
     state: String,
     marked_at: Option<Millis>,
     created_at: Millis,
@@ -121,16 +126,34 @@ pub(super) async fn run(backend: &Backend, id: DeliveryId, attempt: u32) -> Resu
             Ok(Outcome::Done)
         }
         Step::Send(ready) => {
-            let (outbound, sent_bytes) = match outbound(backend, &ready).await {
+            let prepared = match prepare(backend, &ready).await {
                 // The database still answers, so that staff can be told.
                 Err(error) if error.is_outage() && is_late(backend, request) => {
                     tracing::error!(%error, "a delivery waited for its pictures too long");
+                    Prepared::Never
+                }
+                prepared => prepared?,
+            };
+            let (outbound, sent_bytes) = match prepared {
+                Prepared::Whole(outbound, bytes) => (outbound, bytes),
+                Prepared::NotNow if !is_late(backend, request) => {
+                    let after = backoff(attempt, Duration::from_secs(2), Duration::from_secs(60));
+                    return Ok(Outcome::Again { after });
+                }
+                Prepared::NotNow | Prepared::Never => {
                     settle(backend, request, &unprepared(), Next::Nothing).await?;
                     return Ok(Outcome::Done);
                 }
-                outbound => outbound?,
+                Prepared::TooLarge { file_name } => {
+                    let words = format!(
+                        "The picture “{file_name}” cannot be made as small as the carrier wants it. Send it as a private link."
+                    );
+                    let news = News::of(DeliveryState::Failed, words);
+                    settle(backend, request, &news, Next::Elsewhere { rest: None }).await?;
+                    return Ok(Outcome::Done);
+                }
             };
-            if !mark(backend, request).await? {
+            if !mark(backend, request, sent_bytes).await? {
                 return Ok(Outcome::Done);
             }
             let provider = providers::for_kind(ready.route.provider);
@@ -144,7 +167,7 @@ async fn load(tx: &mut Tx, id: DeliveryId) -> Result<Option<(Request, Row)>> {
     let row: Option<Row> = tx
         .one(
             "SELECT d.org_id, d.message_id, m.conversation_id, d.account_id, c.number_id, d.part, d.attempt,
-                    d.media_bytes, d.state, d.marked_at, d.created_at, d.mock, m.channel, m.body,
+                    d.media_bytes, d.offered_bytes, d.state, d.marked_at, d.created_at, d.mock, m.channel, m.body,
                     n.address_sealed
              FROM delivery d JOIN message m ON m.id = d.message_id
              JOIN conversation c ON c.id = m.conversation_id JOIN number n ON n.id = c.number_id
@@ -225,7 +248,7 @@ async fn next_step(backend: &Backend, tx: &mut Tx, request: Request, row: Row) -
         Leaving::Plain => (String::new(), pictures),
         // They were waited for, since whoever opens the link wants to see them, and they stay here.
         Leaving::With(link) => (with_link(&row.body, &link), Vec::new()),
-        Leaving::Revoked => return failed("Not sent: its private link was revoked before."),
+        Leaving::Closed(why) => return failed(&format!("Not sent. {}", share_links::closed_words(why))),
     };
     let Address::Number(to) = numbers::open_address(backend, &row.address_sealed)? else {
         return failed(NO_WAY_BACK);
@@ -257,7 +280,7 @@ async fn pictures(tx: &mut Tx, request: Request, part: i64, parts: usize) -> Res
 
 /// Marks the attempt. `false` when it must not be made (any more): another worker has it, or in this moment the patient
 /// said STOP or WhatsApp's window closed, which is then recorded.
-async fn mark(backend: &Backend, request: Request) -> Result<bool> {
+async fn mark(backend: &Backend, request: Request, offered_bytes: u64) -> Result<bool> {
     let mut tx = backend.store.write().await?;
     deliveries::hold(&mut tx, request.whole.message).await?;
     let why_not = match consent::withdrawn(&mut tx, request.whole.org, request.number).await? {
@@ -273,9 +296,9 @@ async fn mark(backend: &Backend, request: Request) -> Result<bool> {
     let now = backend.clock.now();
     let marked = tx
         .execute(
-            "UPDATE delivery SET state = 'sending', state_at = $2, marked_at = $2
+            "UPDATE delivery SET state = 'sending', state_at = $2, marked_at = $2, offered_bytes = $3
              WHERE id = $1 AND state IN ('queued', 'sending') AND marked_at IS NULL",
-            args![request.id, now],
+            args![request.id, now, offered_bytes],
         )
         .await?;
     if marked == 0 {
@@ -293,9 +316,17 @@ async fn record(
     sent_bytes: u64,
     attempt: u32,
 ) -> Result<Outcome> {
+    let unreached = matches!(answer, Err(SendError::Unreached));
+    let gives_way =
+        unreached && attempt >= TRIES_UNREACHED && next_attempt::way_round(backend, request).await?;
     let (news, next) = match answer {
         Ok(receipt) => return accepted(backend, request, receipt).await,
-        Err(SendError::Retry { after }) => {
+        Err(SendError::Unreached) if gives_way => {
+            let next = Next::Elsewhere { rest: Some(UNREACHABLE_REST) };
+            (News::of(DeliveryState::Failed, "The carrier could not be reached."), next)
+        }
+        Err(error @ (SendError::Retry { .. } | SendError::Unreached)) => {
+            let after = if let SendError::Retry { after } = error { after } else { None };
             if !is_late(backend, request) {
                 unmark(backend, request, after.is_none()).await?;
                 let pause = backoff(attempt, Duration::from_secs(2), Duration::from_secs(5 * 60));
@@ -306,7 +337,10 @@ async fn record(
             (News::of(DeliveryState::Failed, words), next)
         }
         Err(SendError::Refused { code, reason, opted_out, too_large, blame }) => {
-            let next = Next::after_refusal(request, blame, opted_out, too_large, sent_bytes);
+            let next = match opted_out {
+                true => Next::Nothing,
+                false => Next::after_refusal(request, Fault { blame, too_large }, sent_bytes),
+            };
             let failed = News::of(DeliveryState::Failed, reason);
             (News { error_code: Some(code), opted_out, ..failed }, next)
         }
@@ -327,10 +361,11 @@ async fn accepted(backend: &Backend, request: Request, receipt: Receipt) -> Resu
         failure: None,
         opted_out: false,
         price: receipt.price,
+        fault: Fault::FINAL,
     };
     deliveries::hear(backend, &mut tx, request.whole, request.id, &news).await?;
     cost::taken(backend, &mut tx, request.id, request.account, receipt.parts).await?;
-    deliveries::hear_parked(
+    let failed = deliveries::hear_parked(
         backend,
         &mut tx,
         request.whole,
@@ -339,6 +374,9 @@ async fn accepted(backend: &Backend, request: Request, receipt: Receipt) -> Resu
         &receipt.carrier_id,
     )
     .await?;
+    if let Some(fault) = failed {
+        failed_later(backend, &mut tx, request.id, fault).await?;
+    }
     if let Some(parts) = receipt.parts {
         tx.execute(
             "UPDATE message SET parts = $2 WHERE id = $1 AND channel = 'sms'",
@@ -369,13 +407,7 @@ async fn settle(backend: &Backend, request: Request, news: &News, next: Next) ->
     let mut tx = backend.store.write().await?;
     deliveries::hold(&mut tx, request.whole.message).await?;
     deliveries::hear(backend, &mut tx, request.whole, request.id, news).await?;
-    if let Next::Elsewhere { rest: Some(rest) } = next {
-        lines::cool_down(backend, &mut tx, request.whole.org, request.account, rest).await?;
-    }
-    if let Some(attempt) = next_attempt::following(backend, &mut tx, request, next).await? {
-        deliveries::add(backend, &mut tx, request.whole, attempt).await?;
-        deliveries::fold(backend, &mut tx, request.whole).await?;
-    }
+    follow(backend, &mut tx, request, next).await?;
     commit(backend, tx, request).await
 }
 
@@ -396,7 +428,7 @@ pub(super) async fn end(backend: &Backend, tx: &mut Tx, id: DeliveryId) -> Resul
         return Ok(());
     }
     let news = if row.marked_at.is_some() { uncertain() } else { unprepared() };
-    deliveries::hear(backend, tx, request.whole, id, &news).await
+    deliveries::hear(backend, tx, request.whole, id, &news).await.map(drop)
 }
 
 fn is_late(backend: &Backend, request: Request) -> bool {

@@ -55,7 +55,7 @@ pub(super) async fn run(backend: &Backend, owner: Owner, attempt: u32) -> Result
     }
 }
 
-/// Bytes of the carrier copy of an outbound picture, once it is made.
+/// Bytes of the usual carrier copy of an outbound picture, once it is made.
 pub(super) async fn carrier_copy_size(backend: &Backend, id: AttachmentId) -> Result<Option<u64>> {
     let mut tx = backend.store.read().await?;
     let row: Option<(i64,)> = tx
@@ -67,30 +67,53 @@ pub(super) async fn carrier_copy_size(backend: &Backend, id: AttachmentId) -> Re
     Ok(row.and_then(|(size,)| u64::try_from(size).ok()))
 }
 
-/// Makes the carrier copy of an outbound picture anew with `most` bytes, since not every carrier takes as much. Answers
-/// how many it has then: a picture that does not get so small keeps its copy, and the carrier has its say.
-pub(super) async fn fit_carrier_copy(backend: &Backend, id: AttachmentId, most: u64) -> Result<u64> {
-    let role = RenditionRole::Carrier.as_str();
+/// A carrier copy of an outbound picture.
+pub(super) enum CarrierCopy {
+    /// Where it lies, and its bytes.
+    Ready(BlobKey, u64),
+    /// It could not be made just now.
+    NotNow,
+    /// The picture does not get so small.
+    TooLarge,
+}
+
+/// The carrier copy of an outbound picture with at most `most` bytes: the usual one where that is small enough, else one
+/// that is made for this limit, from the original. Each limit has its own, so that no carrier gets what was made for
+/// another one.
+pub(super) async fn carrier_copy(
+    backend: &Backend,
+    id: AttachmentId,
+    usual: Option<u64>,
+    most: u64,
+) -> Result<CarrierCopy> {
+    let original = BlobKey::Outbound(id, Variant::Original);
+    if let Some(bytes) = usual.filter(|bytes| *bytes <= most) {
+        return Ok(CarrierCopy::Ready(original.variant(Variant::Rendition(RenditionRole::Carrier)), bytes));
+    }
+    let key = original.variant(Variant::Fitted(most));
+    if let Some(bytes) = backend.blobs.size(&key).await? {
+        return Ok(CarrierCopy::Ready(key, bytes));
+    }
     let budget = Budget::new(Budget::CARRIER.longest, usize::try_from(most).unwrap_or(usize::MAX));
-    let key = BlobKey::Outbound(id, Variant::Original);
-    let original = backend.blobs.open_file(&key).await?;
-    let developed = match work_on(backend, original, Wanted::carrier(budget)).await? {
-        Ok(developed) => developed,
+    let file = backend.blobs.open_file(&original).await?;
+    let made = match work_on(backend, file, Wanted::carrier(budget)).await? {
+        Ok(developed) => developed.renditions.into_iter().find(|made| made.role == Role::Carrier),
+        Err(error) if error.is_temporary() => {
+            tracing::warn!(?error, "a carrier copy could not be made just now");
+            return Ok(CarrierCopy::NotNow);
+        }
         Err(error) => {
             tracing::warn!(?error, "a carrier copy could not be made smaller");
-            return Ok(carrier_copy_size(backend, id).await?.unwrap_or(0));
+            None
         }
     };
-    let mut made = store(backend, &key, developed.renditions).await?;
-    let Some(Rendition { facts, .. }) = made.pop() else { return Ok(0) };
-    let mut tx = backend.store.write().await?;
-    tx.execute(
-        "UPDATE rendition SET width = $3, height = $4, byte_size = $5 WHERE owner_id = $1 AND role = $2",
-        args![id, role, facts.width, facts.height, facts.byte_size],
-    )
-    .await?;
-    tx.commit().await?;
-    Ok(facts.byte_size)
+    // Whatever is larger than the carrier takes is not offered to it.
+    let Some(made) = made.filter(|made| made.bytes.len() as u64 <= most) else {
+        return Ok(CarrierCopy::TooLarge);
+    };
+    let bytes = made.bytes.len() as u64;
+    backend.blobs.put_bytes(&key, kind::RENDITION, made.bytes.into()).await?;
+    Ok(CarrierCopy::Ready(key, bytes))
 }
 
 /// Staff see that it cannot be shown, and may retry, rather than a picture that is worked on for ever.

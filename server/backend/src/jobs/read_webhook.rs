@@ -1,6 +1,6 @@
 //! A journalled webhook becomes messages and states.
 
-use super::deliver_message::DELIVERY_PARAMETER;
+use super::deliver_message::{self, DELIVERY_PARAMETER};
 use super::{Job, Outcome, queue};
 use crate::consent::{self, Entry, Source, Wish};
 use crate::keys::Purpose;
@@ -164,6 +164,10 @@ async fn read_event(
             match deliveries::hear_status(backend, tx, route.account_id, status, told, received_at).await? {
                 Heard::Parked => Ok(Read::Again),
                 Heard::Applied | Heard::StillParked => Ok(Read::Done),
+                Heard::Failed(delivery, fault) => {
+                    deliver_message::failed_later(backend, tx, delivery, fault).await?;
+                    Ok(Read::Done)
+                }
             }
         }
         Event::Ignored { .. } => Ok(Read::Done),

@@ -46,10 +46,12 @@ pub enum Prices {
     Own(Tariff),
 }
 
-/// Adds a carrier to a line: messages come in through any of its carriers, and leave through the best one.
+/// Adds a carrier to a line: messages come in through any of its carriers, and leave through the best one. A simulator
+/// gives its place to the first real carrier, and the line's conversations go on.
 ///
 /// # Errors
-/// `Invalid` names the field: the carrier that the line has already, or what the carrier says of the credentials.
+/// `Invalid` names the field: the carrier that the line has already, a simulator for a line that has a real carrier, or
+/// what the carrier says of the credentials.
 pub async fn add_account(
     backend: &Backend,
     caller: &Caller,
@@ -67,6 +69,7 @@ pub async fn add_account(
     }
     check_credentials(new.provider, &new.credentials)?;
     require_simulated_number(backend, &mut tx, caller.org_id, &first.number(backend)?, new.provider).await?;
+    keep_apart(backend, &mut tx, &rows, new.provider).await?;
     insert(backend, &mut tx, caller.org_id, line, &new).await?;
     finish(backend, caller, tx, line, "line.add_carrier").await
 }
@@ -134,9 +137,7 @@ pub async fn remove_account(backend: &Backend, caller: &Caller, id: LineAccountI
             "A line needs a carrier. Add the other one first, then take this one away.",
         ));
     }
-    tx.execute("UPDATE line SET pinned_account_id = NULL WHERE pinned_account_id = $1", args![id]).await?;
-    tx.execute("UPDATE line_account SET disabled_at = $2 WHERE id = $1", args![id, backend.clock.now()])
-        .await?;
+    take_away(backend, &mut tx, id).await?;
     finish(backend, caller, tx, row.line_id(), "line.remove_carrier").await
 }
 
@@ -165,10 +166,20 @@ pub async fn pin(
 
 /// Makes a new secret for an account's webhook addresses. The one before it is taken for a week, until the new addresses
 /// are pasted.
+///
+/// # Errors
+/// `Conflict` before that exchange has ended: the addresses that the carrier calls now would stop working.
 pub async fn exchange_secret(backend: &Backend, caller: &Caller, id: LineAccountId) -> Result<LineView> {
     caller.require(Permission::ManageLines)?;
     let mut tx = backend.store.write().await?;
     let row = found(&mut tx, caller, id).await?;
+    if row.old_secret_until(backend.clock.now()).is_some() {
+        return Err(Error::failure(
+            FailureCode::Conflict,
+            "The secret is being exchanged already. Paste the new addresses at the carrier and take the old ones no \
+             longer; then it can be exchanged again.",
+        ));
+    }
     tx.execute(
         "UPDATE line_account SET secret_generation = secret_generation + 1, secret_exchanged_at = $2
          WHERE id = $1",
@@ -251,6 +262,34 @@ pub(super) async fn insert(
         ],
     )
     .await?;
+    Ok(())
+}
+
+/// The simulator shares a line with no real carrier: else what is meant for somebody's phone could end at a simulated
+/// one. While the server only pretends to send, none reaches a phone, and they stand side by side.
+///
+/// # Errors
+/// `Invalid` for a simulator beside a real carrier.
+async fn keep_apart(backend: &Backend, tx: &mut Tx, beside: &[Row], new: ProviderKind) -> Result<()> {
+    if backend.settings.mock_mode {
+        return Ok(());
+    }
+    if new == ProviderKind::Simulator {
+        return Err(Error::invalid(
+            "provider",
+            "This line sends to real phones. To try something out, add a line of its own for the simulator.",
+        ));
+    }
+    for row in beside.iter().filter(|row| row.is_simulator()) {
+        take_away(backend, tx, row.account_id.into()).await?;
+    }
+    Ok(())
+}
+
+async fn take_away(backend: &Backend, tx: &mut Tx, id: LineAccountId) -> Result<()> {
+    tx.execute("UPDATE line SET pinned_account_id = NULL WHERE pinned_account_id = $1", args![id]).await?;
+    tx.execute("UPDATE line_account SET disabled_at = $2 WHERE id = $1", args![id, backend.clock.now()])
+        .await?;
     Ok(())
 }
 

@@ -45,7 +45,7 @@ pub async fn list(backend: &Backend, caller: &Caller) -> Result<Vec<LineView>> {
     caller.require(Permission::ManageLines)?;
     let mut tx = backend.store.read().await?;
     let mut views: Vec<LineView> = Vec::new();
-    for row in Row::of_org(&mut tx, caller.org_id).await? {
+    for row in Row::shown_of_org(&mut tx, caller.org_id).await? {
         let account = account_view(backend, &mut tx, &row).await?;
         match views.last_mut() {
             Some(view) if view.id == row.line_id() => view.accounts.push(account),
@@ -74,7 +74,8 @@ pub async fn has_simulator(backend: &Backend, caller: &Caller) -> Result<bool> {
 
 /// A line as Settings shows it.
 async fn view(backend: &Backend, tx: &mut Tx, org: OrgId, id: LineId) -> Result<LineView> {
-    let rows = Row::of_line(tx, org, id).await?;
+    let mut rows = Row::shown_of_org(tx, org).await?;
+    rows.retain(|row| row.line_id() == id);
     let mut view = rows.first().ok_or_else(|| Error::not_found("line"))?.line_view(backend)?;
     for row in &rows {
         view.accounts.push(account_view(backend, tx, row).await?);

@@ -27,8 +27,9 @@ pub async fn check_again(
 ) -> Result<u32> {
     caller.require(Permission::ManageLines)?;
     let mut tx = backend.store.write().await?;
-    let row =
-        Row::in_org(&mut tx, caller.org_id, account).await?.ok_or_else(|| Error::not_found("carrier"))?;
+    // One that was taken away as well: its addresses go on working, and what comes there is not to be lost.
+    let row = Row::in_org_or_removed(&mut tx, caller.org_id, account).await?;
+    let row = row.ok_or_else(|| Error::not_found("carrier"))?;
     let mut left = look_again(backend, &mut tx, account).await?;
     if release {
         left += read_all(backend, &mut tx, account, Verification::Off).await?;

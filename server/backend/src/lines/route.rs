@@ -112,7 +112,8 @@ pub(crate) async fn choices(backend: &Backend, tx: &mut Tx, org: OrgId) -> Resul
     Ok(choices)
 }
 
-/// The carriers of an account's line, the oldest first: all of them show the patient the same number.
+/// The carriers of an account's line, the oldest first: all of them show the patient the same number. A simulator has
+/// no real carrier beside it, and no real carrier a simulator: nothing that failed at the one goes on to the other.
 pub(crate) async fn options_beside(
     backend: &Backend,
     tx: &mut Tx,
@@ -129,6 +130,8 @@ pub(crate) async fn options_beside(
         .await?;
     if backend.settings.mock_mode {
         rows.truncate(1);
+    } else if let Some(own) = Row::of_account(tx, account).await? {
+        rows.retain(|row| row.is_simulator() == own.is_simulator());
     }
     rows.iter().map(|row| row.option(backend)).collect()
 }

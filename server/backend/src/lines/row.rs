@@ -81,6 +81,33 @@ impl Row {
         .map_err(Into::into)
     }
 
+    /// As [`of_org`](Self::of_org), for people: carriers that were taken away come last as long as something of theirs
+    /// is in quarantine.
+    pub(super) async fn shown_of_org(tx: &mut Tx, org: OrgId) -> Result<Vec<Self>> {
+        tx.all(
+            select_lines!(
+                "l.org_id = $1 AND l.disabled_at IS NULL
+                 AND (a.disabled_at IS NULL OR EXISTS (
+                     SELECT 1 FROM journal_entry j WHERE j.account_id = a.id AND j.state = 'quarantined'))
+                 ORDER BY l.is_default DESC, l.id, CASE WHEN a.disabled_at IS NULL THEN 0 ELSE 1 END, a.id"
+            ),
+            args![org],
+        )
+        .await
+        .map_err(Into::into)
+    }
+
+    /// An account of an organisation, also one that was taken away from its line.
+    pub(super) async fn in_org_or_removed(
+        tx: &mut Tx,
+        org: OrgId,
+        id: LineAccountId,
+    ) -> Result<Option<Self>> {
+        tx.one(select_lines!("l.org_id = $1 AND a.id = $2 AND l.disabled_at IS NULL"), args![org, id])
+            .await
+            .map_err(Into::into)
+    }
+
     /// An account of an organisation.
     pub(super) async fn in_org(tx: &mut Tx, org: OrgId, id: LineAccountId) -> Result<Option<Self>> {
         tx.one(
@@ -100,6 +127,11 @@ impl Row {
     pub(super) fn stored_provider(&self) -> Result<ProviderKind> {
         ProviderKind::from_word(&self.provider)
             .ok_or(Error::Inconsistent("a carrier that this version does not know"))
+    }
+
+    /// Whether the account is a simulator whatever the server's settings say.
+    pub(super) fn is_simulator(&self) -> bool {
+        self.provider == ProviderKind::Simulator.as_str()
     }
 
     /// Who is asked to send: the simulator while the server only pretends.
@@ -134,6 +166,8 @@ impl Row {
         let carrier = providers::for_kind(provider);
         let now = backend.clock.now();
         Ok(AccountView {
+            carrier: self.stored_provider()?,
+            removed: self.disabled_at.is_some(),
             route: self.option(backend)?,
             pictures_in: carrier.limits().mms_in,
             own_tariff: self.tariff.is_some(),
@@ -167,6 +201,7 @@ impl Row {
             media_bytes: limits.media_bytes,
             text_chars: count(limits.text_chars),
             sms_parts: limits.sms_parts.map(count),
+            mms_text: limits.mms_text,
             tariff: self.tariff(backend)?,
             cooling: self.cooling_until.is_some_and(|until| until > backend.clock.now()),
             pinned: self.pinned_account_id == Some(self.account_id),
@@ -178,7 +213,7 @@ impl Row {
     }
 
     /// Until when the secret before the current one is taken.
-    fn old_secret_until(&self, now: Millis) -> Option<Millis> {
+    pub(super) fn old_secret_until(&self, now: Millis) -> Option<Millis> {
         self.secret_exchanged_at.map(|at| at + EXCHANGE).filter(|until| *until > now)
     }
 

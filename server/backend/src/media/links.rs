@@ -6,7 +6,6 @@ use crate::keys::Purpose;
 use crate::store::args;
 use crate::{Backend, Caller, Error, Result};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use model::media::RenditionRole;
 use model::message::Direction;
 use model::{AttachmentId, Millis};
 use std::ops::Range;
@@ -89,10 +88,9 @@ async fn link_for(
     Ok(format!("{}{path}?e={expires}&d={word}&s={}", base(backend), URL_SAFE_NO_PAD.encode(mac)))
 }
 
-/// The link under which a carrier fetches the carrier copy of an attachment, for at least `for_ms` from now. Some
-/// carriers show a file's name to the patient and some cut it.
-pub(crate) async fn carrier_link(backend: &Backend, attachment: AttachmentId, for_ms: Millis) -> Result<Url> {
-    let key = BlobKey::Outbound(attachment, Variant::Rendition(RenditionRole::Carrier));
+/// The link under which a carrier fetches a carrier copy, for at least `for_ms` from now. Some carriers show a file's
+/// name to the patient and some cut it.
+pub(crate) async fn carrier_link(backend: &Backend, key: BlobKey, for_ms: Millis) -> Result<Url> {
     let target = Target { key, media_type: kind::RENDITION, file_name: TO_PATIENTS };
     let link = link(backend, &target, Disposition::Inline, for_ms).await?;
     link.parse().map_err(|_| Error::Inconsistent("a link of ours is no URL"))
@@ -263,10 +261,12 @@ async fn described(backend: &Backend, key: &BlobKey) -> Result<Option<(String, S
     };
     Ok(owner.map(|(file_name, media_type)| match (key, variant) {
         (_, Variant::Original) => (file_name, media_type),
-        (BlobKey::Outbound(..), Variant::Rendition(_)) => {
+        (BlobKey::Outbound(..), Variant::Rendition(_) | Variant::Fitted(_)) => {
             (TO_PATIENTS.to_owned(), kind::RENDITION.to_owned())
         }
-        (_, Variant::Rendition(_)) => (kind::renamed(&file_name, "jpg"), kind::RENDITION.to_owned()),
+        (_, Variant::Rendition(_) | Variant::Fitted(_)) => {
+            (kind::renamed(&file_name, "jpg"), kind::RENDITION.to_owned())
+        }
     }))
 }
 

@@ -11,6 +11,7 @@ use model::line::{Currency, Price};
 use model::live::Change;
 use model::message::{Channel, DeliveryState};
 use model::{ConversationId, DeliveryId, LineAccountId, MessageId, Millis, OrgId};
+use providers::Blame;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -31,6 +32,22 @@ pub(crate) struct News {
     pub(crate) opted_out: bool,
     /// What the carrier says that it costs.
     pub(crate) price: Option<Price>,
+    /// What may follow a failure.
+    pub(crate) fault: Fault,
+}
+
+/// What a carrier says of a failure that tells what may follow it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fault {
+    /// Whose doing it is.
+    pub(crate) blame: Blame,
+    /// It is the size of the pictures.
+    pub(crate) too_large: bool,
+}
+
+impl Fault {
+    /// After which nothing follows by itself.
+    pub(crate) const FINAL: Self = Self { blame: Blame::Message, too_large: false };
 }
 
 impl News {
@@ -44,6 +61,7 @@ impl News {
             failure: Some(failure.into()),
             opted_out: false,
             price: None,
+            fault: Fault::FINAL,
         }
     }
 }
@@ -58,6 +76,7 @@ impl From<providers::Status> for News {
             failure: status.failure,
             opted_out: status.opted_out,
             price: status.price,
+            fault: Fault { blame: status.blame, too_large: status.too_large },
         }
     }
 }
@@ -92,17 +111,20 @@ pub(crate) struct Attempt {
     pub(crate) attempt: i64,
     /// Bytes of its pictures together, at most, where the carrier found those of the attempt before too large.
     pub(crate) media_bytes: Option<i64>,
+    /// A person asked for it, after the ones before had failed.
+    pub(crate) by_hand: bool,
 }
 
 /// Records a request and the job that makes it. Requests of one conversation leave in the order they were recorded.
 pub(crate) async fn add(backend: &Backend, tx: &mut Tx, whole: Whole, attempt: Attempt) -> Result<()> {
     let id: DeliveryId = backend.clock.new_id();
     let now = backend.clock.now();
-    let Attempt { account, part, attempt, media_bytes } = attempt;
+    let Attempt { account, part, attempt, media_bytes, by_hand } = attempt;
     tx.execute(
         "INSERT INTO delivery
-             (id, org_id, message_id, account_id, part, attempt, state, created_at, state_at, mock, media_bytes)
-         VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $7, $8, $9)",
+             (id, org_id, message_id, account_id, part, attempt, state, created_at, state_at, mock, media_bytes,
+              by_hand)
+         VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $7, $8, $9, $10)",
         args![
             id,
             whole.org,
@@ -112,7 +134,8 @@ pub(crate) async fn add(backend: &Backend, tx: &mut Tx, whole: Whole, attempt: A
             attempt,
             now,
             backend.settings.mock_mode,
-            media_bytes
+            media_bytes,
+            by_hand
         ],
     )
     .await?;
@@ -153,15 +176,15 @@ pub(crate) fn arrived(state: DeliveryState) -> bool {
     matches!(state, DeliveryState::Delivered | DeliveryState::Read)
 }
 
-/// Moves a delivery by what is heard of it, forward only, and its message with it. The caller holds the message
-/// and commits.
+/// Moves a delivery by what is heard of it, forward only, and its message with it; `true` when that made it a failure.
+/// The caller holds the message and commits.
 pub(crate) async fn hear(
     backend: &Backend,
     tx: &mut Tx,
     whole: Whole,
     delivery: DeliveryId,
     news: &News,
-) -> Result<()> {
+) -> Result<bool> {
     let row: Option<(String,)> = tx
         .one("SELECT state FROM delivery WHERE id = $1 AND org_id = $2", args![delivery, whole.org])
         .await?;
@@ -199,13 +222,20 @@ pub(crate) async fn hear(
     if news.opted_out {
         withdraw(backend, tx, whole, news.error_code.as_deref().unwrap_or_default()).await?;
     }
-    fold(backend, tx, whole).await
+    fold_after(backend, tx, whole, after != before).await?;
+    Ok(after != before && after.may_retry())
 }
 
 /// Makes a message's state from those of its parts.
 pub(crate) async fn fold(backend: &Backend, tx: &mut Tx, whole: Whole) -> Result<()> {
+    fold_after(backend, tx, whole, false).await
+}
+
+/// As [`fold`], after one of the parts `moved` perhaps: of several, each shows how far it has come.
+async fn fold_after(backend: &Backend, tx: &mut Tx, whole: Whole, moved: bool) -> Result<()> {
     let parts = parts(tx, whole.message).await?;
     let Some(state) = DeliveryState::fold(parts.iter().map(|part| part.state)) else { return Ok(()) };
+    let shows_parts = moved && parts.len() > 1;
     let failure = parts.into_iter().find(|part| part.state == state && explains(state));
     let failure = failure.and_then(|part| part.failure);
     // Unequal or one of them absent: both engines spell it their own way, so the absent one is made empty.
@@ -216,7 +246,7 @@ pub(crate) async fn fold(backend: &Backend, tx: &mut Tx, whole: Whole) -> Result
             args![whole.message, state.as_str(), failure, backend.clock.now()],
         )
         .await?;
-    if changed > 0 {
+    if changed > 0 || shows_parts {
         let change =
             Change::MessageChanged { conversation_id: whole.conversation, message_id: whole.message };
         live::record(backend, tx, whole.org, change).await?;
@@ -233,11 +263,14 @@ struct Parked {
     opted_out: bool,
     price_micros: Option<i64>,
     price_currency: Option<String>,
+    blame: Option<String>,
+    too_large: bool,
 }
 
 impl From<Parked> for News {
     fn from(parked: Parked) -> Self {
         let currency = parked.price_currency.as_deref().and_then(Currency::from_word);
+        let blame = parked.blame.as_deref().and_then(Blame::from_word).unwrap_or(Blame::Message);
         Self {
             state: DeliveryState::from_word(&parked.state),
             carrier_id: None,
@@ -246,15 +279,18 @@ impl From<Parked> for News {
             failure: parked.failure,
             opted_out: parked.opted_out,
             price: parked.price_micros.zip(currency).map(|(micros, currency)| Price { micros, currency }),
+            fault: Fault { blame, too_large: parked.too_large },
         }
     }
 }
 
 /// What became of a status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Heard {
     /// It was about a delivery of ours.
     Applied,
+    /// It ended a delivery of ours as a failure.
+    Failed(DeliveryId, Fault),
     /// Nobody knows its id yet: kept until the carrier's answer tells it.
     Parked,
     /// It was kept before, and its id is still not known.
@@ -277,8 +313,8 @@ pub(crate) async fn hear_status(
             .execute(
                 "INSERT INTO parked_status
                      (account_id, carrier_id, state, carrier_state, error_code, failure, opted_out, received_at,
-                      price_micros, price_currency)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                      price_micros, price_currency, blame, too_large)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
                  ON CONFLICT (account_id, carrier_id, state) DO NOTHING",
                 args![
                     account,
@@ -290,7 +326,9 @@ pub(crate) async fn hear_status(
                     status.opted_out,
                     at,
                     status.price.map(|price| price.micros),
-                    status.price.map(|price| price.currency.as_str())
+                    status.price.map(|price| price.currency.as_str()),
+                    status.blame.as_str(),
+                    status.too_large
                 ],
             )
             .await?;
@@ -308,11 +346,12 @@ pub(crate) async fn hear_status(
     }
     let carrier_id = Some(status.carrier_id.clone());
     let news = News { carrier_id, ..status.into() };
-    hear(backend, tx, whole, delivery, &news).await?;
-    Ok(Heard::Applied)
+    let failed = hear(backend, tx, whole, delivery, &news).await?;
+    Ok(if failed { Heard::Failed(delivery, news.fault) } else { Heard::Applied })
 }
 
-/// Applies what was reported of a carrier's id before the id was known to be that of `delivery`.
+/// Applies what was reported of a carrier's id before the id was known to be that of `delivery`. If that ended it as a
+/// failure, answers what may follow.
 pub(crate) async fn hear_parked(
     backend: &Backend,
     tx: &mut Tx,
@@ -320,23 +359,27 @@ pub(crate) async fn hear_parked(
     delivery: DeliveryId,
     account: LineAccountId,
     carrier_id: &str,
-) -> Result<()> {
+) -> Result<Option<Fault>> {
     let parked: Vec<Parked> = tx
         .all(
-            "SELECT state, carrier_state, error_code, failure, opted_out, price_micros, price_currency
+            "SELECT state, carrier_state, error_code, failure, opted_out, price_micros, price_currency, blame, too_large
              FROM parked_status WHERE account_id = $1 AND carrier_id = $2 ORDER BY received_at",
             args![account, carrier_id],
         )
         .await?;
+    let mut fault = None;
     for parked in parked {
-        hear(backend, tx, whole, delivery, &parked.into()).await?;
+        let news = News::from(parked);
+        if hear(backend, tx, whole, delivery, &news).await? {
+            fault = Some(news.fault);
+        }
     }
     tx.execute(
         "DELETE FROM parked_status WHERE account_id = $1 AND carrier_id = $2",
         args![account, carrier_id],
     )
     .await?;
-    Ok(())
+    Ok(fault)
 }
 
 /// A state that staff are told a reason with.

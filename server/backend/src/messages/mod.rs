@@ -8,8 +8,9 @@ mod reported;
 mod route;
 
 pub use fetched::send_with_url;
-pub(crate) use route::{NO_WAY_BACK, ability, for_part};
+pub(crate) use route::{Asked, NO_WAY_BACK, ability, for_part};
 
+use crate::share_links::Leaving;
 use crate::store::{Tx, args};
 use crate::whatsapp::{self, Going};
 use crate::{Backend, Caller, Error, Result, audit, consent, conversations, live, numbers, share_links};
@@ -113,8 +114,9 @@ async fn record(
     let inserted = tx
         .execute(
             "INSERT INTO message (id, org_id, conversation_id, line_id, direction, channel, body, at, state,
-                 state_at, parts, author_id, client_id, content_hash, account_id, template_id, template_variables)
-             VALUES ($1, $2, $3, $4, 'outbound', $5, $6, $7, 'queued', $7, $8, $9, $10, $11, $12, $13, $14)
+                 state_at, parts, author_id, client_id, content_hash, account_id, template_id, template_variables,
+                 line_asked)
+             VALUES ($1, $2, $3, $4, 'outbound', $5, $6, $7, 'queued', $7, $8, $9, $10, $11, $12, $13, $14, $15)
              ON CONFLICT (org_id, client_id) DO NOTHING",
             args![
                 whole.message,
@@ -130,7 +132,8 @@ async fn record(
                 content.clone(),
                 plan.account_id,
                 template.map(|filled| filled.id),
-                template.map(|filled| filled.variables.as_str())
+                template.map(|filled| filled.variables.as_str()),
+                draft.line.is_some()
             ],
         )
         .await?;
@@ -146,7 +149,13 @@ async fn record(
         share_links::add(backend, &mut tx, whole, caller.staff_id, link).await?;
     }
     for part in 0..plan.requests {
-        let first = Attempt { account: plan.account_id, part: part.into(), attempt: 1, media_bytes: None };
+        let first = Attempt {
+            account: plan.account_id,
+            part: part.into(),
+            attempt: 1,
+            media_bytes: None,
+            by_hand: false,
+        };
         deliveries::add(backend, &mut tx, whole, first).await?;
     }
     tx.execute(
@@ -187,6 +196,9 @@ pub async fn retry(backend: &Backend, caller: &Caller, id: MessageId) -> Result<
     if let Some((file_name,)) = unreadable {
         return Err(Error::failure(FailureCode::BrokenMedia, unreadable_words(&file_name)));
     }
+    if let Leaving::Closed(why) = share_links::leaving(backend, &mut tx, id).await? {
+        return Err(share_links::closed(why));
+    }
     let failed: Vec<Part> =
         deliveries::parts(&mut tx, id).await?.into_iter().filter(|part| part.state.may_retry()).collect();
     if failed.is_empty() {
@@ -197,8 +209,10 @@ pub async fn retry(backend: &Backend, caller: &Caller, id: MessageId) -> Result<
     }
     for part in failed {
         // Whichever of the line's carriers is the best one now.
-        let account = for_part(backend, &mut tx, whole, &part, &[]).await?.unwrap_or(part.account);
-        let again = Attempt { account, part: part.part, attempt: part.attempt + 1, media_bytes: None };
+        let account =
+            for_part(backend, &mut tx, whole, &part, &Asked::default()).await?.unwrap_or(part.account);
+        let again =
+            Attempt { account, part: part.part, attempt: part.attempt + 1, media_bytes: None, by_hand: true };
         deliveries::add(backend, &mut tx, whole, again).await?;
     }
     finish(backend, caller, tx, whole, "message.retry").await

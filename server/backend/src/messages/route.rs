@@ -68,15 +68,28 @@ pub(super) fn choose_carrier(line: &LineChoice, load: &Load, only: Option<LineAc
     Ok(plans.usable.swap_remove(0))
 }
 
-/// Which of the lines a conversation knows: the one its newest message came or went through, else the default.
+/// Which of the lines a conversation knows: the one that the patient wrote to last; while they wrote nothing, the one
+/// that they were last written to from, other lines that somebody asked for by name only where there is nothing else;
+/// before that, the default. A message that certainly never left made no number known.
 async fn known_line(tx: &mut Tx, conversation: ConversationId, lines: &[LineChoice]) -> Result<usize> {
-    let used: Option<(Option<Uuid>,)> = tx
+    let mut used: Option<(Option<Uuid>,)> = tx
         .one(
-            "SELECT line_id FROM message WHERE conversation_id = $1 AND account_id IS NOT NULL
+            "SELECT line_id FROM message
+             WHERE conversation_id = $1 AND direction = 'inbound' AND account_id IS NOT NULL
              ORDER BY at DESC, id DESC LIMIT 1",
             args![conversation],
         )
         .await?;
+    if used.is_none() {
+        used = tx
+            .one(
+                "SELECT line_id FROM message
+                 WHERE conversation_id = $1 AND direction = 'outbound' AND account_id IS NOT NULL AND state <> 'failed'
+                 ORDER BY CASE WHEN line_asked THEN 1 ELSE 0 END, at DESC, id DESC LIMIT 1",
+                args![conversation],
+            )
+            .await?;
+    }
     let words = match used {
         Some((Some(line),)) => match lines.iter().position(|known| known.id.0 == line) {
             Some(at) => return Ok(at),
@@ -96,14 +109,30 @@ async fn known_line(tx: &mut Tx, conversation: ConversationId, lines: &[LineChoi
     Err(Error::failure(FailureCode::CannotSend, words))
 }
 
+/// Which carriers of a line may be asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Asked<'a> {
+    /// Not these.
+    pub(crate) tried: &'a [LineAccountId],
+    /// None that failed a moment ago.
+    pub(crate) rested: bool,
+}
+
+impl<'a> Asked<'a> {
+    /// All but these.
+    pub(crate) fn but(tried: &'a [LineAccountId]) -> Self {
+        Self { tried, rested: false }
+    }
+}
+
 /// The best carrier now for one request of a message, among those that show the patient the same number, can carry it
-/// as it is, and are none of the `tried` ones.
+/// as it is, and may be asked.
 pub(crate) async fn for_part(
     backend: &Backend,
     tx: &mut Tx,
     whole: Whole,
     part: &Part,
-    tried: &[LineAccountId],
+    asked: &Asked<'_>,
 ) -> Result<Option<LineAccountId>> {
     let message: Option<(String, String, Option<Uuid>)> = tx
         .one(
@@ -119,7 +148,7 @@ pub(crate) async fn for_part(
             (text, tx.number(sql, args![whole.message]).await?)
         }
         Leaving::With(link) => (with_link(&text, &link), 0),
-        Leaving::Revoked => return Ok(None),
+        Leaving::Closed(_) => return Ok(None),
     };
     let parts = tx
         .number("SELECT COUNT(DISTINCT part) FROM delivery WHERE message_id = $1", args![whole.message])
@@ -130,9 +159,10 @@ pub(crate) async fn for_part(
     // The text goes with the first of the requests.
     let text = if part.part == 0 { text.as_str() } else { "" };
     let load = Load { channel, ..Load::of(text, vec![None; share.len()]) };
-    let options = lines::options_beside(backend, tx, part.account).await?;
+    let mut options = lines::options_beside(backend, tx, part.account).await?;
+    options.retain(|option| !(asked.tried.contains(&option.account_id) || asked.rested && option.cooling));
     let may = |account: LineAccountId| approved_for.is_none_or(|only| account.0 == only);
-    let fits = |plan: &Plan| plan.requests == 1 && may(plan.account_id) && !tried.contains(&plan.account_id);
+    let fits = |plan: &Plan| plan.requests == 1 && may(plan.account_id);
     Ok(plan(&options, &load).usable.into_iter().find(fits).map(|plan| plan.account_id))
 }
 
@@ -144,7 +174,7 @@ pub(crate) async fn ability(
     row: &ConversationRow,
 ) -> Result<SendAbility> {
     let mut offers = lines::choices(backend, tx, caller.org_id).await?;
-    let (line, without_line) = match known_line(tx, row.id, &offers).await {
+    let (mut line, without_line) = match known_line(tx, row.id, &offers).await {
         Ok(at) => (Some(offers.remove(at)), None),
         Err(Error::Failure(failure)) => (None, Some(failure.message)),
         Err(error) => return Err(error),
@@ -157,6 +187,10 @@ pub(crate) async fn ability(
         Some(line) => whatsapp::ability(tx, row.id, line).await?,
         None => None,
     };
+    if caller.require(Permission::ReadReports).is_err() {
+        let routes = line.iter_mut().chain(&mut offers).flat_map(|line| &mut line.routes);
+        routes.for_each(|route| route.tariff = None);
+    }
     let pictures = |line: &LineChoice| line.routes.iter().any(|route| route.channels.contains(&Channel::Mms));
     Ok(SendAbility {
         blocked: blocked.or(without_line),

@@ -4,7 +4,7 @@ use super::cells::{self, Cell};
 use super::days::Days;
 use crate::lines;
 use crate::store::{Tx, args};
-use crate::{Backend, Caller, Result, organisations};
+use crate::{Backend, Caller, Result, organisations, share_links};
 use model::comparison::{Comparison, Offer, Volumes};
 use model::line::ProviderKind;
 use model::message::{Channel, Direction};
@@ -39,7 +39,8 @@ pub async fn comparison(backend: &Backend, caller: &Caller, zone: &str) -> Resul
             mms_elsewhere: !sends_mms && knows_mms(carrier),
         });
     }
-    Ok(Comparison { volumes: volumes(&cells), offers })
+    let link_parts = share_links::parts_of_invitation(backend, &mut tx, caller.org_id).await?;
+    Ok(Comparison { volumes: volumes(&cells), link_parts, offers })
 }
 
 /// One for each carrier of the organisation's lines, or several where it has several contracts.

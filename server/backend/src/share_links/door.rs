@@ -2,12 +2,15 @@
 
 use super::record::Record;
 use super::{birth_dates, changed};
+use crate::clock::random_token;
+use crate::keys::Purpose;
 use crate::media::attachment::{self, Attachment};
 use crate::media::blobs::Variant;
 use crate::media::kind::{self, Disposition};
 use crate::media::links::{self, TO_VIEW, Target};
 use crate::store::{Tx, args};
 use crate::{Backend, Error, Result, audit, numbers};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use model::link::{BIRTH_DATE_TRIES, LinkState};
 use model::media::{AttachmentState, MediaKind, RenditionRole};
 use model::{Millis, PhoneNumber};
@@ -15,6 +18,10 @@ use uuid::Uuid;
 
 /// A link whose time was over this long ago is unknown: its page says nothing of anybody any more.
 const REMEMBERED: Millis = 30 * 24 * 60 * 60 * 1000;
+
+/// How long after an opening the same page may ask for it once more: its answer got lost, or its button was pressed
+/// twice.
+const SAME_OPENING: Millis = 2 * 60 * 1000;
 
 /// Who sent a link, and whom to ask about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,8 +98,29 @@ pub async fn look(backend: &Backend, token: &str) -> Result<Place> {
     }
 }
 
+/// What a page carries whose button opens a link, another one each time.
+pub fn new_form(backend: &Backend) -> String {
+    let nonce = random_token();
+    let mac = backend.keys.hash(Purpose::ShareForm, &nonce);
+    format!("{nonce}.{}", URL_SAFE_NO_PAD.encode(mac))
+}
+
+/// How the store knows a form of ours again; `None` for what somebody made up.
+fn known_form(backend: &Backend, form: &str) -> Option<Vec<u8>> {
+    let (nonce, mac) = form.split_once('.')?;
+    let mac = URL_SAFE_NO_PAD.decode(mac).ok()?;
+    backend.keys.verify(Purpose::ShareForm, nonce, &mac).then_some(mac)
+}
+
 /// Opens a link, which counts. `born` is what whoever opens it gave as the date of birth, `YYYY-MM-DD`.
 pub async fn open(backend: &Backend, token: &str, born: Option<&str>) -> Result<Place> {
+    open_from(backend, token, born, "").await
+}
+
+/// As [`open`], by pressing the button of a page that carries this [`form`](new_form): once more within two minutes, it
+/// is the same opening.
+pub async fn open_from(backend: &Backend, token: &str, born: Option<&str>, form: &str) -> Result<Place> {
+    let form = known_form(backend, form);
     let mut tx = backend.store.read().await?;
     let known = Record::of_token(backend, &mut tx, token).await?.is_some();
     drop(tx);
@@ -104,7 +132,8 @@ pub async fn open(backend: &Backend, token: &str, born: Option<&str>) -> Result<
     let link = Record::of_token(backend, &mut tx, token).await?;
     let link = link.ok_or(Error::Inconsistent("a link vanished"))?;
     let org = link.org();
-    if link.state(backend.clock.now()) != LinkState::Open {
+    let mut again = is_same_opening(backend, &link, form.as_deref());
+    if !again && link.state(backend.clock.now()) != LinkState::Open {
         return before(backend, &mut tx, &link, None).await;
     }
     if link.asks_birth_date {
@@ -120,26 +149,42 @@ pub async fn open(backend: &Backend, token: &str, born: Option<&str>) -> Result<
             return wrong(backend, tx, token).await;
         }
     }
-    if !count(backend, &mut tx, &link).await? {
-        return before(backend, &mut tx, &link, None).await;
+    if !again && !count(backend, &mut tx, &link, form.as_deref()).await? {
+        // Perhaps the same button was pressed a moment before, and that press was first.
+        let newest = Record::of_token(backend, &mut tx, token).await?;
+        again = newest.is_some_and(|link| is_same_opening(backend, &link, form.as_deref()));
+        if !again {
+            return before(backend, &mut tx, &link, None).await;
+        }
+    }
+    let inside = Place::Inside(host(backend, &mut tx, &link).await?, files(backend, &mut tx, &link).await?);
+    if again {
+        // Without a commit: a date of birth that was given again costs no try either.
+        return Ok(inside);
     }
     audit::note_unsigned(backend, &mut tx, org, "share_link.open", "share_link", Some(link.id)).await?;
     changed(backend, &mut tx, org, link.id.into()).await?;
-    let inside = Place::Inside(host(backend, &mut tx, &link).await?, files(backend, &mut tx, &link).await?);
     tx.commit().await?;
     backend.live.wake(org);
     Ok(inside)
 }
 
+/// Whether the page that asks is the one that opened the link a moment ago. What staff closed since stays closed.
+fn is_same_opening(backend: &Backend, link: &Record, form: Option<&[u8]>) -> bool {
+    let now = backend.clock.now();
+    form.is_some_and(|form| link.was_opened_by(form, now - SAME_OPENING))
+        && matches!(link.state(now), LinkState::Open | LinkState::UsedUp)
+}
+
 /// Counts an opening where one is allowed. Whoever was asked for a date has given the right one.
-async fn count(backend: &Backend, tx: &mut Tx, link: &Record) -> Result<bool> {
+async fn count(backend: &Backend, tx: &mut Tx, link: &Record, form: Option<&[u8]>) -> Result<bool> {
     let counted = tx
         .execute(
             "UPDATE share_link SET openings = openings + 1, first_opened_at = COALESCE(first_opened_at, $2),
-                 last_opened_at = $2, tries_left = $3
+                 last_opened_at = $2, tries_left = $3, opened_by = $4
              WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2
                AND (openings_allowed IS NULL OR openings < openings_allowed)",
-            args![link.id, backend.clock.now(), BIRTH_DATE_TRIES],
+            args![link.id, backend.clock.now(), BIRTH_DATE_TRIES, form.map(<[u8]>::to_vec)],
         )
         .await?;
     Ok(counted > 0)

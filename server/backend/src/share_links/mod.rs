@@ -8,9 +8,9 @@ mod door;
 mod record;
 mod sending;
 
-pub use door::{Door, Host, Place, SharedFile, Unfit, look, open};
+pub use door::{Door, Host, Place, SharedFile, Unfit, look, new_form, open, open_from};
 pub(crate) use record::views_of_messages;
-pub(crate) use sending::{Leaving, Wanted, add, address_base, check, leaving, prepare};
+pub(crate) use sending::{Leaving, Wanted, add, address_base, check, leaving, parts_of_invitation, prepare};
 
 use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result, audit, conversations, live, messages};
@@ -134,14 +134,18 @@ async fn birth_dates(tx: &mut Tx, conversation: ConversationId) -> Result<Vec<St
 }
 
 /// Why nothing more can be done with a link, for staff.
-fn closed(state: LinkState) -> Error {
-    let words = match state {
+pub(crate) fn closed_words(state: LinkState) -> &'static str {
+    match state {
         LinkState::Revoked => "This link was revoked for good. Send the files in a new message.",
         LinkState::UsedUp => {
             "This link was for one opening, and that was made. Send the files in a new message."
         }
         LinkState::Locked => "This link is locked after too many wrong dates of birth. Extend it first.",
         LinkState::Expired | LinkState::Open => "This link has expired. Extend it first.",
-    };
-    Error::failure(FailureCode::Conflict, words)
+    }
+}
+
+/// The same as an answer.
+pub(crate) fn closed(state: LinkState) -> Error {
+    Error::failure(FailureCode::Conflict, closed_words(state))
 }

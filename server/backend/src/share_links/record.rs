@@ -15,7 +15,7 @@ macro_rules! select_links {
         concat!(
             "SELECT m.id AS carried_by, m.conversation_id, s.id, s.org_id, s.message_id, s.token_sealed, s.expires_at,
                     s.openings_allowed, s.openings, s.asks_birth_date, s.tries_left, s.revoked_at, s.first_opened_at,
-                    s.last_opened_at
+                    s.last_opened_at, s.opened_by
              FROM message m JOIN share_link s ON s.id = m.share_link_id WHERE ",
             $condition
         )
@@ -39,6 +39,7 @@ pub(super) struct Record {
     revoked_at: Option<Millis>,
     first_opened_at: Option<Millis>,
     last_opened_at: Option<Millis>,
+    opened_by: Option<Vec<u8>>,
 }
 
 impl Record {
@@ -78,6 +79,11 @@ impl Record {
 
     pub(super) fn opens_once(&self) -> bool {
         self.openings_allowed.is_some()
+    }
+
+    /// Whether it was opened last by this form, after `since`.
+    pub(super) fn was_opened_by(&self, form: &[u8], since: Millis) -> bool {
+        self.opened_by.as_deref() == Some(form) && self.last_opened_at.is_some_and(|at| at > since)
     }
 
     /// What can be done about it comes last: what is over for good is said first.

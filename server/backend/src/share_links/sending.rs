@@ -36,8 +36,8 @@ pub(crate) enum Leaving {
     Plain,
     /// The link of this address.
     With(String),
-    /// A link that staff have revoked since.
-    Revoked,
+    /// A link that opens nothing (any more).
+    Closed(LinkState),
 }
 
 /// A message with its link, ready to be recorded.
@@ -53,6 +53,13 @@ pub(crate) struct Prepared {
 /// How the address of every link begins.
 pub(crate) fn address_base(backend: &Backend) -> String {
     format!("{}/i/", backend.settings.app_url.as_str().trim_end_matches('/'))
+}
+
+/// Parts of the SMS that leads to one picture when its sender wrote nothing.
+pub(crate) async fn parts_of_invitation(backend: &Backend, tx: &mut Tx, org: OrgId) -> Result<u32> {
+    let address = address_base(backend) + &"x".repeat(TOKEN_CHARS);
+    let text = with_link(&invitation(&organisation(tx, org).await?, &[MediaKind::Image]), &address);
+    Ok(Load::of(&text, Vec::new()).text_parts)
 }
 
 /// Checks what a sender wants of a link before anything is looked up.
@@ -163,10 +170,10 @@ pub(crate) async fn add(
 
 /// The link that a message leaves with now.
 pub(crate) async fn leaving(backend: &Backend, tx: &mut Tx, message: MessageId) -> Result<Leaving> {
-    Ok(match Record::carried_by(tx, message).await? {
-        None => Leaving::Plain,
-        Some(link) if link.state(backend.clock.now()) == LinkState::Revoked => Leaving::Revoked,
-        Some(link) => Leaving::With(link.address(backend)?),
+    let Some(link) = Record::carried_by(tx, message).await? else { return Ok(Leaving::Plain) };
+    Ok(match link.state(backend.clock.now()) {
+        LinkState::Open => Leaving::With(link.address(backend)?),
+        closed => Leaving::Closed(closed),
     })
 }
 

@@ -49,6 +49,37 @@ async fn addresses_are_a_second_proof_where_a_carrier_signs_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_carrier_that_was_taken_away_brought_into_quarantine_is_not_lost() {
+    on_each_engine(async |t: TestBackend| {
+        let (b, admin) = (&t.backend, &t.admin);
+        let line = two_carriers(&t).await;
+        let media = account(&line, ProviderKind::MessageMedia);
+        let forged = line.accounts[1].inbound_url.replace("?key=", "?key=x");
+        let line = lines::remove_account(b, admin, media).await.unwrap();
+        assert_eq!(line.accounts.len(), 1);
+        assert_eq!(
+            media_calls(&t, &forged, written(1, 0, "Late, under a wrong address")).await,
+            Accepted::Quarantined
+        );
+        let listed = lines::list(b, admin).await.unwrap().remove(0);
+        let shown: Vec<_> =
+            listed.accounts.iter().map(|one| (one.carrier, one.removed, one.quarantined)).collect();
+        assert_eq!(shown, [(ProviderKind::Twilio, false, 0), (ProviderKind::MessageMedia, true, 1)]);
+        // It is read and nothing else: the carrier stays away.
+        assert_eq!(failure(lines::pin(b, admin, line.id, Some(media)).await).code, FailureCode::NotFound);
+        let stranger = t.stranger().await;
+        assert_eq!(failure(lines::check_again(b, &stranger, media, true).await).code, FailureCode::NotFound);
+        assert_eq!(lines::check_again(b, admin, media, false).await.unwrap(), 0);
+        assert_eq!(lines::check_again(b, admin, media, true).await.unwrap(), 1);
+        t.run_jobs().await;
+        assert_eq!(texts(&t, inbox_ids(&t).await[0]).await, ["Late, under a wrong address"]);
+        assert_eq!(lines::list(b, admin).await.unwrap()[0].accounts.len(), 1);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn while_a_secret_is_exchanged_both_are_taken() {
     on_each_engine(async |t: TestBackend| {
         let (b, admin) = (&t.backend, &t.admin);
@@ -62,6 +93,10 @@ async fn while_a_secret_is_exchanged_both_are_taken() {
         for (n, address) in [(1, &old), (2, &new)] {
             assert_eq!(media_calls(&t, address, written(n, 0, "Hello")).await, Accepted::Journalled);
         }
+        // Another one now would cut off the addresses that the carrier still calls.
+        let twice = failure(lines::exchange_secret(b, admin, media).await);
+        assert_eq!(twice.code, FailureCode::Conflict);
+        assert_eq!(media_calls(&t, &old, written(6, 0, "Hello")).await, Accepted::Journalled);
         t.later(8 * 24 * 60 * MINUTE).await;
         assert_eq!(media_calls(&t, &old, written(3, 0, "Hello")).await, Accepted::Quarantined);
         // Whoever knows that the old one has leaked does not wait for a week.

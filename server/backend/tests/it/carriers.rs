@@ -9,9 +9,8 @@ use backend::inbox::{self, Accepted};
 use backend::lines::{self, AccountChange, NewAccount, NewLine, Prices};
 use backend::providers::{WebhookKind, WebhookRequest};
 use backend::testing::{TWILIO_ACCOUNT, TestBackend, fictitious_number, on_each_engine};
-use backend::{conversations, live, messages};
+use backend::{conversations, messages};
 use model::line::{Currency, LineView, ProviderKind, Tariff};
-use model::live::Change;
 use model::message::{DeliveryState, Draft, Recipient};
 use model::staff::Role;
 use model::{AttachmentId, FailureCode, LineAccountId};
@@ -37,7 +36,7 @@ pub(crate) fn account(line: &LineView, provider: ProviderKind) -> LineAccountId 
 }
 
 /// What Twilio answers; MessageMedia takes everything, under ids that end with the number of the message.
-async fn twilio_answers(
+pub(crate) async fn twilio_answers(
     t: &TestBackend,
     answer: impl Fn(&Request) -> ResponseTemplate + Send + Sync + 'static,
 ) {
@@ -53,24 +52,43 @@ async fn twilio_answers(
     Mock::given(method("POST")).and(path("/v1/messages")).respond_with(taken).mount(&t.carrier).await;
 }
 
-async fn both_accept(t: &TestBackend) {
+pub(crate) async fn both_accept(t: &TestBackend) {
     let next = AtomicU32::new(1000);
     twilio_answers(t, move |_| accepted(&sid(next.fetch_add(1, Ordering::SeqCst)))).await;
 }
 
 /// MessageMedia's id of the n-th message.
-fn media_id(n: u32) -> String {
+pub(crate) fn media_id(n: u32) -> String {
     format!("877c19ef-fa2e-4cec-827a-{n:012}")
 }
 
 /// Whom the story's carriers were asked by, in order.
-async fn asked(t: &TestBackend) -> Vec<ProviderKind> {
+pub(crate) async fn asked(t: &TestBackend) -> Vec<ProviderKind> {
     let requests = t.carrier.received_requests().await.unwrap();
     let carrier = |request: &Request| match request.url.path() {
         "/v1/messages" => ProviderKind::MessageMedia,
         _ => ProviderKind::Twilio,
     };
     requests.iter().map(carrier).collect()
+}
+
+/// Bytes of the first picture of each request to the story's carriers, in order.
+pub(crate) async fn offered(t: &TestBackend) -> Vec<u64> {
+    let mut sizes = Vec::new();
+    for request in t.carrier.received_requests().await.unwrap() {
+        let link = match request.url.path() {
+            "/v1/messages" => {
+                let body: Value = serde_json::from_slice(&request.body).unwrap();
+                body["messages"][0]["media"][0].as_str().unwrap().to_owned()
+            }
+            _ => {
+                let mut fields = url::form_urlencoded::parse(&request.body);
+                fields.find(|(name, _)| name == "MediaUrl").unwrap().1.into_owned()
+            }
+        };
+        sizes.push(crate::photos::opened(&t.backend, &link).await.unwrap().1.len() as u64);
+    }
+    sizes
 }
 
 /// MessageMedia calls one of a line's addresses.
@@ -99,7 +117,7 @@ pub(crate) fn written(n: u32, from: usize, words: &str) -> Value {
     })
 }
 
-fn reported(n: u32, word: &str) -> Value {
+pub(crate) fn reported(n: u32, word: &str) -> Value {
     json!({"delivery_report_id": media_id(800 + n), "message_id": media_id(n), "status": word})
 }
 
@@ -120,12 +138,12 @@ pub(crate) async fn costs(t: &TestBackend, account: LineAccountId, prices: Price
 }
 
 /// Twilio's text is the cheaper one, MessageMedia's pictures are.
-async fn usual_prices(t: &TestBackend, line: &LineView) {
+pub(crate) async fn usual_prices(t: &TestBackend, line: &LineView) {
     costs(t, account(line, ProviderKind::Twilio), tariff(50_000, 500_000)).await;
     costs(t, account(line, ProviderKind::MessageMedia), tariff(70_000, 300_000)).await;
 }
 
-fn with(attachments: Vec<AttachmentId>, text: &str, client_id: &str) -> Draft {
+pub(crate) fn with(attachments: Vec<AttachmentId>, text: &str, client_id: &str) -> Draft {
     Draft { attachments, ..draft(text, client_id) }
 }
 
@@ -171,119 +189,6 @@ async fn two_carriers_of_one_number_make_one_thread() {
 }
 
 #[tokio::test]
-async fn a_refused_account_is_passed_by_and_rests_for_a_while() {
-    on_each_engine(async |t: TestBackend| {
-        let line = two_carriers(&t).await;
-        usual_prices(&t, &line).await;
-        twilio_answers(&t, |_| refused(20003)).await;
-        let seen = live::newest(&t.backend, &t.admin).await.unwrap();
-        let sent = messages::send(&t.backend, &t.admin, &to(0), &draft("Come at 3", "a")).await.unwrap();
-        t.run_jobs().await;
-        assert_eq!(asked(&t).await, [ProviderKind::Twilio, ProviderKind::MessageMedia]);
-        let message = shown(&t, sent.id).await;
-        assert_eq!((message.state, message.failure.as_deref()), (DeliveryState::Accepted, None));
-        assert_eq!(message.carrier, Some(ProviderKind::MessageMedia));
-        let detour = message.detour.unwrap();
-        assert!(detour.starts_with("Twilio did not take it (Twilio does not accept"), "{detour}");
-        assert!(detour.ends_with("sent through Sinch MessageMedia."), "{detour}");
-        let resting = lines::list(&t.backend, &t.admin).await.unwrap().remove(0);
-        assert!(resting.accounts[0].route.cooling && resting.accounts[0].cooling_until.is_some());
-        // Open composers hear when it begins, once, and know when it ends.
-        let told = async || {
-            let changes = live::since(&t.backend, &t.admin, seen).await.unwrap().unwrap();
-            changes.iter().filter(|event| event.change == Change::SettingsChanged).count()
-        };
-        assert_eq!(told().await, 1);
-        let ends_in = async || {
-            let view = conversations::get(&t.backend, &t.admin, sent.conversation_id).await.unwrap();
-            view.can_send.changes_in_ms
-        };
-        let rest = ends_in().await.unwrap();
-        assert!((1..=15 * 60 * 1000).contains(&rest), "{rest}");
-
-        // Whatever is written meanwhile goes round it at once, until the clock says otherwise.
-        twilio_answers(&t, |_| accepted(&sid(2000))).await;
-        messages::send(&t.backend, &t.admin, &to(0), &draft("Or at 4", "b")).await.unwrap();
-        t.later(14 * MINUTE).await;
-        assert_eq!(asked(&t).await, [ProviderKind::MessageMedia]);
-        t.later(2 * MINUTE).await;
-        messages::send(&t.backend, &t.admin, &to(0), &draft("Or at 5", "c")).await.unwrap();
-        t.run_jobs().await;
-        assert_eq!(asked(&t).await, [ProviderKind::MessageMedia, ProviderKind::Twilio]);
-        assert_eq!((told().await, ends_in().await), (1, None));
-        t
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_message_whose_fate_is_unknown_or_that_nobody_may_send_goes_to_no_other_carrier() {
-    on_each_engine(async |t: TestBackend| {
-        let line = two_carriers(&t).await;
-        usual_prices(&t, &line).await;
-        let answers = [
-            (ResponseTemplate::new(502), DeliveryState::Uncertain),
-            (refused(21211), DeliveryState::Failed),
-            // As long as nobody knows what a code means.
-            (refused(99999), DeliveryState::Failed),
-            (refused(21610), DeliveryState::Failed),
-        ];
-        for (n, (answer, state)) in answers.into_iter().enumerate() {
-            twilio_answers(&t, move |_| answer.clone()).await;
-            let draft = draft("Come at 3", &n.to_string());
-            let sent = messages::send(&t.backend, &t.admin, &to(n), &draft).await.unwrap();
-            t.run_jobs().await;
-            t.later(70 * MINUTE).await;
-            assert_eq!(asked(&t).await, [ProviderKind::Twilio], "{n}");
-            let message = shown(&t, sent.id).await;
-            assert_eq!((message.state, message.detour), (state, None), "{n}");
-        }
-        // What a person said did not arrive may go another way.
-        let unknown = conversations::thread(
-            &t.backend,
-            &t.admin,
-            *inbox_ids(&t).await.last().unwrap(),
-            &model::conversation::ThreadFrom::Newest,
-        );
-        let id = unknown.await.unwrap().messages[0].id;
-        lines::pin(&t.backend, &t.admin, line.id, Some(account(&line, ProviderKind::MessageMedia)))
-            .await
-            .unwrap();
-        messages::resolve(&t.backend, &t.admin, id, false).await.unwrap();
-        messages::retry(&t.backend, &t.admin, id).await.unwrap();
-        t.run_jobs().await;
-        assert_eq!(asked(&t).await.last(), Some(&ProviderKind::MessageMedia));
-        t
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_carrier_that_cannot_be_reached_for_an_hour_gives_way() {
-    on_each_engine(async |t: TestBackend| {
-        let line = two_carriers(&t).await;
-        usual_prices(&t, &line).await;
-        twilio_answers(&t, |_| ResponseTemplate::new(429)).await;
-        let waiting = messages::send(&t.backend, &t.admin, &to(0), &draft("Come at 3", "a")).await.unwrap();
-        t.run_jobs().await;
-        // New messages do not wait for it.
-        messages::send(&t.backend, &t.admin, &to(1), &draft("Hello", "b")).await.unwrap();
-        t.run_jobs().await;
-        assert_eq!(asked(&t).await, [ProviderKind::Twilio, ProviderKind::MessageMedia]);
-        for _ in 0..11 {
-            t.later(5 * MINUTE).await;
-        }
-        assert_eq!(shown(&t, waiting.id).await.carrier, Some(ProviderKind::Twilio), "an hour is not over");
-        t.later(10 * MINUTE).await;
-        let message = shown(&t, waiting.id).await;
-        assert_eq!(message.state, DeliveryState::Accepted);
-        assert!(message.detour.unwrap().contains("could not be reached for an hour"));
-        t
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn a_pin_goes_before_the_price_where_it_can_carry_the_message() {
     on_each_engine(async |t: TestBackend| {
         let line = two_carriers(&t).await;
@@ -305,80 +210,6 @@ async fn a_pin_goes_before_the_price_where_it_can_carry_the_message() {
         let stranger = t.stranger().await;
         assert_eq!(failure(lines::pin(b, &stranger, line.id, Some(media)).await).code, FailureCode::NotFound);
         assert_eq!(failure(lines::pin(b, &stranger, line.id, None).await).code, FailureCode::NotFound);
-        t
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn pictures_that_are_too_large_are_made_smaller_once() {
-    on_each_engine(async |t: TestBackend| {
-        let line = two_carriers(&t).await;
-        costs(&t, account(&line, ProviderKind::Twilio), tariff(1, 1)).await;
-        costs(&t, account(&line, ProviderKind::MessageMedia), tariff(2, 2)).await;
-        let size = async |id| crate::photos::shown(&t, id).await.carrier.unwrap().byte_size;
-        let ready = async |name: &str| {
-            let photo = uploads(&t, name, &crate::lines::noisy_jpeg()).await.unwrap().media_id;
-            t.run_jobs().await;
-            photo
-        };
-        let first = AtomicU32::new(0);
-        twilio_answers(&t, move |_| match first.fetch_add(1, Ordering::SeqCst) {
-            0 => refused(11751),
-            _ => accepted(&sid(1000)),
-        })
-        .await;
-        let photo = ready("knee.jpg").await;
-        let before = size(photo).await;
-        let sent = messages::send(&t.backend, &t.admin, &to(0), &with(vec![photo], "", "a")).await.unwrap();
-        t.run_jobs().await;
-        assert_eq!(asked(&t).await, [ProviderKind::Twilio; 2]);
-        assert!(size(photo).await <= before / 2, "{before}");
-        let message = shown(&t, sent.id).await;
-        assert_eq!((message.state, message.detour), (DeliveryState::Accepted, None));
-
-        // Whoever refuses the smaller one as well is not asked a third time.
-        twilio_answers(&t, |_| refused(11751)).await;
-        let photo = ready("foot.jpg").await;
-        let sent = messages::send(&t.backend, &t.admin, &to(0), &with(vec![photo], "", "b")).await.unwrap();
-        t.run_jobs().await;
-        let [twilio, media] = [ProviderKind::Twilio, ProviderKind::MessageMedia];
-        assert_eq!(asked(&t).await, [twilio, twilio, media]);
-        assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Accepted);
-        t
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn what_a_carrier_takes_one_by_one_leaves_one_by_one() {
-    on_each_engine(async |t: TestBackend| {
-        let line = two_carriers(&t).await;
-        usual_prices(&t, &line).await;
-        both_accept(&t).await;
-        let mut photos = Vec::new();
-        for shade in 0..3 {
-            photos.push(uploads(&t, &format!("{shade}.jpg"), &jpeg(shade)).await.unwrap().media_id);
-        }
-        lines::pin(&t.backend, &t.admin, line.id, Some(account(&line, ProviderKind::MessageMedia)))
-            .await
-            .unwrap();
-        let sent =
-            messages::send(&t.backend, &t.admin, &to(0), &with(photos, "Your scans", "a")).await.unwrap();
-        t.run_jobs().await;
-        assert_eq!(asked(&t).await, [ProviderKind::MessageMedia; 3]);
-        // The message is as far as its slowest part, and only what failed is sent again.
-        for (n, word) in [(1, "delivered"), (2, "delivered"), (3, "rejected")] {
-            media_calls(&t, &line.accounts[1].status_url, reported(n, word)).await;
-            t.run_jobs().await;
-        }
-        assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Failed);
-        messages::retry(&t.backend, &t.admin, sent.id).await.unwrap();
-        t.run_jobs().await;
-        assert_eq!(asked(&t).await, [ProviderKind::MessageMedia; 4]);
-        media_calls(&t, &line.accounts[1].status_url, reported(4, "delivered")).await;
-        t.run_jobs().await;
-        assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Delivered);
         t
     })
     .await;
@@ -420,6 +251,12 @@ async fn another_number_is_offered_and_never_taken_without_being_asked_for() {
         assert_eq!(failure(other_message).code, FailureCode::Conflict);
         t.run_jobs().await;
         assert_eq!(asked(&t).await, [ProviderKind::Twilio, ProviderKind::MessageMedia]);
+        // It was asked for once: the next message leaves from the number that the patient wrote to.
+        t.backend.clock.advance(MINUTE);
+        let next = messages::send(b, admin, &thread, &draft("Anything else?", "next")).await.unwrap();
+        assert_ne!(next.line_id, Some(other.id));
+        t.run_jobs().await;
+        assert_eq!(asked(&t).await.last(), Some(&ProviderKind::Twilio));
         let foreign = through(model::LineId(uuid::Uuid::from_u128(7)), "c");
         assert_eq!(
             failure(messages::send(b, admin, &thread, &foreign).await).field.as_deref(),
@@ -429,6 +266,44 @@ async fn another_number_is_offered_and_never_taken_without_being_asked_for() {
         let viewer = t.colleague(Role::Viewer).await;
         let view = conversations::get(b, &viewer, inbox_ids(&t).await[0]).await.unwrap().can_send;
         assert!(view.blocked.is_some() && view.offers.is_empty());
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_patient_who_never_wrote_knows_the_number_that_they_were_written_to_from() {
+    on_each_engine(async |t: TestBackend| {
+        let (b, admin) = (&t.backend, &t.admin);
+        let usual = lines::list(b, admin).await.unwrap().remove(0).id;
+        let new = NewLine {
+            name: "Radiology".to_owned(),
+            number: "0491 573 770".to_owned(),
+            provider: ProviderKind::MessageMedia,
+            credentials: json!({"api_key": "key", "api_secret": "secret", "api_base": t.carrier.uri()}),
+        };
+        let other = lines::create(b, admin, new).await.unwrap().id;
+        let sends = async |patient: usize, id: &str, line: Option<model::LineId>| {
+            t.backend.clock.advance(MINUTE);
+            let draft = Draft { line, ..draft("Hello", id) };
+            let sent = messages::send(b, admin, &to(patient), &draft).await.unwrap();
+            t.run_jobs().await;
+            sent.line_id.unwrap()
+        };
+        // What certainly never left made nothing known.
+        twilio_answers(&t, |_| refused(21211)).await;
+        assert_eq!(sends(2, "a", None).await, usual);
+        both_accept(&t).await;
+        lines::set_default(b, admin, other).await.unwrap();
+        assert_eq!(sends(2, "b", None).await, other);
+
+        lines::set_default(b, admin, usual).await.unwrap();
+        assert_eq!(sends(0, "c", None).await, usual);
+        assert_eq!(sends(0, "d", Some(other)).await, other);
+        assert_eq!(sends(0, "e", None).await, usual, "one press does not stick");
+        // Where nothing else ever reached the patient, it is the number that they know.
+        assert_eq!(sends(1, "f", Some(other)).await, other);
+        assert_eq!(sends(1, "g", None).await, other);
         t
     })
     .await;
@@ -482,6 +357,60 @@ async fn the_thread_goes_on_when_the_carrier_is_switched() {
         let twice = NewAccount { provider: ProviderKind::MessageMedia, credentials };
         let twice = failure(lines::add_account(b, admin, line.id, twice).await);
         assert_eq!(twice.field.as_deref(), Some("provider"));
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_simulator_gives_its_place_to_a_real_carrier_and_takes_none() {
+    on_each_engine(async |t: TestBackend| {
+        let (b, admin) = (&t.backend, &t.admin);
+        let new = NewLine {
+            name: "To try it".to_owned(),
+            number: "0491 573 770".to_owned(),
+            provider: ProviderKind::Simulator,
+            credentials: Value::Null,
+        };
+        let line = lines::create(b, admin, new).await.unwrap();
+        lines::set_default(b, admin, line.id).await.unwrap();
+        let tried = messages::send(b, admin, &to(0), &draft("Only a test", "a")).await.unwrap();
+        lines::pin(b, admin, line.id, Some(line.accounts[0].route.account_id)).await.unwrap();
+        let credentials = json!({"api_key": "key", "api_secret": "secret", "api_base": t.carrier.uri()});
+        let real = NewAccount { provider: ProviderKind::MessageMedia, credentials };
+        let line = lines::add_account(b, admin, line.id, real).await.unwrap();
+        let behind: Vec<_> = line.accounts.iter().map(|account| account.route.provider).collect();
+        assert_eq!(behind, [ProviderKind::MessageMedia]);
+        // What was meant for a simulated phone rings no real one, also not when it is tried again.
+        both_accept(&t).await;
+        t.run_jobs().await;
+        messages::retry(b, admin, tried.id).await.unwrap();
+        t.run_jobs().await;
+        assert!(asked(&t).await.is_empty());
+        assert_eq!(shown(&t, tried.id).await.state, DeliveryState::Failed);
+        // The thread goes on.
+        t.backend.clock.advance(MINUTE);
+        let sent = messages::send(b, admin, &to(0), &draft("Come at 3", "b")).await.unwrap();
+        assert_eq!(sent.conversation_id, tried.conversation_id);
+        t.run_jobs().await;
+        assert_eq!(asked(&t).await, [ProviderKind::MessageMedia]);
+
+        let simulator = || NewAccount { provider: ProviderKind::Simulator, credentials: Value::Null };
+        let refused = failure(lines::add_account(b, admin, line.id, simulator()).await);
+        assert_eq!((refused.code, refused.field.as_deref()), (FailureCode::Invalid, Some("provider")));
+        assert!(refused.message.contains("a line of its own"), "{}", refused.message);
+
+        // A server that only pretended to send may have made them neighbours: they stay apart.
+        let pretending = crate::sending::with_settings(b, |settings| settings.mock_mode = true);
+        lines::add_account(&pretending, admin, line.id, simulator()).await.unwrap();
+        t.carrier.reset().await;
+        let refusal = ResponseTemplate::new(401).set_body_json(json!({"message": "Unauthorized"}));
+        Mock::given(path("/v1/messages")).respond_with(refusal).mount(&t.carrier).await;
+        let sent = messages::send(b, admin, &to(0), &draft("Come at 4", "c")).await.unwrap();
+        t.run_jobs().await;
+        assert_eq!(asked(&t).await, [ProviderKind::MessageMedia]);
+        let failed = shown(&t, sent.id).await;
+        assert_eq!((failed.state, failed.carrier), (DeliveryState::Failed, Some(ProviderKind::MessageMedia)));
         t
     })
     .await;

@@ -6,10 +6,12 @@ use crate::twilio::*;
 use backend::lines::{self, NewLine};
 use backend::providers::{WebhookKind, WebhookRequest};
 use backend::testing::{APP_URL, TestBackend, on_each_engine};
-use backend::{inbox, messages};
+use backend::{conversations, inbox, messages};
 use model::MessageId;
+use model::conversation::ThreadFrom;
 use model::line::{Currency, Price, ProviderKind};
 use model::message::{DeliveryState, Draft};
+use model::staff::Role;
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, ResponseTemplate};
@@ -205,6 +207,31 @@ async fn a_later_report_of_the_price_corrects_it_also_when_it_came_too_early() {
         t.run_jobs().await;
         assert_eq!(price(&t, second.id).await, (usd(5_100), false));
         t.later(std::time::Duration::from_secs(60)).await;
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_sees_no_reports_sees_no_prices_in_conversations_either() {
+    on_each_engine(async |t: TestBackend| {
+        has_a_contract(&t).await;
+        carrier_accepts(&t).await;
+        let sent = messages::send(&t.backend, &t.admin, &to(0), &draft("Hello", "a")).await.unwrap();
+        t.run_jobs().await;
+        for (role, sees) in [(Role::Viewer, false), (Role::Staff, true)] {
+            let caller = t.colleague(role).await;
+            let one = conversations::message(&t.backend, &caller, sent.id).await.unwrap();
+            let thread =
+                conversations::thread(&t.backend, &caller, sent.conversation_id, &ThreadFrom::Newest);
+            let listed = thread.await.unwrap().messages.remove(0);
+            for message in [one, listed] {
+                assert_eq!((message.price.is_some(), message.price_estimated), (sees, sees), "{role:?}");
+            }
+            let view = conversations::get(&t.backend, &caller, sent.conversation_id).await.unwrap();
+            let routes = view.can_send.line.unwrap().routes;
+            assert_eq!(routes[0].tariff.is_some(), sees, "{role:?}");
+        }
         t
     })
     .await;

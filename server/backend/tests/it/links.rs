@@ -172,6 +172,62 @@ async fn a_link_for_one_opening_opens_for_one_of_many_at_once() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_button_that_is_pressed_twice_opens_once_and_shows_twice() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        patient(&t, "Ben Hart", Some("1984-02-29")).await;
+        let options = LinkOptions { one_opening: true, ask_birth_date: true, ..LinkOptions::default() };
+        let (sent, token) = linked(&t, options).await;
+        let press =
+            async |born: &str, form: &str| share_links::open_from(b, &token, Some(born), form).await.unwrap();
+        let (page, other) = (share_links::new_form(b), share_links::new_form(b));
+        assert_ne!(page, other);
+        let calls = (0..5).map(|_| {
+            let (backend, token, page) = (b.clone(), token.clone(), page.clone());
+            tokio::spawn(async move {
+                share_links::open_from(&backend, &token, Some("1984-02-29"), &page).await.unwrap()
+            })
+        });
+        let places: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
+        assert!(places.iter().all(is_open));
+        assert_eq!(link_of(&t, &sent).await.openings, 1);
+
+        // Only this page, only with the right date, and only for a moment.
+        b.clock.advance(Duration::from_secs(100));
+        for (born, form) in [
+            ("1984-02-28", page.as_str()),
+            ("1984-02-29", other.as_str()),
+            ("1984-02-29", &page[..page.len() - 2]),
+            ("1984-02-29", "made.up"),
+            ("1984-02-29", ""),
+        ] {
+            assert_eq!(press(born, form).await, closed(LinkState::UsedUp), "{form}");
+        }
+        assert!(is_open(&press("1984-02-29", &page).await));
+        b.clock.advance(Duration::from_secs(20));
+        assert_eq!(press("1984-02-29", &page).await, closed(LinkState::UsedUp));
+        assert_eq!(link_of(&t, &sent).await.openings, 1);
+        assert_eq!(t.count("SELECT COUNT(*) FROM audit_entry WHERE action = 'share_link.open'").await, 1);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_revoked_stays_closed_to_the_page_that_opened_it() {
+    on_each_engine(async |t: TestBackend| {
+        let (sent, token) = linked(&t, LinkOptions { one_opening: true, ..LinkOptions::default() }).await;
+        let page = share_links::new_form(&t.backend);
+        let press = async || share_links::open_from(&t.backend, &token, None, &page).await.unwrap();
+        assert!(is_open(&press().await) && is_open(&press().await));
+        share_links::revoke(&t.backend, &t.admin, sent.id).await.unwrap();
+        assert_eq!(press().await, closed(LinkState::Revoked));
+        t
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_link_expires_is_extended_and_is_forgotten_in_the_end() {
     on_each_engine(async |t: TestBackend| {
@@ -295,6 +351,38 @@ async fn a_revoked_link_stays_closed_and_never_leaves() {
         let failed = shown(&t, waiting.id).await;
         assert_eq!(failed.state, DeliveryState::Failed);
         assert!(failed.failure.unwrap().contains("revoked"));
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_link_that_opens_nothing_any_more_never_leaves() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        carrier_answers(&t, |_| refused(21211)).await;
+        let short = LinkOptions { hours: 1, ..LinkOptions::default() };
+        let draft = with_link(vec![photo(&t, 1).await], "Scan", "a", short);
+        let refused_once = messages::send(b, &t.admin, &to(0), &draft).await.unwrap();
+        t.run_jobs().await;
+        let draft = with_link(vec![photo(&t, 2).await], "Scan", "b", short);
+        let waiting = messages::send(b, &t.admin, &to(1), &draft).await.unwrap();
+        carrier_accepts(&t).await;
+        // What waited for its link's whole time says so, and nobody gets a link to nothing.
+        t.later(HOUR).await;
+        let failed = shown(&t, waiting.id).await;
+        assert_eq!(failed.state, DeliveryState::Failed);
+        assert!(failed.failure.unwrap().contains("expired"));
+        for id in [refused_once.id, waiting.id] {
+            let again = failure(messages::retry(b, &t.admin, id).await);
+            assert_eq!(again.code, FailureCode::Conflict);
+            assert!(again.message.contains("Extend it first"), "{}", again.message);
+        }
+        assert!(asked_to_send(&t).await.is_empty());
+        share_links::extend(b, &t.admin, refused_once.id).await.unwrap();
+        messages::retry(b, &t.admin, refused_once.id).await.unwrap();
+        t.run_jobs().await;
+        assert_eq!(asked_to_send(&t).await.len(), 1);
         t
     })
     .await;

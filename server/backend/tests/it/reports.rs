@@ -200,3 +200,16 @@ async fn the_comparison_knows_our_own_prices_and_those_that_are_published() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_link_is_priced_by_the_parts_of_its_whole_text() {
+    on_each_engine(async |t: TestBackend| {
+        let parts = async || reports::comparison(&t.backend, &t.admin, "UTC").await.unwrap().link_parts;
+        assert_eq!(parts().await, 1);
+        // One letter that is not in the plain alphabet, and the text takes more room than one part has.
+        t.alter("UPDATE organisation SET name = 'Šárka Dvořáková, praktická lékařka'").await;
+        assert_eq!(parts().await, 2);
+        t
+    })
+    .await;
+}

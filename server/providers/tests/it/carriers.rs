@@ -126,7 +126,7 @@ fn to_blame(label: &str) -> Option<Blame> {
     if begins(&["bad credentials", "another address", "no credit"]) {
         return Some(Blame::Account);
     }
-    if begins(&["a sender"]) {
+    if begins(&["a sender", "a picture that is too large", "pictures too large"]) {
         return Some(Blame::Carrier);
     }
     begins(&["a recipient", "opted out", "the same text"]).then_some(Blame::Message)
@@ -145,7 +145,7 @@ async fn without_a_connection_it_may_be_tried_again() {
     for (carrier, account) in all(&format!("http://{address}")) {
         let http = http_to_address(address);
         let got = carrier.send(&http, &account, &outbound("hello", &[])).await;
-        assert_eq!(got, Err(SendError::Retry { after: None }));
+        assert_eq!(got, Err(SendError::Unreached));
     }
 }
 
@@ -154,7 +154,7 @@ async fn where_no_tls_is_spoken_it_may_be_tried_again() {
     let address = raw_server("not TLS at all\r\n\r\n").await;
     for (carrier, account) in all(&format!("https://{address}")) {
         let got = carrier.send(&http_to_address(address), &account, &outbound("hello", &[])).await;
-        assert_eq!(got, Err(SendError::Retry { after: None }));
+        assert_eq!(got, Err(SendError::Unreached));
     }
 }
 

@@ -172,16 +172,23 @@ fn assert_fits(api: &Value, value: &Value, described: &Value, name: &str) {
     }
 }
 
-/// A carrier's description, from the folder of shared reference data; `None`, with a note, where there is none.
+/// A carrier's description, from the folder that `HELIOGRAPH_TEST_OPENAPI` names, as `cargo xtask test` does: then it has
+/// to be there. Otherwise from beside the checkout, and `None`, with a note, where there is none.
 fn description(file: &str) -> Option<Value> {
-    let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     #[expect(clippy::disallowed_methods, reason = "tests are configured by their runner")]
-    let data =
-        std::env::var_os("HELIOGRAPH_TEST_DATA").map_or(workspace.join("../shared/data"), PathBuf::from);
-    match std::fs::read(data.join("../providers/openapi").join(file)) {
+    let named = std::env::var_os("HELIOGRAPH_TEST_OPENAPI").map(PathBuf::from);
+    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/providers/openapi");
+    let path = named.as_ref().unwrap_or(&beside).join(file);
+    match std::fs::read(&path) {
         Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
-        Err(_) => {
-            println!("Not compared with {file}: it is not beside the test data.");
+        Err(error) => {
+            assert!(
+                named.is_none(),
+                "{}: {error}. The carriers' published descriptions belong there: name their folder in \
+                 HELIOGRAPH_TEST_OPENAPI.",
+                path.display()
+            );
+            println!("Not compared with {file}: it is not there.");
             None
         }
     }

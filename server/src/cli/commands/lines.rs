@@ -22,10 +22,16 @@ pub(super) async fn run(line: Line, backend: &Backend) -> Result<(), CommandErro
             let org = organisations::by_name(backend, org.as_deref()).await?;
             for line in lines::list(backend, &Caller::operator(org)).await? {
                 say(&format!("{} ({})", line.name, line.number.spaced()))?;
-                for AccountView { route, verification, inbound_url, status_url, .. } in &line.accounts {
-                    let pinned = if route.pinned { ", pinned" } else { "" };
+                for AccountView { route, removed, verification, inbound_url, status_url, .. } in
+                    &line.accounts
+                {
+                    let note = match (*removed, route.pinned) {
+                        (true, _) => ", taken away, with webhooks in quarantine",
+                        (false, true) => ", pinned",
+                        (false, false) => "",
+                    };
                     say(&format!(
-                        "  {}, verification {}{pinned}",
+                        "  {}, verification {}{note}",
                         route.provider.label(),
                         verification.as_str()
                     ))?;
@@ -116,13 +122,13 @@ async fn found(backend: &Backend, which: &Which) -> Result<(Caller, LineView, Pr
 fn account_at(line: &LineView, provider: ProviderKind) -> Result<&AccountView, CommandError> {
     line.accounts
         .iter()
-        .find(|account| account.route.provider == provider)
+        // Also while the server only pretends to send, and the simulator stands in for all of them.
+        .find(|account| account.carrier == provider && !account.removed)
         .ok_or_else(|| CommandError::Refused(format!("{} has no carrier {}", line.name, provider.as_str())))
 }
 
 fn say_addresses(line: &LineView, provider: ProviderKind) -> Result<(), CommandError> {
-    // The simulator stands in for every carrier while the server only pretends to send.
-    let account = account_at(line, provider).or_else(|error| line.accounts.last().ok_or(error))?;
+    let account = account_at(line, provider)?;
     say(&format!("Inbound webhook: {}\nStatus webhook:  {}", account.inbound_url, account.status_url))
 }
 
@@ -155,4 +161,46 @@ fn read_json(file: &str) -> Result<serde_json::Value, CommandError> {
     };
     serde_json::from_str(&text)
         .map_err(|_| CommandError::Refused("--credentials: the file does not hold JSON".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+    use backend::testing::TestBackend;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn carriers_are_changed_also_while_the_server_only_pretends_to_send() {
+        let t = TestBackend::new(None).await;
+        let mut settings = t.backend.settings.clone();
+        settings.mock_mode = true;
+        let b = &t.backend;
+        let pretending = Backend::new(backend::Parts {
+            store: b.store.clone(),
+            blobs: b.blobs.clone(),
+            http: b.http.clone(),
+            pictures: b.pictures.clone(),
+            clock: b.clock.clone(),
+            keys: b.keys.clone(),
+            settings,
+            live: backend::live::Hub::default(),
+        });
+        let line = lines::list(&pretending, &t.admin).await.unwrap().remove(0);
+        assert_eq!(line.accounts[0].route.provider, ProviderKind::Simulator);
+        let credentials = json!({"username": "clinic", "password": "secret"});
+        let new = NewAccount { provider: ProviderKind::SmsBroadcast, credentials };
+        lines::add_account(&pretending, &t.admin, line.id, new).await.unwrap();
+        let which = |provider: &str| Which {
+            line: "Front desk".to_owned(),
+            provider: provider.to_owned(),
+            org: None,
+        };
+        change_carrier(Carrier::Remove { which: which("twilio") }, &pretending).await.unwrap();
+        let left = lines::list(&pretending, &t.admin).await.unwrap().remove(0).accounts;
+        let left: Vec<_> = left.iter().map(|account| account.carrier).collect();
+        assert_eq!(left, [ProviderKind::SmsBroadcast]);
+        assert!(change_carrier(Carrier::Remove { which: which("twilio") }, &pretending).await.is_err());
+    }
 }

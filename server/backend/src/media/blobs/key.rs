@@ -2,7 +2,11 @@
 
 use model::media::RenditionRole;
 use model::{AttachmentId, PatientId, PatientImageId};
+use std::borrow::Cow;
 use std::str::FromStr;
+
+/// How the names of fitted copies begin; their limit follows.
+const FITTED: &str = "carrier-";
 
 /// Owns every path; nobody else formats one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,10 +26,12 @@ pub enum Variant {
     Original,
     /// A rendition.
     Rendition(RenditionRole),
+    /// A carrier copy of at most so many bytes, for a carrier that takes less than the usual one.
+    Fitted(u64),
 }
 
 impl Variant {
-    /// All of them, the original first.
+    /// All that an upload has before it is sent, the original first.
     pub const ALL: [Self; 4] = [
         Self::Original,
         Self::Rendition(RenditionRole::Tile),
@@ -33,16 +39,20 @@ impl Variant {
         Self::Rendition(RenditionRole::Carrier),
     ];
 
-    fn as_str(self) -> &'static str {
+    fn word(self) -> Cow<'static, str> {
         match self {
-            Self::Original => "original",
-            Self::Rendition(role) => role.as_str(),
+            Self::Original => "original".into(),
+            Self::Rendition(role) => role.as_str().into(),
+            Self::Fitted(most) => format!("{FITTED}{most}").into(),
         }
     }
 
     fn from_word(word: &str) -> Option<Self> {
         if word == "original" {
             return Some(Self::Original);
+        }
+        if let Some(most) = word.strip_prefix(FITTED) {
+            return most.parse().ok().map(Self::Fitted);
         }
         RenditionRole::from_word(word).map(Self::Rendition)
     }
@@ -52,9 +62,9 @@ impl BlobKey {
     /// Below the store's prefix; only lower-case letters, digits, `-` and `/`.
     pub fn path(&self) -> String {
         match self {
-            Self::Outbound(id, variant) => format!("mms/outbound/{id}/{}", variant.as_str()),
-            Self::Inbound(id, variant) => format!("mms/inbound/{id}/{}", variant.as_str()),
-            Self::Image(patient, id, variant) => format!("images/{patient}/{id}/{}", variant.as_str()),
+            Self::Outbound(id, variant) => format!("mms/outbound/{id}/{}", variant.word()),
+            Self::Inbound(id, variant) => format!("mms/inbound/{id}/{}", variant.word()),
+            Self::Image(patient, id, variant) => format!("images/{patient}/{id}/{}", variant.word()),
         }
     }
 
@@ -98,7 +108,7 @@ mod tests {
     fn a_key_is_read_back_from_its_path_and_from_no_other_spelling() {
         let id = "0190a5d2-7c1e-7aaa-8bbb-0123456789ab";
         let patient: PatientId = "0190a5d2-7c1e-7aaa-8bbb-0123456789ac".parse().unwrap();
-        for variant in Variant::ALL {
+        for variant in Variant::ALL.into_iter().chain([Variant::Fitted(300_000)]) {
             for key in [
                 BlobKey::Outbound(id.parse().unwrap(), variant),
                 BlobKey::Inbound(id.parse().unwrap(), variant),
@@ -111,6 +121,9 @@ mod tests {
         }
         for path in ["", "mms/outbound/../original", "mms/inbound/x/original", "images/a/b/c/d"] {
             assert_eq!(BlobKey::from_path(path), None, "{path}");
+        }
+        for limit in ["", "+1", "007", "-1", "99999999999999999999"] {
+            assert_eq!(BlobKey::from_path(&format!("mms/outbound/{id}/carrier-{limit}")), None, "{limit}");
         }
         let unhyphenated = id.replace('-', "");
         assert_eq!(BlobKey::from_path(&format!("mms/inbound/{unhyphenated}/original")), None);

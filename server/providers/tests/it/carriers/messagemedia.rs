@@ -61,6 +61,18 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         ),
         case(
+            "a picture that is too large, without the field's name",
+            ResponseTemplate::new(400).set_body_json(json!({ "message": "The media file is too large." })),
+            Err(SendError::Refused {
+                code: "400".to_owned(),
+                reason: "MessageMedia refused the message with status 400. Ask its support if it happens again."
+                    .to_owned(),
+                opted_out: false,
+                too_large: true,
+                blame: Blame::Message,
+            }),
+        ),
+        case(
             "an objection of tomorrow",
             problem(422, &[]),
             refused(

@@ -3,7 +3,7 @@
 use super::signature::{mms, sms, status, whatsapp};
 use crate::support::*;
 use model::message::{Channel, DeliveryState};
-use providers::{Account, Event, Login, OptOut, Received, Rejected, Verification, WebhookKind};
+use providers::{Account, Blame, Event, Login, OptOut, Received, Rejected, Verification, WebhookKind};
 use serde_json::json;
 
 #[test]
@@ -134,6 +134,24 @@ fn a_failure_is_explained() {
     assert!(news(&stopped).opted_out);
     let fine = unsigned(WebhookKind::Status, "MessageSid=SM1&MessageStatus=sent&ErrorCode=30008").unwrap();
     assert_eq!(news(&fine).error_code, None);
+}
+
+#[test]
+fn a_failure_says_whether_another_way_may_be_tried() {
+    let table = [
+        ("undelivered", "30034", Blame::Carrier, false),
+        ("failed", "11751", Blame::Carrier, true),
+        ("failed", "20003", Blame::Account, false),
+        ("undelivered", "30003", Blame::Message, false),
+        ("failed", "99999", Blame::Message, false),
+        ("sent", "30034", Blame::Message, false),
+    ];
+    for (word, code, blame, too_large) in table {
+        let body = format!("MessageSid=SM1&MessageStatus={word}&ErrorCode={code}");
+        let received = unsigned(WebhookKind::Status, &body).unwrap();
+        let status = news(&received);
+        assert_eq!((status.blame, status.too_large), (blame, too_large), "{word} {code}");
+    }
 }
 
 #[test]

@@ -56,7 +56,7 @@ async fn a_template_is_named_with_what_is_filled_in_and_without_a_text() {
 }
 
 /// A content in the shape of Twilio's documentation.
-fn content(n: u32, types: Value, approval: Value) -> Value {
+fn content(n: u32, types: &Value, approval: &Value) -> Value {
     json!({
         "account_sid": ACCOUNT_SID, "sid": format!("HX{n:032x}"), "friendly_name": format!("template_{n}"),
         "language": "en", "variables": {"1": "Amelia"}, "types": types, "approval_requests": approval,
@@ -76,7 +76,7 @@ fn status(word: &str) -> Value {
     })
 }
 
-fn page(contents: Vec<Value>, next: Option<&str>) -> ResponseTemplate {
+fn page(contents: &[Value], next: Option<&str>) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(json!({
         "meta": {"page": 0, "page_size": 50, "key": "contents", "url": "https://content.twilio.com/v1/ContentAndApprovals",
                  "first_page_url": "https://content.twilio.com/v1/ContentAndApprovals?PageSize=50&Page=0",
@@ -92,31 +92,32 @@ async fn listed(server: &MockServer) -> Result<Vec<CarrierTemplate>, NotListed> 
 
 #[tokio::test]
 async fn templates_are_read_page_by_page() {
+    use TemplateState::{Approved, Pending, Rejected, Withdrawn};
     let server = MockServer::start().await;
     let at = || Mock::given(method("GET")).and(path("/v1/ContentAndApprovals"));
     let first = vec![
-        content(1, text("Hello {{1}}"), status("approved")),
+        content(1, &text("Hello {{1}}"), &status("approved")),
         // Of these the patient gets more than text, which could not be shown before.
         content(
             2,
-            json!({ "twilio/media": { "body": "Look", "media": ["https://media.example.test/a.jpg"] } }),
-            status("approved"),
+            &json!({ "twilio/media": { "body": "Look", "media": ["https://media.example.test/a.jpg"] } }),
+            &status("approved"),
         ),
         content(
             3,
-            json!({ "twilio/text": { "body": "Yes?" }, "twilio/quick-reply": { "body": "Yes?", "actions": [] } }),
-            status("approved"),
+            &json!({ "twilio/text": { "body": "Yes?" }, "twilio/quick-reply": { "body": "Yes?", "actions": [] } }),
+            &status("approved"),
         ),
     ];
     // Twilio names its own host, also where another one stands in front.
     let next = "https://content.twilio.com/v1/ContentAndApprovals?PageSize=50&Page=1&PageToken=PTHX1";
     let words = ["rejected", "paused", "disabled", "received", "unsubmitted", "of tomorrow"];
     let mut second: Vec<Value> =
-        (4..).zip(words).map(|(n, word)| content(n, text("Hello"), status(word))).collect();
-    second.push(content(10, text("Nobody asked"), Value::Null));
-    second.push(content(11, text("An older form"), json!([status("approved")])));
-    at().and(query_param("PageToken", "PTHX1")).respond_with(page(second, None)).mount(&server).await;
-    at().respond_with(page(first, Some(next))).with_priority(6).mount(&server).await;
+        (4..).zip(words).map(|(n, word)| content(n, &text("Hello"), &status(word))).collect();
+    second.push(content(10, &text("Nobody asked"), &Value::Null));
+    second.push(content(11, &text("An older form"), &json!([status("approved")])));
+    at().and(query_param("PageToken", "PTHX1")).respond_with(page(&second, None)).mount(&server).await;
+    at().respond_with(page(&first, Some(next))).with_priority(6).mount(&server).await;
 
     let found = listed(&server).await.unwrap();
     let expected = CarrierTemplate {
@@ -125,10 +126,9 @@ async fn templates_are_read_page_by_page() {
         language: "en".to_owned(),
         body: "Hello {{1}}".to_owned(),
         examples: BTreeMap::from([("1".to_owned(), "Amelia".to_owned())]),
-        state: TemplateState::Approved,
+        state: Approved,
     };
     assert_eq!(found[0], expected);
-    use TemplateState::{Approved, Pending, Rejected, Withdrawn};
     let states: Vec<_> = found.iter().map(|template| template.state).collect();
     let second = [Rejected, Withdrawn, Withdrawn, Pending, Pending, Pending, Pending, Approved];
     assert_eq!(states, [&[Approved][..], &second[..]].concat());
@@ -143,8 +143,8 @@ async fn templates_are_read_page_by_page() {
 async fn a_list_without_an_end_is_left_off() {
     let server = MockServer::start().await;
     let next = format!("{}/v1/ContentAndApprovals?Page=1", server.uri());
-    let one = vec![content(1, text("Hello"), status("approved"))];
-    Mock::given(method("GET")).respond_with(page(one, Some(&next))).mount(&server).await;
+    let one = vec![content(1, &text("Hello"), &status("approved"))];
+    Mock::given(method("GET")).respond_with(page(&one, Some(&next))).mount(&server).await;
     assert_eq!(listed(&server).await.unwrap().len(), 20);
 }
 
