@@ -1,6 +1,9 @@
 import type { Locator, Page } from '@playwright/test';
-import { bubble, onPhone, openConversation, openPhone, reply, send } from '../support/desk.ts';
+import { bubble, cards, choose, onPhone, openConversation, openPhone, prepared, reply, send, thread } from '../support/desk.ts';
+import type { Heliograph } from '../support/heliograph.ts';
 import { expect, expectAccessible, test, violations } from '../support/journey.ts';
+import { dragged } from '../support/pictures.ts';
+import { media } from '../support/settings.ts';
 
 /** The switch between the ways that a message can go. */
 function way(staff: Page, name: 'SMS/MMS' | 'WhatsApp'): Locator {
@@ -10,6 +13,15 @@ function way(staff: Page, name: 'SMS/MMS' | 'WhatsApp'): Locator {
 /** Where one writes. */
 function box(staff: Page): Locator {
   return staff.getByRole('textbox', { name: 'Message', exact: true });
+}
+
+/** Chloe Nguyen writes by WhatsApp, without anybody looking at her phone. */
+async function chloeWrites(staff: Page, heliograph: Heliograph, text: string): Promise<void> {
+  const written = await staff.request.post('/simulator/phones/+61491570158/replies', {
+    multipart: { text, channel: 'whatsapp' },
+    headers: { origin: new URL(heliograph.url).origin },
+  });
+  expect(written.status()).toBe(201);
 }
 
 /** Looks at the page as it stands, in every size and scheme. */
@@ -95,11 +107,7 @@ test('who never wrote by WhatsApp gets an approved template, seen before it is s
 test('when the 24 hours end while one writes, the composer changes by itself and the text is kept', async ({ staff, heliograph }) => {
   await staff.clock.install();
   await staff.goto('/', { waitUntil: 'networkidle' });
-  const written = await staff.request.post('/simulator/phones/+61491570158/replies', {
-    multipart: { text: 'Are you open?', channel: 'whatsapp' },
-    headers: { origin: new URL(heliograph.url).origin },
-  });
-  expect(written.status()).toBe(201);
+  await chloeWrites(staff, heliograph, 'Are you open?');
   await openConversation(staff, 'Chloe Nguyen');
   await expect(bubble(staff, 'Are you open?')).toBeVisible();
   await box(staff).fill('Half a sentence');
@@ -111,6 +119,36 @@ test('when the 24 hours end while one writes, the composer changes by itself and
   await expect(box(staff)).toHaveCount(0);
   await staff.getByRole('button', { name: 'Send as SMS instead' }).click();
   await expect(box(staff)).toHaveValue('Half a sentence');
+});
+
+test('what was kept from an earlier visit outlives a picture that is dropped where only a template can be sent', async ({ staff, heliograph }) => {
+  await openConversation(staff, 'Chloe Nguyen');
+  await choose(staff, media('photo.jpg')!);
+  await prepared(cards(staff));
+  await box(staff).fill('To be continued');
+  await chloeWrites(staff, heliograph, 'Are you open?');
+  await expect(bubble(staff, 'Are you open?')).toBeVisible();
+
+  // A day later, on a page that has not shown this conversation before.
+  await staff.clock.install({ time: Date.now() + 25 * 3_600_000 });
+  await staff.goto('/', { waitUntil: 'networkidle' });
+  await staff.getByRole('region', { name: 'Conversations' }).getByRole('link', { name: /Chloe Nguyen/ }).click();
+  await expect(staff.getByText(/^More than 24 hours since their last WhatsApp message/)).toBeVisible();
+  await expect(staff.getByText('What you wrote is kept.')).toBeVisible();
+  const dataTransfer = await dragged(staff, [media('alpha.png')!]);
+  const stored = staff.waitForResponse('**/api/sms/upload-media/');
+  await thread(staff).dispatchEvent('dragenter', { dataTransfer });
+  await thread(staff).dispatchEvent('drop', { dataTransfer });
+  await stored;
+
+  await staff.getByRole('button', { name: 'Send as SMS instead' }).click();
+  await expect(box(staff)).toHaveValue('To be continued');
+  await expect(cards(staff)).toHaveCount(2);
+  await staff.goto('/', { waitUntil: 'networkidle' });
+  await staff.getByRole('region', { name: 'Conversations' }).getByRole('link', { name: /Chloe Nguyen/ }).click();
+  await staff.getByRole('button', { name: 'Send as SMS instead' }).click();
+  await expect(box(staff)).toHaveValue('To be continued');
+  await expect(cards(staff)).toHaveCount(2);
 });
 
 test('an admin asks for the templates of a line', async ({ staff }) => {

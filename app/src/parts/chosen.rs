@@ -302,6 +302,10 @@ impl Draft {
         }
         let ids = browser::kept(&format!("{}.pictures", self.name)).unwrap_or_default();
         for id in ids.split(',').filter_map(|id| id.parse::<AttachmentId>().ok()) {
+            let is_here = untrack(|| self.chosen.read().iter().any(|chosen| chosen.id() == Some(id)));
+            if is_here {
+                continue;
+            }
             // It has its place before the server tells more: what is not known yet must not be forgotten.
             let again = Chosen::again(id);
             self.chosen.update(|all| all.push(again.clone()));
@@ -324,6 +328,7 @@ impl Draft {
 
     /// Moves everything behind what is written in another conversation already.
     pub fn move_to(&self, to: &Self) {
+        self.restore();
         to.restore();
         let text = std::mem::take(&mut *self.text.write());
         let chosen = std::mem::take(&mut *self.chosen.write());
@@ -360,6 +365,8 @@ impl Draft {
 
     /// Takes files in, up to the number that a message may carry. Answers what was refused, in words.
     pub async fn add(&self, files: Vec<File>) -> Vec<String> {
+        // What was kept counts as well, and is kept anew with what comes.
+        self.restore();
         let mut refused = Vec::new();
         for file in files {
             if self.chosen.read_untracked().len() >= MAX_ATTACHMENTS {

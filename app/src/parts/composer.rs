@@ -34,6 +34,11 @@ pub fn Composer(
     let whatsapp = Whatsapp::new(Thread::of_page(), asked, line);
     let moving = RwSignal::new(false);
     let draft = StoredValue::new(draft);
+    // Whatever is shown in the place of the text: pictures can be dropped, and all of it can move to another number.
+    Effect::new(move |_| {
+        draft.with_value(Draft::restore);
+        draft.with_value(Draft::keep);
+    });
     view! {
         <div class="composer">
             <NumberPicker draft=draft moving=moving />
@@ -84,8 +89,7 @@ fn Writing(
     let area = NodeRef::<html::Textarea>::new();
     let input = NodeRef::<html::Input>::new();
     Effect::new(move |_| {
-        draft.with_value(Draft::restore);
-        draft.with_value(Draft::keep);
+        text.track();
         if let Some(area) = area.get() {
             grow(&area);
         }
