@@ -67,6 +67,16 @@ test('who writes by WhatsApp is answered by WhatsApp, and the time that is left 
   await expect(box(staff)).toHaveValue('Bring your card');
   await staff.getByRole('button', { name: 'Send SMS' }).click();
   await expect(bubble(staff, 'Bring your card')).toHaveClass(/is-sms/);
+
+  // It was chosen for that one message, or until the patient writes.
+  await expect(way(staff, 'WhatsApp')).toHaveAttribute('aria-pressed', 'true');
+  await way(staff, 'SMS/MMS').click();
+  await expect(way(staff, 'SMS/MMS')).toHaveAttribute('aria-pressed', 'true');
+  await phone.bringToFront();
+  await reply(phone, 'Which card?');
+  await staff.bringToFront();
+  await expect(bubble(staff, 'Which card?')).toBeVisible();
+  await expect(way(staff, 'WhatsApp')).toHaveAttribute('aria-pressed', 'true');
 });
 
 test('who never wrote by WhatsApp gets an approved template, seen before it is sent', async ({ staff, context }) => {
@@ -96,7 +106,11 @@ test('who never wrote by WhatsApp gets an approved template, seen before it is s
   const phone = await openPhone(context, 'Ben Okafor');
   await expect(onPhone(phone, 'Hello Ben, your results are ready.')).toContainText('· WhatsApp');
 
+  // One template was asked for: what comes next goes the usual way.
   await staff.bringToFront();
+  await expect(way(staff, 'SMS/MMS')).toHaveAttribute('aria-pressed', 'true');
+  await expect(box(staff)).toHaveValue('For later');
+  await way(staff, 'WhatsApp').click();
   await staff.getByRole('button', { name: 'Send as SMS instead' }).click();
   await expect(box(staff)).toBeFocused();
   await expect(box(staff)).toHaveValue('For later');

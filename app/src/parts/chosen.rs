@@ -13,7 +13,7 @@ use model::link::LinkOptions;
 use model::live::Change;
 use model::media::{AttachmentState, AttachmentView, MediaKind};
 use model::message::MAX_ATTACHMENTS;
-use model::{AttachmentId, ConversationId, FailureCode, LineId, StaffId};
+use model::{AttachmentId, ConversationId, FailureCode, LineId, Millis, StaffId};
 use picture::{FileKind, HEAD_BYTES, LinkedKind};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
@@ -203,6 +203,8 @@ pub struct Draft {
     pub link: ArcRwSignal<Option<LinkOptions>>,
     /// Whether it goes by WhatsApp, where staff chose.
     pub whatsapp: ArcRwSignal<Option<bool>>,
+    /// When the patient had last written as staff saw it here: a choice of the way holds until they write again.
+    pub heard_at: ArcRwSignal<Option<Millis>>,
     /// Where the text is kept beyond the page.
     name: String,
     /// What was kept there has been brought back.
@@ -239,6 +241,7 @@ impl Drafts {
                 line: ArcRwSignal::default(),
                 link: ArcRwSignal::default(),
                 whatsapp: ArcRwSignal::default(),
+                heard_at: ArcRwSignal::default(),
                 name: format!("{}{id}", drafts_of(self.me)),
                 restored: ArcRwSignal::new(false),
             };

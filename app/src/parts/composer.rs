@@ -30,8 +30,7 @@ pub fn Composer(
     /// What is being written here.
     draft: Draft,
 ) -> impl IntoView {
-    let (asked, line) = (RwSignal::from(draft.whatsapp.clone()), RwSignal::from(draft.line.clone()));
-    let whatsapp = Whatsapp::new(Thread::of_page(), asked, line);
+    let whatsapp = Whatsapp::new(Thread::of_page(), &draft);
     let moving = RwSignal::new(false);
     let draft = StoredValue::new(draft);
     // Whatever is shown in the place of the text: pictures can be dropped, and all of it can move to another number.
@@ -117,6 +116,7 @@ fn Writing(
         let channel = if untrack(|| whatsapp.is_on()) { Channel::Whatsapp } else { message.channel };
         thread.send(MessageView { line_id: way.asked(), channel, ..message }, pictures);
         way.forget();
+        whatsapp.forget();
         text.set(String::new());
         chosen.set(Vec::new());
         link.set(None);

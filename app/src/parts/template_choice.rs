@@ -85,6 +85,8 @@ pub fn TemplateComposer(
         let message = MessageView { channel: Channel::Whatsapp, template: Some(choice), ..message };
         thread.send(message, Vec::new());
         chosen.set(String::new());
+        whatsapp.forget();
+        focus_text_soon();
     };
     let is_kept = move || {
         draft.with_value(|draft| !draft.text.read().trim().is_empty() || !draft.chosen.read().is_empty())
@@ -120,10 +122,7 @@ pub fn TemplateComposer(
             <div class="composer-foot">
                 <Button glyph=Glyph::Message on_press=move |_| {
                     whatsapp.choose(false);
-                    // Its box comes with the next frame.
-                    request_animation_frame(|| {
-                        browser::focus("#composer-text");
-                    });
+                    focus_text_soon();
                 }>"Send as SMS instead"</Button>
                 <span class="route-words" role="status">{words}</span>
                 <Button
@@ -137,6 +136,13 @@ pub fn TemplateComposer(
             </div>
         </form>
     }
+}
+
+/// Where one writes in place of a template, if that is next: the box comes with the next frame.
+fn focus_text_soon() {
+    request_animation_frame(|| {
+        browser::focus("#composer-text");
+    });
 }
 
 fn is_approved(template: &TemplateView) -> bool {

@@ -1,10 +1,11 @@
 //! Whether a message goes by WhatsApp, and how long anything can be sent that way: said before one writes, not after.
 
+use crate::parts::chosen::Draft;
 use crate::parts::thread_state::Thread;
 use crate::ui::{Glyph, Icon, Times};
 use leptos::prelude::*;
-use model::LineId;
 use model::conversation::WhatsappAbility;
+use model::message::Direction;
 use model::whatsapp::{SOON_MS, Window, time_left};
 
 /// WhatsApp for what is being written.
@@ -12,7 +13,7 @@ use model::whatsapp::{SOON_MS, Window, time_left};
 pub struct Whatsapp {
     /// As the patient can be answered; absent where it is of no use, or where the message comes from another number.
     ability: Memo<Option<WhatsappAbility>>,
-    /// What staff chose; until they do, it goes the way that the patient wrote last.
+    /// What staff chose for this one message; until they do, it goes the way that the patient wrote last.
     asked: RwSignal<Option<bool>>,
     is_on: Memo<bool>,
     window: Memo<Window>,
@@ -21,9 +22,23 @@ pub struct Whatsapp {
 }
 
 impl Whatsapp {
-    /// For a message from the line that the patient knows, unless another `line` is asked for.
-    pub(crate) fn new(thread: Thread, asked: RwSignal<Option<bool>>, line: RwSignal<Option<LineId>>) -> Self {
+    /// For a message from the line that the patient knows, unless the draft asks for another one.
+    pub(crate) fn new(thread: Thread, draft: &Draft) -> Self {
         let times = Times::of_page();
+        let (asked, line) = (RwSignal::from(draft.whatsapp.clone()), RwSignal::from(draft.line.clone()));
+        let heard_at = RwSignal::from(draft.heard_at.clone());
+        let newest = Memo::new(move |_| {
+            let view = thread.view.read();
+            let last = view.row.last.as_ref();
+            last.filter(|last| last.direction == Direction::Inbound).map(|last| last.at)
+        });
+        Effect::new(move |_| {
+            let newest = newest.get();
+            if newest.is_some() && newest != heard_at.get_untracked() {
+                heard_at.set(newest);
+                asked.set(None);
+            }
+        });
         let ability = Memo::new(move |_| match line.get() {
             None => thread.view.read().can_send.whatsapp,
             Some(_) => None,
@@ -56,6 +71,11 @@ impl Whatsapp {
     /// From now on it goes by WhatsApp, or not.
     pub(crate) fn choose(self, on: bool) {
         self.asked.set(Some(on));
+    }
+
+    /// The next message goes the way that the patient wrote last again.
+    pub(crate) fn forget(self) {
+        self.asked.set(None);
     }
 }
 
