@@ -165,6 +165,20 @@ test('what was kept from an earlier visit outlives a picture that is dropped whe
   await expect(cards(staff)).toHaveCount(2);
 });
 
+test('an open chooser learns of templates that were approved meanwhile', async ({ staff, context }) => {
+  await openConversation(staff, 'Ben Okafor');
+  await staff.route('**/api/ui/whatsapp/templates', (route) => route.fulfill({ json: [] }), { times: 1 });
+  await way(staff, 'WhatsApp').click();
+  await expect(staff.getByText(/^WhatsApp has approved no template for this line yet/)).toBeVisible();
+  const admin = await context.newPage();
+  await admin.goto('/settings/lines', { waitUntil: 'networkidle' });
+  await admin.getByRole('button', { name: 'More for Simulator' }).click();
+  await admin.getByRole('menuitem', { name: 'Refresh templates' }).click();
+  await expect(admin.getByText('3 of 4 WhatsApp templates are approved.')).toBeVisible();
+  await staff.bringToFront();
+  await expect(staff.getByLabel('Template', { exact: true }).getByRole('option')).toHaveCount(4);
+});
+
 test('an admin asks for the templates of a line', async ({ staff }) => {
   await staff.goto('/settings/lines', { waitUntil: 'networkidle' });
   await staff.getByRole('button', { name: 'More for Simulator' }).click();

@@ -6,12 +6,14 @@ use crate::api::{Answer, whatsapp as api};
 use crate::browser;
 use crate::parts::chosen::Draft;
 use crate::parts::composer::as_queued;
+use crate::parts::live::{Live, News};
 use crate::parts::shortcuts::{Shortcut, on_shortcut};
 use crate::parts::thread_state::Thread;
 use crate::parts::whatsapp_window::Whatsapp;
 use crate::ui::{Banner, Button, ButtonKind, Glyph, Icon, SelectField, Tone};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use model::live::Change;
 use model::message::{Channel, MessageView};
 use model::routing::{Load, plan};
 use model::whatsapp::{TemplateChoice, TemplateState, TemplateView, fill, placeholders, preview};
@@ -37,16 +39,36 @@ pub fn TemplateComposer(
     let found = RwSignal::new(None::<Answer<Vec<TemplateView>>>);
     let chosen = RwSignal::new(String::new());
     let variables = Variables::default();
+    let line = Memo::new(move |_| thread.view.read().can_send.line.as_ref().map(|line| line.id));
     let ask = move || {
-        let line = thread.view.read_untracked().can_send.line.as_ref().map(|line| line.id);
-        let Some(line) = line else { return };
-        found.set(None);
+        let Some(asked) = line.get_untracked() else { return };
         spawn_local(async move {
-            let answer = api::templates(line).await;
-            found.try_set(Some(answer));
+            let answer = api::templates(asked).await;
+            // By now it may be another line's turn. What is known already is not drawn anew while somebody chooses.
+            if line.try_get_untracked() == Some(Some(asked))
+                && found.with_untracked(|known| known.as_ref() != Some(&answer))
+            {
+                found.set(Some(answer));
+            }
         });
     };
-    Effect::new(move |_| ask());
+    let begin = move || {
+        found.set(None);
+        ask();
+    };
+    Effect::new(move |_| {
+        line.track();
+        begin();
+    });
+    // Another colleague may have had the templates read anew.
+    let live = Live::of_page();
+    Effect::new(move |_| {
+        live.listen(move |news| {
+            if matches!(news, News::Reload | News::Change(Change::SettingsChanged)) {
+                ask();
+            }
+        });
+    });
     on_shortcut(|shortcut| {
         if shortcut == Shortcut::Reply {
             browser::focus(&format!("#{CHOOSER}"));
@@ -112,7 +134,7 @@ pub fn TemplateComposer(
                 Some(Err(failure)) => {
                     view! {
                         <Banner tone=Tone::Bad>{failure.error.message}</Banner>
-                        <Button glyph=Glyph::Refresh on_press=move |_| ask()>"Try again"</Button>
+                        <Button glyph=Glyph::Refresh on_press=move |_| begin()>"Try again"</Button>
                     }
                         .into_any()
                 }
