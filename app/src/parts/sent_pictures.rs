@@ -6,6 +6,9 @@ use model::AttachmentId;
 use model::media::{AttachmentState, AttachmentView};
 use model::message::MessageView;
 
+/// So many are held at most. Those of a thread that was left for good nobody lets go; the oldest give way.
+const MAX_HELD: usize = 60;
+
 /// They outlive leaving the thread; a context of the page.
 #[derive(Debug, Clone, Copy)]
 pub struct SentPictures {
@@ -28,7 +31,12 @@ impl SentPictures {
     pub fn hold(self, chosen: Vec<Chosen>) {
         let uploaded =
             |chosen: Chosen| Some((untrack(|| chosen.id().filter(|_| chosen.linked().is_none()))?, chosen));
-        self.all.update_value(|all| all.extend(chosen.into_iter().filter_map(uploaded)));
+        let surplus = self.all.try_update_value(|all| {
+            all.extend(chosen.into_iter().filter_map(uploaded));
+            let surplus = all.len().saturating_sub(MAX_HELD);
+            all.drain(..surplus).collect::<Vec<_>>()
+        });
+        surplus.into_iter().flatten().for_each(|(_, chosen)| chosen.drop_it(false));
     }
 
     /// An address under which the browser can show a picture now; follows changes where signals are tracked, since a
@@ -48,12 +56,22 @@ impl SentPictures {
             };
             message.attachments.iter().any(|known| known.id == id && settled(known))
         };
+        self.take_out(is_settled).iter().for_each(|chosen| chosen.drop_it(false));
+    }
+
+    /// Gives up those of a message that is never sent, here and on the server.
+    pub fn discard(self, message: &MessageView) {
+        let is_its = |id: AttachmentId| message.attachments.iter().any(|known| known.id == id);
+        self.take_out(is_its).iter().for_each(|chosen| chosen.drop_it(true));
+    }
+
+    fn take_out(self, condition: impl Fn(AttachmentId) -> bool) -> Vec<Chosen> {
         let gone = self.all.try_update_value(|all| {
             let (gone, held): (Vec<_>, Vec<_>) =
-                std::mem::take(all).into_iter().partition(|(id, _)| is_settled(*id));
+                std::mem::take(all).into_iter().partition(|(id, _)| condition(*id));
             *all = held;
             gone
         });
-        gone.into_iter().flatten().for_each(|(_, chosen)| chosen.drop_it(false));
+        gone.into_iter().flatten().map(|(_, chosen)| chosen).collect()
     }
 }

@@ -475,6 +475,9 @@ impl Thread {
     /// Takes a message that was never sent out of the thread.
     pub fn forget(self, key: &str) {
         self.outbox.forget(key);
+        if let Some(item) = self.written(key) {
+            item.message.with_untracked(|message| self.sent_pictures.discard(message));
+        }
         self.written.update_value(|written| written.retain(|item| item.key != key));
         self.lay_out();
     }
