@@ -165,6 +165,36 @@ test('what was kept from an earlier visit outlives a picture that is dropped whe
   await expect(cards(staff)).toHaveCount(2);
 });
 
+test('what WhatsApp no longer takes goes as an SMS, or is taken back with its pictures', async ({ staff, heliograph, context }) => {
+  await openConversation(staff, 'Chloe Nguyen');
+  await chloeWrites(staff, heliograph, 'Are you open?');
+  await expect(way(staff, 'WhatsApp')).toHaveAttribute('aria-pressed', 'true');
+  const error = { code: 'template_needed', message: 'More than 24 hours since their last WhatsApp message.', field: null };
+  await staff.route('**/api/ui/messages/send', (route) => route.fulfill({ status: 409, json: { error } }));
+  await send(staff, 'Until six', 'Send WhatsApp');
+  await expect(bubble(staff, 'Until six')).toHaveClass(/is-whatsapp/);
+  await expect(bubble(staff, 'Until six').getByText(/^Not sent: More than 24 hours/)).toBeVisible();
+
+  await choose(staff, media('alpha.png')!);
+  await prepared(cards(staff));
+  await send(staff, 'The way in', 'Send WhatsApp');
+  await expect(bubble(staff, 'The way in').getByRole('button', { name: 'Send as MMS' })).toBeVisible();
+  const discarded = staff.waitForResponse('**/api/ui/messages/discard-upload');
+  await bubble(staff, 'The way in').getByRole('button', { name: 'Remove' }).click();
+  expect((await discarded).ok()).toBe(true);
+  await expect(bubble(staff, 'The way in')).toHaveCount(0);
+
+  // Also after the page was loaded anew.
+  await staff.reload({ waitUntil: 'networkidle' });
+  await staff.unroute('**/api/ui/messages/send');
+  await bubble(staff, 'Until six').getByRole('button', { name: 'Send as SMS' }).click();
+  await expect(bubble(staff, 'Until six')).toHaveClass(/is-sms/);
+  await expect(bubble(staff, 'Until six').getByText('Delivered')).toBeVisible({ timeout: 60_000 });
+  const phone = await openPhone(context, 'Chloe Nguyen');
+  await expect(onPhone(phone, 'Until six')).toHaveCount(1);
+  await expect(onPhone(phone, 'Until six')).not.toContainText('· WhatsApp');
+});
+
 test('an open chooser learns of templates that were approved meanwhile', async ({ staff, context }) => {
   await openConversation(staff, 'Ben Okafor');
   await staff.route('**/api/ui/whatsapp/templates', (route) => route.fulfill({ json: [] }), { times: 1 });

@@ -44,15 +44,12 @@ pub fn Bubble(
     let link = Memo::new(move |_| message.read().link.clone());
     let is_linked = Memo::new(move |_| link.read().is_some());
     let side = if direction == Direction::Inbound { "is-inbound" } else { "is-outbound" };
-    let channel = match first.channel {
-        Channel::Sms => "is-sms",
-        Channel::Mms => "is-mms",
-        Channel::Whatsapp => "is-whatsapp",
-    };
-    let who = match (direction, first.author.clone()) {
-        (Direction::Inbound, _) => first.channel.label().to_owned(),
-        (_, Some(author)) => format!("{} · {author}", first.channel.label()),
-        (_, None) => first.channel.label().to_owned(),
+    // What WhatsApp was not allowed to take may go by SMS.
+    let channel = Memo::new(move |_| message.read().channel);
+    let author = first.author.clone().filter(|_| direction == Direction::Outbound);
+    let who = move || match &author {
+        Some(author) => format!("{} · {author}", channel.get().label()),
+        None => channel.get().label().to_owned(),
     };
     let needs_words = move || {
         local.read().is_some()
@@ -67,12 +64,15 @@ pub fn Bubble(
         {move || place.read().first_unread.then(|| view! { <p class="new-line"><span>"New messages"</span></p> })}
         <article
             id=format!("m-{id}")
-            class=format!("bubble-row {side} {channel}")
+            class=format!("bubble-row {side}")
+            class:is-sms=move || channel.get() == Channel::Sms
+            class:is-mms=move || channel.get() == Channel::Mms
+            class:is-whatsapp=move || channel.get() == Channel::Whatsapp
             class:starts-run=move || place.read().starts_run
             class:is-marked=marked
             aria-label=if direction == Direction::Inbound { "From the patient" } else { "From us" }
         >
-            {move || place.read().starts_run.then(|| view! { <p class="bubble-channel">{who.clone()}</p> })}
+            {move || place.read().starts_run.then(|| view! { <p class="bubble-channel">{who()}</p> })}
             {move || {
                 let (files, pictures): (Vec<_>, Vec<_>) = attachments.get().into_iter().partition(is_file);
                 view! {
@@ -121,7 +121,7 @@ fn Foot(
                     let key = key.clone();
                     move || match local.get() {
                         None => view! { <Delivery message=message.get() /> }.into_any(),
-                        Some(local) => view! { <Unsent key=key.clone() local=local /> }.into_any(),
+                        Some(local) => view! { <Unsent key=key.clone() message=message local=local /> }.into_any(),
                     }
                 })}
         </div>
@@ -205,13 +205,21 @@ pub(crate) fn state_words(state: DeliveryState) -> (Glyph, &'static str, &'stati
 }
 
 #[component]
-fn Unsent(key: String, local: Local) -> impl IntoView {
+fn Unsent(key: String, message: RwSignal<MessageView>, local: Local) -> impl IntoView {
     let thread = Thread::of_page();
     let key = StoredValue::new(key);
+    let item = move || {
+        thread.items.read_untracked().iter().find(|item| key.with_value(|key| *key == item.key)).cloned()
+    };
     let again = move |_| {
-        let item =
-            thread.items.read_untracked().iter().find(|item| key.with_value(|key| *key == item.key)).cloned();
-        if let Some(item) = item {
+        if let Some(item) = item() {
+            thread.deliver(item);
+        }
+    };
+    let by = beside_whatsapp(&message.read_untracked());
+    let instead = move |channel: Channel| {
+        if let Some(item) = item() {
+            item.message.update(|message| message.channel = channel);
             thread.deliver(item);
         }
     };
@@ -223,10 +231,18 @@ fn Unsent(key: String, local: Local) -> impl IntoView {
         Local::Refused(reason) => view! {
             <span class="state is-bad"><Icon glyph=Glyph::Error /><span>{format!("Not sent: {reason}")}</span></span>
             <Button kind=ButtonKind::Quiet on_press=again>"Retry"</Button>
+            {by.map(|by| view! { <Button kind=ButtonKind::Quiet on_press=move |_| instead(by)>{format!("Send as {}", by.label())}</Button> })}
             <Button kind=ButtonKind::Quiet on_press=move |_| key.with_value(|key| thread.forget(key))>"Remove"</Button>
         }
         .into_any(),
     }
+}
+
+/// How else a message can go that WhatsApp did not take: the 24 hours may have ended while there was no connection.
+fn beside_whatsapp(message: &MessageView) -> Option<Channel> {
+    let travels = !message.attachments.is_empty() && message.link.is_none();
+    let other = if travels { Channel::Mms } else { Channel::Sms };
+    (message.channel == Channel::Whatsapp && message.template.is_none()).then_some(other)
 }
 
 #[component]

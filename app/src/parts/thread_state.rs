@@ -469,6 +469,8 @@ impl Thread {
     pub fn deliver(self, item: Item) {
         self.outbox.keep(&item.message.get_untracked());
         item.local.set(Some(Local::Sending));
+        // It may go another way than before.
+        self.lay_out();
         self.outbox.deliver(self.id);
     }
 
