@@ -73,6 +73,7 @@ test('who writes by WhatsApp is answered by WhatsApp, and the time that is left 
   await way(staff, 'SMS/MMS').click();
   await expect(way(staff, 'SMS/MMS')).toHaveAttribute('aria-pressed', 'true');
   await phone.bringToFront();
+  await phone.getByLabel('Answer by').selectOption('WhatsApp');
   await reply(phone, 'Which card?');
   await staff.bringToFront();
   await expect(bubble(staff, 'Which card?')).toBeVisible();
@@ -158,6 +159,7 @@ test('what was kept from an earlier visit outlives a picture that is dropped whe
   await staff.getByRole('button', { name: 'Send as SMS instead' }).click();
   await expect(box(staff)).toHaveValue('To be continued');
   await expect(cards(staff)).toHaveCount(2);
+  await prepared(cards(staff).last());
   await staff.goto('/', { waitUntil: 'networkidle' });
   await staff.getByRole('region', { name: 'Conversations' }).getByRole('link', { name: /Chloe Nguyen/ }).click();
   await staff.getByRole('button', { name: 'Send as SMS instead' }).click();
