@@ -279,6 +279,17 @@ async fn a_second_carrier_is_not_asked_when_the_first_one_corrects_itself_in_tim
         t.run_jobs().await;
         assert_eq!(asked(&t).await, [ProviderKind::Twilio]);
         assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Delivered);
+
+        // Where both reports were faster than the answer, nobody rests for it either.
+        is_read(&t, &failed_status(&t, &sid(1001), "failed", "20003")).await;
+        t.backend.clock.advance(Duration::from_secs(1));
+        is_read(&t, &status(&t, &sid(1001), "delivered")).await;
+        let early = messages::send(&t.backend, &t.admin, &to(1), &draft("Come at 4", "b")).await.unwrap();
+        t.run_jobs().await;
+        assert_eq!(asked(&t).await, [ProviderKind::Twilio; 2]);
+        assert_eq!(shown(&t, early.id).await.state, DeliveryState::Delivered);
+        let line = lines::list(&t.backend, &t.admin).await.unwrap().remove(0);
+        assert!(!line.accounts[0].route.cooling);
         t
     })
     .await;
