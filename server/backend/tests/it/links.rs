@@ -239,7 +239,7 @@ async fn a_link_expires_is_extended_and_is_forgotten_in_the_end() {
         assert_eq!(look(&t, &token).await, closed(LinkState::Expired));
         assert_eq!(open(&t, &token).await, closed(LinkState::Expired));
         assert_eq!(link_of(&t, &sent).await.state, LinkState::Expired);
-        let again = failure(share_links::resend(b, &t.admin, sent.id, "again").await);
+        let again = failure(share_links::resend(b, &t.admin, sent.id, "again", None).await);
         assert_eq!(again.code, FailureCode::Conflict);
 
         // From now where it has expired, from its end where it has not.
@@ -337,7 +337,7 @@ async fn a_revoked_link_stays_closed_and_never_leaves() {
         assert_eq!(open(&t, &token).await, closed(LinkState::Revoked));
         for refused in [
             share_links::extend(b, &t.admin, sent.id).await,
-            share_links::resend(b, &t.admin, sent.id, "again").await,
+            share_links::resend(b, &t.admin, sent.id, "again", None).await,
         ] {
             assert_eq!(failure(refused).code, FailureCode::Conflict);
         }
@@ -393,8 +393,8 @@ async fn a_link_is_sent_again_as_a_message_of_its_own() {
     on_each_engine(async |t: TestBackend| {
         let b = &t.backend;
         let (sent, token) = linked(&t, LinkOptions::default()).await;
-        let again = share_links::resend(b, &t.admin, sent.id, "again").await.unwrap();
-        let same = share_links::resend(b, &t.admin, sent.id, "again").await.unwrap();
+        let again = share_links::resend(b, &t.admin, sent.id, "again", None).await.unwrap();
+        let same = share_links::resend(b, &t.admin, sent.id, "again", None).await.unwrap();
         assert_eq!(again.id, same.id);
         assert_ne!(again.id, sent.id);
         assert_eq!((again.channel, again.text.as_str()), (Channel::Sms, "Your scan"));
@@ -517,7 +517,7 @@ async fn a_link_is_its_organisations_own() {
             for refused in [
                 share_links::revoke(b, caller, id).await,
                 share_links::extend(b, caller, id).await,
-                share_links::resend(b, caller, id, "x").await,
+                share_links::resend(b, caller, id, "x", None).await,
             ] {
                 assert_eq!(failure(refused).code, code);
             }

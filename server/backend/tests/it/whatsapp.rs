@@ -5,14 +5,14 @@ use crate::photos::{jpeg, uploads};
 use crate::twilio::*;
 use backend::providers::WebhookKind;
 use backend::testing::{TWILIO_ACCOUNT, TWILIO_TOKEN, TestBackend, fictitious_number, on_each_engine};
-use backend::{conversations, lines, messages, whatsapp};
+use backend::{conversations, lines, messages, share_links, whatsapp};
 use model::conversation::WhatsappAbility;
 use model::line::ProviderKind;
 use model::link::LinkOptions;
 use model::message::{Channel, DeliveryState, Draft, MessageView, Recipient};
 use model::staff::Role;
 use model::whatsapp::{TemplateChoice, TemplateState, TemplateView};
-use model::{Failure, FailureCode, LineId, TemplateId};
+use model::{Failure, FailureCode, LineId, MessageId, TemplateId};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -356,6 +356,21 @@ async fn a_private_link_goes_by_whatsapp_too() {
         let form = forms(&t).await.remove(0);
         assert_eq!(form.len(), 2, "{form:?}");
         assert!(form[1].1.starts_with("Your scan\nhttps://clinic.example/i/"), "{form:?}");
+
+        // Again it goes the same way, as long as WhatsApp lets it, and another way only where staff say so.
+        let again = async |id: MessageId, client_id: &str, channel: Option<Channel>| {
+            share_links::resend(&t.backend, &t.admin, id, client_id, channel).await
+        };
+        assert_eq!(again(sent.id, "b", None).await.unwrap().channel, Channel::Whatsapp);
+        let as_text = again(sent.id, "c", Some(Channel::Sms)).await.unwrap();
+        assert_eq!(as_text.channel, Channel::Sms);
+        assert_eq!(again(as_text.id, "d", None).await.unwrap().channel, Channel::Sms);
+        t.run_jobs().await;
+        share_links::extend(&t.backend, &t.admin, sent.id).await.unwrap();
+        t.backend.clock.advance(25 * HOUR);
+        assert_eq!(failure(again(sent.id, "e", None).await).code, FailureCode::TemplateNeeded);
+        assert_eq!(again(sent.id, "e", Some(Channel::Sms)).await.unwrap().channel, Channel::Sms);
+        t.run_jobs().await;
         t
     })
     .await;
