@@ -8,7 +8,7 @@ mod door;
 mod record;
 mod sending;
 
-pub use door::{Door, Host, Place, SharedFile, Unfit, look, new_form, open, open_from};
+pub use door::{Door, Host, Place, SharedFile, Unfit, look, new_form, open_from};
 pub(crate) use record::views_of_messages;
 pub(crate) use sending::{Leaving, Wanted, add, address_base, check, leaving, parts_of_invitation, prepare};
 

@@ -53,7 +53,7 @@ pub(crate) async fn look(t: &TestBackend, token: &str) -> Place {
 }
 
 pub(crate) async fn open(t: &TestBackend, token: &str) -> Place {
-    share_links::open(&t.backend, token, None).await.unwrap()
+    share_links::open_from(&t.backend, token, None, "").await.unwrap()
 }
 
 async fn link_of(t: &TestBackend, message: &MessageView) -> LinkView {
@@ -157,7 +157,7 @@ async fn a_link_for_one_opening_opens_for_one_of_many_at_once() {
         let (sent, token) = linked(&t, options).await;
         let calls = (0..10).map(|_| {
             let (backend, token) = (t.backend.clone(), token.clone());
-            tokio::spawn(async move { share_links::open(&backend, &token, None).await.unwrap() })
+            tokio::spawn(async move { share_links::open_from(&backend, &token, None, "").await.unwrap() })
         });
         let places: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
         assert_eq!(places.iter().filter(|place| is_open(place)).count(), 1);
@@ -280,7 +280,7 @@ async fn a_date_of_birth_has_five_tries() {
         patient(&t, "Chloe Hart", Some("2015-11-03")).await;
 
         let (sent, token) = linked(&t, asking).await;
-        let tries = async |born: &str| share_links::open(b, &token, Some(born)).await.unwrap();
+        let tries = async |born: &str| share_links::open_from(b, &token, Some(born), "").await.unwrap();
         for no_date in ["", "-00-00", "84-02-29", "1984-02-30", "yesterday"] {
             assert!(matches!(tries(no_date).await, Place::Before(_, Some(Unfit::NoDate))), "{no_date}");
         }
@@ -313,7 +313,8 @@ async fn guesses_at_once_are_not_more_than_guesses_in_turn() {
         let calls = (1..=20).map(|day| {
             let (backend, token) = (t.backend.clone(), token.clone());
             tokio::spawn(async move {
-                share_links::open(&backend, &token, Some(&format!("1990-01-{day:02}"))).await.unwrap()
+                let born = format!("1990-01-{day:02}");
+                share_links::open_from(&backend, &token, Some(&born), "").await.unwrap()
             })
         });
         let places: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
