@@ -3,8 +3,8 @@
 //
 // In:  { id, module: WebAssembly.Module, bytes: ArrayBuffer, cover }: cover is the side of the square
 //      box to fill, in device pixels.
-// Out: { id, kind: 'pixels', stage: 'thumbnail' | 'whole', width, height, rgba: Uint8ClampedArray }, which
-//      can be painted at once and may come twice, the second better; then
+// Out: { id, kind: 'pixels', width, height, rgba: Uint8ClampedArray }, which can be painted at once and may come
+//      twice, the second better; then
 //      { id, kind: 'jpeg', blob }, the same picture under 200 KB, small enough to be kept; or else
 //      { id, kind: 'unsupported' | 'too_large' | 'broken', message }.
 const JPEG_BYTES = 200_000;
@@ -31,10 +31,10 @@ onmessage = async ({ data: { id, module, bytes, cover } }) => {
       return { status, width, height, rgba: new Uint8ClampedArray(exports.memory.buffer, pixels, size).slice() };
     };
     let picture = run(exports.decode_thumbnail);
-    if (picture.status === 0) reply({ kind: 'pixels', stage: 'thumbnail', ...picture });
+    if (picture.status === 0) reply({ kind: 'pixels', ...picture });
     if (picture.status || Math.min(picture.width, picture.height) < cover) {
       picture = run(exports.decode);
-      if (picture.status === 0) reply({ kind: 'pixels', stage: 'whole', ...picture });
+      if (picture.status === 0) reply({ kind: 'pixels', ...picture });
     }
     exports.free(at, length);
     if (picture.status) return refuse(picture.status);

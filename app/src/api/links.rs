@@ -6,7 +6,7 @@ use super::signed_in;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use model::MessageId;
-use model::message::MessageView;
+use model::message::{Channel, MessageView};
 
 /// Closes the link of a message for good.
 #[server(prefix = "/api/ui", endpoint = "links/revoke", input = Json)]
@@ -23,8 +23,9 @@ pub async fn extend(id: MessageId) -> Answer<MessageView> {
 }
 
 /// Sends the link of a message again, as a message of its own; the same `client_id` again answers with the same one.
+/// Without a `channel` it goes the way that the message went.
 #[server(prefix = "/api/ui", endpoint = "links/resend", input = Json)]
-pub async fn resend(id: MessageId, client_id: String) -> Answer<MessageView> {
+pub async fn resend(id: MessageId, client_id: String, channel: Option<Channel>) -> Answer<MessageView> {
     let (backend, caller) = signed_in().await?;
-    Ok(backend::share_links::resend(&backend, &caller, id, &client_id).await?)
+    Ok(backend::share_links::resend(&backend, &caller, id, &client_id, channel).await?)
 }

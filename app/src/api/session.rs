@@ -157,13 +157,16 @@ pub async fn choose_password(token: String, password: String) -> Answer<()> {
     Ok(())
 }
 
-/// Gives the person who is signed in another password; their other sessions end.
+/// Gives the person who is signed in another password; their sessions end, and this one goes on as a new one.
 #[server(prefix = "/api/ui", endpoint = "session/change-password", input = Json)]
 pub async fn change_password(current_password: String, password: String) -> Answer<()> {
     let backend = backend()?;
     let token = session_token().ok_or_else(signed_out)?;
     let from = network_address();
-    Ok(backend::sign_in::change_password(&backend, &token, &current_password, &password, &from).await?)
+    let session =
+        backend::sign_in::change_password(&backend, &token, &current_password, &password, &from).await?;
+    set_cookie(&backend, Some(&session));
+    Ok(())
 }
 
 /// Where a request came from, for limiting attempts. The server puts it into the request as an extension.

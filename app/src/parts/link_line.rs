@@ -10,14 +10,15 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use model::Millis;
 use model::link::{LinkState, LinkView};
-use model::message::MessageView;
+use model::message::{Channel, MessageView};
 use model::staff::Permission;
 
 /// What staff do about a link.
 #[derive(Clone, Copy)]
 enum Act {
     Extend,
-    Resend,
+    /// The way that the message went, or another one.
+    Resend(Option<Channel>),
     Revoke,
 }
 
@@ -39,6 +40,7 @@ pub fn LinkLine(
     let times = Times::of_page();
     let may_act = expect_context::<Session>().me.role.may(Permission::SendMessages);
     let id = message.read_untracked().id;
+    let by_whatsapp = message.read_untracked().channel == Channel::Whatsapp;
     let again = link.message_id != id;
     let shown = link.clone();
     let state = Memo::new(move |_| link.state_at(times.now()));
@@ -46,10 +48,10 @@ pub fn LinkLine(
         spawn_local(async move {
             let answer = match act {
                 Act::Extend => links::extend(id).await,
-                Act::Resend => {
+                Act::Resend(channel) => {
                     let client_id = again_id.get_value().unwrap_or_else(browser::random_id);
                     again_id.set_value(Some(client_id.clone()));
-                    let answer = links::resend(id, client_id).await;
+                    let answer = links::resend(id, client_id, channel).await;
                     if answer.is_ok() {
                         again_id.try_set_value(None);
                     }
@@ -75,7 +77,10 @@ pub fn LinkLine(
                         {move || if state.get() == LinkState::Locked { "Unlock for 24 hours" } else { "Extend by 24 hours" }}
                     </MenuItem>
                     {move || (state.get() == LinkState::Open).then(|| view! {
-                        <MenuItem glyph=Glyph::Send on_press=move |()| act.run(Act::Resend)>"Send again"</MenuItem>
+                        <MenuItem glyph=Glyph::Send on_press=move |()| act.run(Act::Resend(None))>"Send again"</MenuItem>
+                    })}
+                    {move || (by_whatsapp && state.get() == LinkState::Open).then(|| view! {
+                        <MenuItem glyph=Glyph::Send on_press=move |()| act.run(Act::Resend(Some(Channel::Sms)))>"Send again by SMS"</MenuItem>
                     })}
                     <MenuItem glyph=Glyph::Ban on_press=move |()| act.run(Act::Revoke)>"Revoke"</MenuItem>
                 </Menu>

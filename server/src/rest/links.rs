@@ -6,7 +6,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::header;
 use backend::share_links;
 use model::MessageId;
-use model::message::MessageView;
+use model::message::{Channel, MessageView};
 use serde::Deserialize;
 
 /// Closes the link of a message for good: whoever opens it is told whom to ask.
@@ -40,6 +40,10 @@ pub(crate) struct ResendInput {
     /// Chosen by the caller; the same one again answers with the same message and sends nothing.
     #[serde(default)]
     client_id: Option<String>,
+    /// `sms` where WhatsApp takes it no more, since the patient's last message there is older than 24 hours. Left out, it
+    /// goes the way that the message went.
+    #[serde(default)]
+    channel: Option<Channel>,
 }
 
 /// Sends the link of a message again, with the same text, as a message of its own. The body may be left out.
@@ -63,6 +67,6 @@ pub(crate) async fn resend(
     let backend = asker.backend();
     let client_id = input.client_id.filter(|id| !id.trim().is_empty());
     let client_id = client_id.unwrap_or_else(|| backend.clock.new_id::<MessageId>().to_string());
-    let sent = share_links::resend(backend, &asker.caller, id, &client_id).await?;
+    let sent = share_links::resend(backend, &asker.caller, id, &client_id, input.channel).await?;
     Ok(asker.created(sent))
 }

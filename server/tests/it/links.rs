@@ -145,6 +145,9 @@ async fn a_closed_link_says_whom_to_ask_and_an_unknown_one_says_nothing_of_anybo
     let staff = &running.staff;
     let again = staff.call(Method::POST, &format!("/api/messages/{message}/link/resend"), json!({})).await;
     assert_eq!((again.status, &again.json["link"]["message_id"]), (201, &json!(message)), "{}", again.json);
+    let by_sms = json!({"channel": "sms"});
+    let by_sms = staff.post(&format!("/api/messages/{message}/link/resend"), by_sms).await;
+    assert_eq!((by_sms.status, &by_sms.json["channel"]), (201, &json!("sms")), "{}", by_sms.json);
     let bare =
         staff.request(Method::POST, &format!("/api/messages/{message}/link/extend")).send().await.unwrap();
     assert_eq!(bare.status(), 200, "no body is needed");

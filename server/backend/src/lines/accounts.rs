@@ -5,7 +5,7 @@ use super::row::Row;
 use super::{finish, quarantine, route};
 use crate::keys::Purpose;
 use crate::store::{Tx, args};
-use crate::{Backend, Caller, Error, Result, live};
+use crate::{Backend, Caller, Error, Result, live, whatsapp};
 use model::line::{LineView, ProviderKind, Tariff, Verification};
 use model::live::Change;
 use model::staff::Permission;
@@ -91,6 +91,8 @@ pub async fn update_account(
     if let Some(credentials) = &change.credentials {
         let merged = merged(row.credentials(backend)?, credentials)?;
         check_credentials(row.stored_provider()?, &merged)?;
+        // Before the account's row, as what fetches templates does.
+        whatsapp::withdraw(&mut tx, row.line_id(), row.stored_provider()?).await?;
         tx.execute(
             "UPDATE line_account SET credentials_sealed = $2, cooling_until = NULL, templates_fetched_at = NULL
              WHERE id = $1",
@@ -243,6 +245,7 @@ pub(super) async fn insert(
     line: LineId,
     new: &NewAccount,
 ) -> Result<()> {
+    whatsapp::withdraw(tx, line, new.provider).await?;
     let nothing = Value::Object(Map::new());
     let credentials = if new.credentials.is_null() { &nothing } else { &new.credentials };
     tx.execute(

@@ -93,7 +93,7 @@ async fn remove_unsent(backend: &Backend, attachment: &Attachment) -> Result<boo
     }
     tx.execute("DELETE FROM rendition WHERE owner_id = $1", args![attachment.id]).await?;
     tx.commit().await?;
-    for variant in Variant::ALL {
+    for variant in Variant::OF_UPLOAD {
         if let Err(error) = backend.blobs.delete(&attachment.key(variant)).await {
             tracing::warn!(%error, "a discarded upload stays in the blob store");
         }

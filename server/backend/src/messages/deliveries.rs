@@ -372,6 +372,9 @@ pub(crate) async fn hear_parked(
         let news = News::from(parked);
         if hear(backend, tx, whole, delivery, &news).await? {
             fault = Some(news.fault);
+        } else if news.state.is_some_and(arrived) {
+            // The carrier corrected itself.
+            fault = None;
         }
     }
     tx.execute(

@@ -112,13 +112,8 @@ fn known_form(backend: &Backend, form: &str) -> Option<Vec<u8>> {
     backend.keys.verify(Purpose::ShareForm, nonce, &mac).then_some(mac)
 }
 
-/// Opens a link, which counts. `born` is what whoever opens it gave as the date of birth, `YYYY-MM-DD`.
-pub async fn open(backend: &Backend, token: &str, born: Option<&str>) -> Result<Place> {
-    open_from(backend, token, born, "").await
-}
-
-/// As [`open`], by pressing the button of a page that carries this [`form`](new_form): once more within two minutes, it
-/// is the same opening.
+/// Opens a link, which counts, by pressing the button of a page that carries this [`form`](new_form): once more within
+/// two minutes, it is the same opening. `born` is what whoever opens it gave as the date of birth, `YYYY-MM-DD`.
 pub async fn open_from(backend: &Backend, token: &str, born: Option<&str>, form: &str) -> Result<Place> {
     let form = known_form(backend, form);
     let mut tx = backend.store.read().await?;

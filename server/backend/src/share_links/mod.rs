@@ -8,15 +8,16 @@ mod door;
 mod record;
 mod sending;
 
-pub use door::{Door, Host, Place, SharedFile, Unfit, look, new_form, open, open_from};
+pub use door::{Door, Host, Place, SharedFile, Unfit, look, new_form, open_from};
 pub(crate) use record::views_of_messages;
 pub(crate) use sending::{Leaving, Wanted, add, address_base, check, leaving, parts_of_invitation, prepare};
 
+use crate::conversations::rows::known;
 use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result, audit, conversations, live, messages};
 use model::link::{BIRTH_DATE_TRIES, LinkState, MAX_HOURS, USUAL_HOURS, hours};
 use model::live::Change;
-use model::message::{Draft, MessageView, Recipient};
+use model::message::{Channel, Draft, MessageView, Recipient};
 use model::staff::Permission;
 use model::{ConversationId, FailureCode, MessageId, OrgId, ShareLinkId};
 use record::Record;
@@ -62,7 +63,8 @@ pub async fn extend(backend: &Backend, caller: &Caller, message: MessageId) -> R
     finish(backend, caller, tx, &link, message, "share_link.extend").await
 }
 
-/// Sends the link of a message once more: its text again, as a new message under an id of its own.
+/// Sends the link of a message once more: its text again, as a new message under an id of its own. Without a `channel`
+/// it goes the way that the message went.
 ///
 /// # Errors
 /// As [`send`](messages::send), and `Conflict` for a link that cannot be opened (any more).
@@ -71,21 +73,27 @@ pub async fn resend(
     caller: &Caller,
     message: MessageId,
     client_id: &str,
+    channel: Option<Channel>,
 ) -> Result<MessageView> {
     caller.require(Permission::SendMessages)?;
     let mut tx = backend.store.read().await?;
     let link = Record::of_message(&mut tx, caller.org_id, message).await?;
-    let row: Option<(Uuid, String)> =
-        tx.one("SELECT conversation_id, body FROM message WHERE id = $1", args![link.message_id]).await?;
+    let row: Option<(Uuid, String, String)> = tx
+        .one(
+            "SELECT m.conversation_id, m.body, c.channel FROM message m, message c WHERE m.id = $1 AND c.id = $2",
+            args![link.message_id, message],
+        )
+        .await?;
     drop(tx);
-    let (conversation, text) = row.ok_or(Error::Inconsistent("a link without its message"))?;
+    let (conversation, text, went) = row.ok_or(Error::Inconsistent("a link without its message"))?;
+    let went = known(Channel::from_word(&went))?;
     let draft = Draft {
         text,
         attachments: Vec::new(),
         client_id: client_id.to_owned(),
         line: None,
         link: None,
-        channel: None,
+        channel: Some(channel.unwrap_or(went)),
         template: None,
     };
     let to = Recipient::Conversation(conversation.into());

@@ -1,13 +1,16 @@
 //! Changing the password that one has.
 
-use super::{Attempt, caller_by_session, check_password, hash_password, person, verify_password};
-use crate::keys::Purpose;
+use super::{
+    Attempt, NewSession, caller_by_session, check_password, hash_password, person, start_session,
+    verify_password,
+};
 use crate::store::args;
 use crate::{Backend, Error, Result, audit};
 use model::FailureCode;
 
-/// Gives the person who is signed in another password and ends their other sessions. `token` is the session that asks,
-/// `from` the caller's network address, for limiting attempts.
+/// Gives the person who is signed in another password and ends their sessions. `token` is the one that asks, in whose
+/// place comes the one that is answered: whoever copied its secret is signed out too. `from` is the caller's network
+/// address, for limiting attempts.
 ///
 /// # Errors
 /// `Invalid` names the field: `current_password`, or `password` for a new one that is too short; `TooManyRequests` as
@@ -18,7 +21,7 @@ pub async fn change_password(
     current: &str,
     new: &str,
     from: &str,
-) -> Result<()> {
+) -> Result<NewSession> {
     let caller = caller_by_session(backend, token).await?.ok_or_else(|| {
         Error::failure(FailureCode::SignedOut, "You are signed out. Sign in and try again.")
     })?;
@@ -54,14 +57,11 @@ pub async fn change_password(
         args![staff, now],
     )
     .await?;
-    tx.execute(
-        "DELETE FROM session WHERE staff_id = $1 AND token_hash <> $2",
-        args![staff, backend.keys.hash(Purpose::Token, token)],
-    )
-    .await?;
+    tx.execute("DELETE FROM session WHERE staff_id = $1", args![staff]).await?;
+    let session = start_session(backend, &mut tx, staff, caller.org_id).await?;
     audit::note(backend, &mut tx, &caller, "staff.change_password", "staff", Some(staff.0)).await?;
     tx.commit().await?;
-    Ok(())
+    Ok(session)
 }
 
 fn wrong() -> Error {

@@ -5,6 +5,7 @@
 
 mod templates;
 
+pub(crate) use templates::withdraw;
 pub use templates::{refresh, templates};
 
 use crate::messages::deliveries::Whole;
@@ -61,7 +62,7 @@ pub(crate) async fn going(
         return Ok(None);
     }
     if let Some(choice) = &draft.template {
-        return templates::filled(tx, line.id, choice).await.map(|filled| Some(Going::As(filled)));
+        return templates::filled(backend, tx, line.id, choice).await.map(|filled| Some(Going::As(filled)));
     }
     // Where the line cannot, its carriers say so themselves.
     if can_send(line) {
@@ -76,19 +77,21 @@ pub(crate) async fn going(
 /// Why a recorded message must not be offered to its carrier now, in words for staff. Nothing speaks against one that
 /// does not go by WhatsApp.
 pub(crate) async fn obstacle(backend: &Backend, tx: &mut Tx, whole: Whole) -> Result<Option<String>> {
-    let row: Option<(String, Option<Uuid>, Option<String>)> = tx
+    let row: Option<(String, Option<Uuid>, Option<Uuid>, Option<String>)> = tx
         .one(
-            "SELECT m.channel, m.line_id, t.state FROM message m
-             LEFT JOIN whatsapp_template t ON t.id = m.template_id WHERE m.id = $1",
-            args![whole.message],
+            "SELECT m.channel, m.line_id, m.template_id, t.state FROM message m
+             LEFT JOIN line_account a ON a.id = (SELECT account_id FROM whatsapp_template WHERE id = m.template_id)
+             LEFT JOIN whatsapp_template t ON t.id = m.template_id AND t.provider = COALESCE($2, a.provider)
+             WHERE m.id = $1",
+            args![whole.message, templates::pretended(backend)],
         )
         .await?;
-    let (channel, line, template) = row.ok_or(Error::Inconsistent("a message vanished"))?;
+    let (channel, line, template, state) = row.ok_or(Error::Inconsistent("a message vanished"))?;
     if channel != Channel::Whatsapp.as_str() {
         return Ok(None);
     }
-    if let Some(state) = template {
-        let approved = TemplateState::from_word(&state) == Some(TemplateState::Approved);
+    if template.is_some() {
+        let approved = state.as_deref().and_then(TemplateState::from_word) == Some(TemplateState::Approved);
         return Ok((!approved).then(|| UNAPPROVED.to_owned()));
     }
     let line = LineId(line.ok_or(Error::Inconsistent("a message of ours without a line"))?);

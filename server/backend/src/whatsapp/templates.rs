@@ -5,17 +5,30 @@ use crate::conversations::rows::known;
 use crate::lines::{self, Route};
 use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result, audit, live};
+use model::line::ProviderKind;
 use model::live::Change;
 use model::message::Channel;
 use model::staff::Permission;
 use model::whatsapp::{TemplateChoice, TemplateState, TemplateView, fill, placeholders};
-use model::{FailureCode, LineAccountId, LineId, Millis, OrgId, TemplateId};
+use model::{FailureCode, LineId, Millis, OrgId, TemplateId};
 use providers::{CarrierTemplate, NotListed};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// How long what a carrier told is taken to be true: approval comes and goes within hours.
 const FRESH: Millis = 60 * 60 * 1000;
+
+/// How long a carrier that did not tell is left alone.
+const PAUSE: Millis = 60 * 1000;
+
+/// When an account's carrier was last asked, and why it did not tell if it did not.
+#[derive(sqlx::FromRow)]
+struct Asked {
+    id: Uuid,
+    provider: String,
+    templates_fetched_at: Option<Millis>,
+    templates_refused: Option<String>,
+}
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -73,12 +86,18 @@ pub async fn refresh(backend: &Backend, caller: &Caller, line: LineId) -> Result
 ///
 /// # Errors
 /// `Invalid` where the line has no such template, WhatsApp has not approved it, or something is not filled in.
-pub(super) async fn filled(tx: &mut Tx, line: LineId, choice: &TemplateChoice) -> Result<Filled> {
+pub(super) async fn filled(
+    backend: &Backend,
+    tx: &mut Tx,
+    line: LineId,
+    choice: &TemplateChoice,
+) -> Result<Filled> {
     let row: Option<(Uuid, String, String)> = tx
         .one(
             "SELECT t.account_id, t.body, t.state FROM whatsapp_template t JOIN line_account a ON a.id = t.account_id
-             WHERE t.id = $1 AND a.line_id = $2 AND a.disabled_at IS NULL",
-            args![choice.id, line],
+             WHERE t.id = $1 AND a.line_id = $2 AND a.disabled_at IS NULL
+               AND t.provider = COALESCE($3, a.provider)",
+            args![choice.id, line, pretended(backend)],
         )
         .await?;
     let wrong = |words: String| Error::invalid("template", words);
@@ -94,12 +113,18 @@ pub(super) async fn filled(tx: &mut Tx, line: LineId, choice: &TemplateChoice) -
     Ok(Filled { id: choice.id, account: account.into(), text, variables: to_json(&variables)? })
 }
 
-/// Whether a line has anything to begin a conversation with.
+/// Who lists the templates that can be sent now instead of the accounts' own carriers: the simulator while the server
+/// only pretends. What it lists stays apart from theirs, which can be sent again when that ends.
+pub(super) fn pretended(backend: &Backend) -> Option<&'static str> {
+    backend.settings.mock_mode.then(|| ProviderKind::Simulator.as_str())
+}
+
+/// Whether the carriers of a line list anything to begin a conversation with.
 pub(super) async fn any_approved(tx: &mut Tx, line: LineId) -> Result<bool> {
     let approved = tx
         .number(
             "SELECT COUNT(*) FROM whatsapp_template t JOIN line_account a ON a.id = t.account_id
-             WHERE a.line_id = $1 AND a.disabled_at IS NULL AND t.state = 'approved'",
+             WHERE a.line_id = $1 AND a.disabled_at IS NULL AND t.provider = a.provider AND t.state = 'approved'",
             args![line],
         )
         .await?;
@@ -117,28 +142,53 @@ async fn lines_named(backend: &Backend, caller: &Caller, line: Option<LineId>) -
     }
 }
 
+/// Takes back all that an account's carrier listed, until it lists it again: with other credentials it may be another
+/// one's.
+pub(crate) async fn withdraw(tx: &mut Tx, line: LineId, provider: ProviderKind) -> Result<()> {
+    tx.execute(
+        "UPDATE whatsapp_template SET state = 'withdrawn'
+         WHERE account_id IN (SELECT id FROM line_account WHERE line_id = $1 AND provider = $2)",
+        args![line, provider.as_str()],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Asks those carriers of a line of whom nothing is known that is younger than `age`. Of one that does not tell, what
 /// was known stays; answers why, in words for staff.
 async fn fetch(backend: &Backend, org: OrgId, line: LineId, age: Millis) -> Result<Option<String>> {
-    let now = backend.clock.now();
     let mut tx = backend.store.read().await?;
-    let fetched: Vec<(Uuid, Option<Millis>)> =
-        tx.all("SELECT id, templates_fetched_at FROM line_account WHERE line_id = $1", args![line]).await?;
-    let is_fresh = |id: LineAccountId| {
-        fetched.iter().any(|(known, at)| *known == id.0 && at.is_some_and(|at| now - at < age))
-    };
+    let asked: Vec<Asked> = tx
+        .all(
+            "SELECT id, provider, templates_fetched_at, templates_refused FROM line_account WHERE line_id = $1",
+            args![line],
+        )
+        .await?;
     let mut routes = lines::routes_of(backend, &mut tx, org, line).await?;
     drop(tx);
     routes.retain(|route| {
-        let channels = providers::for_kind(route.provider).limits().channels_out;
-        channels.contains(&Channel::Whatsapp) && !is_fresh(route.account_id)
+        providers::for_kind(route.provider).limits().channels_out.contains(&Channel::Whatsapp)
     });
+    let now = backend.clock.now();
     let mut refused = None;
     for route in routes {
+        // In another one's place the simulator is always asked, which costs nothing.
+        let before = asked
+            .iter()
+            .find(|before| before.id == route.account_id.0 && before.provider == route.provider.as_str());
+        if let Some(before) = before.filter(|before| before.holds(now, age)) {
+            if before.templates_refused.is_some() {
+                refused = before.templates_refused.clone();
+            }
+            continue;
+        }
         match providers::for_kind(route.provider).templates(&backend.http, &route.account).await {
             Ok(found) => keep(backend, &route, found).await?,
             Err(NotListed(words)) => {
                 tracing::warn!(account = %route.account_id, "a carrier did not tell its templates");
+                let mut tx = backend.store.write().await?;
+                note_asked(backend, &mut tx, &route, Some(words.as_str())).await?;
+                tx.commit().await?;
                 refused = Some(words);
             }
         }
@@ -146,22 +196,33 @@ async fn fetch(backend: &Backend, org: OrgId, line: LineId, age: Millis) -> Resu
     Ok(refused)
 }
 
+/// Records that an account's carrier was asked, and why it did not tell if it did not. What the simulator says in its
+/// place is not its word.
+async fn note_asked(backend: &Backend, tx: &mut Tx, route: &Route, refused: Option<&str>) -> Result<()> {
+    tx.execute(
+        "UPDATE line_account SET templates_fetched_at = $3, templates_refused = $4 WHERE id = $1 AND provider = $2",
+        args![route.account_id, route.provider.as_str(), backend.clock.now(), refused],
+    )
+    .await?;
+    Ok(())
+}
+
 async fn keep(backend: &Backend, route: &Route, found: Vec<CarrierTemplate>) -> Result<()> {
     let mut tx = backend.store.write().await?;
     // Those that are listed come back at once.
     tx.execute(
-        "UPDATE whatsapp_template SET state = 'withdrawn' WHERE account_id = $1",
-        args![route.account_id],
+        "UPDATE whatsapp_template SET state = 'withdrawn' WHERE account_id = $1 AND provider = $2",
+        args![route.account_id, route.provider.as_str()],
     )
     .await?;
     for template in found {
         tx.execute(
             "INSERT INTO whatsapp_template
-                 (id, org_id, account_id, carrier_id, name, language, body, examples, state)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                 (id, org_id, account_id, carrier_id, name, language, body, examples, state, provider)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              ON CONFLICT (account_id, carrier_id) DO UPDATE SET
                  name = excluded.name, language = excluded.language, body = excluded.body,
-                 examples = excluded.examples, state = excluded.state",
+                 examples = excluded.examples, state = excluded.state, provider = excluded.provider",
             args![
                 backend.clock.new_id::<TemplateId>(),
                 route.org_id,
@@ -171,16 +232,13 @@ async fn keep(backend: &Backend, route: &Route, found: Vec<CarrierTemplate>) -> 
                 template.language,
                 template.body,
                 to_json(&template.examples)?,
-                template.state.as_str()
+                template.state.as_str(),
+                route.provider.as_str()
             ],
         )
         .await?;
     }
-    tx.execute(
-        "UPDATE line_account SET templates_fetched_at = $2 WHERE id = $1",
-        args![route.account_id, backend.clock.now()],
-    )
-    .await?;
+    note_asked(backend, &mut tx, route, None).await?;
     Ok(tx.commit().await?)
 }
 
@@ -191,11 +249,20 @@ async fn kept(backend: &Backend, line: LineId) -> Result<Vec<TemplateView>> {
             "SELECT t.id, a.line_id, t.name, t.language, t.body, t.examples, t.state
              FROM whatsapp_template t JOIN line_account a ON a.id = t.account_id
              WHERE a.line_id = $1 AND a.disabled_at IS NULL AND t.state <> 'withdrawn'
+               AND t.provider = COALESCE($2, a.provider)
              ORDER BY t.name, t.language, t.id",
-            args![line],
+            args![line, pretended(backend)],
         )
         .await?;
     rows.into_iter().map(Row::view).collect()
+}
+
+impl Asked {
+    /// Whether what was heard then is still taken to be true where it may be so old.
+    fn holds(&self, now: Millis, age: Millis) -> bool {
+        let age = if self.templates_refused.is_some() { age.min(PAUSE) } else { age };
+        self.templates_fetched_at.is_some_and(|at| now - at < age)
+    }
 }
 
 impl Row {

@@ -4,6 +4,7 @@ use crate::carriers::{
     account, asked, both_accept, costs, tariff, twilio_answers, two_carriers, usual_prices, with,
 };
 use crate::photos::uploads;
+use crate::sending::with_settings;
 use crate::twilio::{
     accepted, arrives, draft, failed_status, inbox_ids, is_read, refused, shown, sid, status, to,
 };
@@ -279,6 +280,38 @@ async fn a_second_carrier_is_not_asked_when_the_first_one_corrects_itself_in_tim
         t.run_jobs().await;
         assert_eq!(asked(&t).await, [ProviderKind::Twilio]);
         assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Delivered);
+
+        // Where both reports were faster than the answer, nobody rests for it either.
+        is_read(&t, &failed_status(&t, &sid(1001), "failed", "20003")).await;
+        t.backend.clock.advance(Duration::from_secs(1));
+        is_read(&t, &status(&t, &sid(1001), "delivered")).await;
+        let early = messages::send(&t.backend, &t.admin, &to(1), &draft("Come at 4", "b")).await.unwrap();
+        t.run_jobs().await;
+        assert_eq!(asked(&t).await, [ProviderKind::Twilio; 2]);
+        assert_eq!(shown(&t, early.id).await.state, DeliveryState::Delivered);
+        let line = lines::list(&t.backend, &t.admin).await.unwrap().remove(0);
+        assert!(!line.accounts[0].route.cooling);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_really_failed_is_not_made_good_by_pretending() {
+    on_each_engine(async |mut t: TestBackend| {
+        let line = two_carriers(&t).await;
+        costs(&t, account(&line, ProviderKind::Twilio), tariff(1, 1)).await;
+        costs(&t, account(&line, ProviderKind::MessageMedia), tariff(2, 2)).await;
+        both_accept(&t).await;
+        let photo = uploads(&t, "knee.jpg", &crate::lines::noisy_jpeg()).await.unwrap().media_id;
+        let sent = messages::send(&t.backend, &t.admin, &to(0), &with(vec![photo], "", "a")).await.unwrap();
+        t.run_jobs().await;
+        let real = t.backend.clone();
+        t.backend = with_settings(&real, |settings| settings.mock_mode = true);
+        is_read(&t, &failed_status(&t, &sid(1000), "undelivered", "11751")).await;
+        assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Undelivered);
+        assert_eq!(t.count("SELECT COUNT(*) FROM delivery").await, 1);
+        t.backend = real;
         t
     })
     .await;

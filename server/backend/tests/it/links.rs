@@ -53,7 +53,7 @@ pub(crate) async fn look(t: &TestBackend, token: &str) -> Place {
 }
 
 pub(crate) async fn open(t: &TestBackend, token: &str) -> Place {
-    share_links::open(&t.backend, token, None).await.unwrap()
+    share_links::open_from(&t.backend, token, None, "").await.unwrap()
 }
 
 async fn link_of(t: &TestBackend, message: &MessageView) -> LinkView {
@@ -157,7 +157,7 @@ async fn a_link_for_one_opening_opens_for_one_of_many_at_once() {
         let (sent, token) = linked(&t, options).await;
         let calls = (0..10).map(|_| {
             let (backend, token) = (t.backend.clone(), token.clone());
-            tokio::spawn(async move { share_links::open(&backend, &token, None).await.unwrap() })
+            tokio::spawn(async move { share_links::open_from(&backend, &token, None, "").await.unwrap() })
         });
         let places: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
         assert_eq!(places.iter().filter(|place| is_open(place)).count(), 1);
@@ -239,7 +239,7 @@ async fn a_link_expires_is_extended_and_is_forgotten_in_the_end() {
         assert_eq!(look(&t, &token).await, closed(LinkState::Expired));
         assert_eq!(open(&t, &token).await, closed(LinkState::Expired));
         assert_eq!(link_of(&t, &sent).await.state, LinkState::Expired);
-        let again = failure(share_links::resend(b, &t.admin, sent.id, "again").await);
+        let again = failure(share_links::resend(b, &t.admin, sent.id, "again", None).await);
         assert_eq!(again.code, FailureCode::Conflict);
 
         // From now where it has expired, from its end where it has not.
@@ -280,7 +280,7 @@ async fn a_date_of_birth_has_five_tries() {
         patient(&t, "Chloe Hart", Some("2015-11-03")).await;
 
         let (sent, token) = linked(&t, asking).await;
-        let tries = async |born: &str| share_links::open(b, &token, Some(born)).await.unwrap();
+        let tries = async |born: &str| share_links::open_from(b, &token, Some(born), "").await.unwrap();
         for no_date in ["", "-00-00", "84-02-29", "1984-02-30", "yesterday"] {
             assert!(matches!(tries(no_date).await, Place::Before(_, Some(Unfit::NoDate))), "{no_date}");
         }
@@ -313,7 +313,8 @@ async fn guesses_at_once_are_not_more_than_guesses_in_turn() {
         let calls = (1..=20).map(|day| {
             let (backend, token) = (t.backend.clone(), token.clone());
             tokio::spawn(async move {
-                share_links::open(&backend, &token, Some(&format!("1990-01-{day:02}"))).await.unwrap()
+                let born = format!("1990-01-{day:02}");
+                share_links::open_from(&backend, &token, Some(&born), "").await.unwrap()
             })
         });
         let places: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
@@ -337,7 +338,7 @@ async fn a_revoked_link_stays_closed_and_never_leaves() {
         assert_eq!(open(&t, &token).await, closed(LinkState::Revoked));
         for refused in [
             share_links::extend(b, &t.admin, sent.id).await,
-            share_links::resend(b, &t.admin, sent.id, "again").await,
+            share_links::resend(b, &t.admin, sent.id, "again", None).await,
         ] {
             assert_eq!(failure(refused).code, FailureCode::Conflict);
         }
@@ -393,8 +394,8 @@ async fn a_link_is_sent_again_as_a_message_of_its_own() {
     on_each_engine(async |t: TestBackend| {
         let b = &t.backend;
         let (sent, token) = linked(&t, LinkOptions::default()).await;
-        let again = share_links::resend(b, &t.admin, sent.id, "again").await.unwrap();
-        let same = share_links::resend(b, &t.admin, sent.id, "again").await.unwrap();
+        let again = share_links::resend(b, &t.admin, sent.id, "again", None).await.unwrap();
+        let same = share_links::resend(b, &t.admin, sent.id, "again", None).await.unwrap();
         assert_eq!(again.id, same.id);
         assert_ne!(again.id, sent.id);
         assert_eq!((again.channel, again.text.as_str()), (Channel::Sms, "Your scan"));
@@ -517,7 +518,7 @@ async fn a_link_is_its_organisations_own() {
             for refused in [
                 share_links::revoke(b, caller, id).await,
                 share_links::extend(b, caller, id).await,
-                share_links::resend(b, caller, id, "x").await,
+                share_links::resend(b, caller, id, "x", None).await,
             ] {
                 assert_eq!(failure(refused).code, code);
             }

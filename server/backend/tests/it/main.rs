@@ -28,6 +28,7 @@ mod reported;
 mod reports;
 mod senders;
 mod sending;
+mod templates;
 mod threads;
 mod twilio;
 mod whatsapp;

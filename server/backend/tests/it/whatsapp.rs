@@ -5,14 +5,14 @@ use crate::photos::{jpeg, uploads};
 use crate::twilio::*;
 use backend::providers::WebhookKind;
 use backend::testing::{TWILIO_ACCOUNT, TWILIO_TOKEN, TestBackend, fictitious_number, on_each_engine};
-use backend::{conversations, lines, messages, whatsapp};
+use backend::{conversations, lines, messages, share_links, whatsapp};
 use model::conversation::WhatsappAbility;
 use model::line::ProviderKind;
 use model::link::LinkOptions;
 use model::message::{Channel, DeliveryState, Draft, MessageView, Recipient};
 use model::staff::Role;
 use model::whatsapp::{TemplateChoice, TemplateState, TemplateView};
-use model::{Failure, FailureCode, LineId, TemplateId};
+use model::{Failure, FailureCode, LineId, MessageId, TemplateId};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,16 +45,16 @@ fn by_sms(words: &str, client_id: &str) -> Draft {
     Draft { channel: Some(Channel::Sms), ..draft(words, client_id) }
 }
 
-fn as_template(id: TemplateId, variables: &[(&str, &str)], client_id: &str) -> Draft {
+pub(crate) fn as_template(id: TemplateId, variables: &[(&str, &str)], client_id: &str) -> Draft {
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Draft { template: Some(TemplateChoice { id, variables }), ..draft("", client_id) }
 }
 
-async fn send(t: &TestBackend, to: &Recipient, draft: &Draft) -> MessageView {
+pub(crate) async fn send(t: &TestBackend, to: &Recipient, draft: &Draft) -> MessageView {
     messages::send(&t.backend, &t.admin, to, draft).await.unwrap()
 }
 
-async fn refusal(t: &TestBackend, to: &Recipient, draft: &Draft) -> Failure {
+pub(crate) async fn refusal(t: &TestBackend, to: &Recipient, draft: &Draft) -> Failure {
     failure(messages::send(&t.backend, &t.admin, to, draft).await)
 }
 
@@ -73,13 +73,13 @@ fn fields(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 /// How often the carrier was asked for its templates.
-async fn asked_for_templates(t: &TestBackend) -> usize {
+pub(crate) async fn asked_for_templates(t: &TestBackend) -> usize {
     let requests = t.carrier.received_requests().await.unwrap();
     requests.iter().filter(|request| request.url.path() == "/v1/ContentAndApprovals").count()
 }
 
 /// The carrier takes everything, and lists these templates: number, text, and what WhatsApp says.
-async fn lists(t: &TestBackend, templates: &[(u32, &str, &str)]) {
+pub(crate) async fn lists(t: &TestBackend, templates: &[(u32, &str, &str)]) {
     carrier_accepts(t).await;
     let content = |(n, body, status): &(u32, &str, &str)| -> Value {
         json!({
@@ -98,7 +98,7 @@ async fn templates_answer(t: &TestBackend, answer: ResponseTemplate) {
     at.respond_with(answer).mount(&t.carrier).await;
 }
 
-async fn known(t: &TestBackend) -> Vec<TemplateView> {
+pub(crate) async fn known(t: &TestBackend) -> Vec<TemplateView> {
     whatsapp::templates(&t.backend, &t.admin, None).await.unwrap()
 }
 
@@ -279,9 +279,13 @@ async fn the_carrier_is_asked_for_templates_once_an_hour() {
         let b = &t.backend;
         carrier_accepts(&t).await;
         templates_answer(&t, ResponseTemplate::new(401)).await;
-        let refused = failure(whatsapp::templates(b, &t.admin, None).await);
-        assert_eq!(refused.code, FailureCode::Unavailable);
-        assert!(refused.message.contains("credentials"), "{}", refused.message);
+        for _ in 0..2 {
+            let refused = failure(whatsapp::templates(b, &t.admin, None).await);
+            assert_eq!(refused.code, FailureCode::Unavailable);
+            assert!(refused.message.contains("credentials"), "{}", refused.message);
+        }
+        assert_eq!(asked_for_templates(&t).await, 1, "after a refusal it is left alone for a minute");
+        t.backend.clock.advance(HOUR / 60);
 
         lists(&t, &[(1, "Please reply.", "approved")]).await;
         for _ in 0..3 {
@@ -352,6 +356,21 @@ async fn a_private_link_goes_by_whatsapp_too() {
         let form = forms(&t).await.remove(0);
         assert_eq!(form.len(), 2, "{form:?}");
         assert!(form[1].1.starts_with("Your scan\nhttps://clinic.example/i/"), "{form:?}");
+
+        // Again it goes the same way, as long as WhatsApp lets it, and another way only where staff say so.
+        let again = async |id: MessageId, client_id: &str, channel: Option<Channel>| {
+            share_links::resend(&t.backend, &t.admin, id, client_id, channel).await
+        };
+        assert_eq!(again(sent.id, "b", None).await.unwrap().channel, Channel::Whatsapp);
+        let as_text = again(sent.id, "c", Some(Channel::Sms)).await.unwrap();
+        assert_eq!(as_text.channel, Channel::Sms);
+        assert_eq!(again(as_text.id, "d", None).await.unwrap().channel, Channel::Sms);
+        t.run_jobs().await;
+        share_links::extend(&t.backend, &t.admin, sent.id).await.unwrap();
+        t.backend.clock.advance(25 * HOUR);
+        assert_eq!(failure(again(sent.id, "e", None).await).code, FailureCode::TemplateNeeded);
+        assert_eq!(again(sent.id, "e", Some(Channel::Sms)).await.unwrap().channel, Channel::Sms);
+        t.run_jobs().await;
         t
     })
     .await;

@@ -2,7 +2,7 @@
 
 use super::{Request, is_late, load};
 use crate::lines;
-use crate::messages::deliveries::{self, Attempt, Fault};
+use crate::messages::deliveries::{self, Attempt, Fault, Part};
 use crate::messages::{Asked, for_part};
 use crate::store::{Tx, args};
 use crate::{Backend, Result};
@@ -51,37 +51,44 @@ pub(in crate::jobs) async fn failed_later(
     fault: Fault,
 ) -> Result<()> {
     let Some((request, row)) = load(tx, id).await? else { return Ok(()) };
-    if is_late(backend, request) {
+    // What a real carrier failed at is not made good by pretending, nor the other way round.
+    if row.mock != backend.settings.mock_mode || is_late(backend, request) {
         return Ok(());
     }
     let offered = row.offered_bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0);
     follow(backend, tx, request, Next::after_refusal(request, fault, offered)).await
 }
 
-/// Records what follows an attempt. The caller holds the message and commits.
+/// Records what follows an attempt, unless that was not the newest of its part, or did not fail after all. The caller
+/// holds the message and commits.
 pub(super) async fn follow(backend: &Backend, tx: &mut Tx, request: Request, next: Next) -> Result<()> {
+    let mut parts = deliveries::parts(tx, request.whole.message).await?;
+    parts.retain(|part| part.delivery == request.id && part.state.may_retry());
+    let Some(failed) = parts.pop() else { return Ok(()) };
     if let Next::Elsewhere { rest: Some(rest) } = next {
         lines::cool_down(backend, tx, request.whole.org, request.account, rest).await?;
     }
-    if let Some(attempt) = following(backend, tx, request, next).await? {
+    if let Some(attempt) = following(backend, tx, request, &failed, next).await? {
         deliveries::add(backend, tx, request.whole, attempt).await?;
         deliveries::fold(backend, tx, request.whole).await?;
     }
     Ok(())
 }
 
-/// The attempt that follows one, unless that was not the newest of its part, or did not fail after all. The caller holds
-/// the message.
-async fn following(backend: &Backend, tx: &mut Tx, request: Request, next: Next) -> Result<Option<Attempt>> {
-    let mut parts = deliveries::parts(tx, request.whole.message).await?;
-    parts.retain(|part| part.delivery == request.id && part.state.may_retry());
-    let Some(part) = parts.pop() else { return Ok(None) };
+/// The attempt that follows one that failed, where a carrier can make it.
+async fn following(
+    backend: &Backend,
+    tx: &mut Tx,
+    request: Request,
+    failed: &Part,
+    next: Next,
+) -> Result<Option<Attempt>> {
     let (account, media_bytes) = match next {
         Next::Nothing => return Ok(None),
         Next::Smaller { media_bytes } => (Some(request.account), i64::try_from(media_bytes).ok()),
         Next::Elsewhere { .. } => {
             let tried = tried(tx, request).await?;
-            (for_part(backend, tx, request.whole, &part, &Asked::but(&tried)).await?, None)
+            (for_part(backend, tx, request.whole, failed, &Asked::but(&tried)).await?, None)
         }
     };
     let (part, attempt, by_hand) = (request.part, request.attempt + 1, false);

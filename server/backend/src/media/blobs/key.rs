@@ -31,8 +31,8 @@ pub enum Variant {
 }
 
 impl Variant {
-    /// All that an upload has before it is sent, the original first.
-    pub const ALL: [Self; 4] = [
+    /// All that an upload has until it is sent, the original first: fitted copies are made on the way to a carrier.
+    pub const OF_UPLOAD: [Self; 4] = [
         Self::Original,
         Self::Rendition(RenditionRole::Tile),
         Self::Rendition(RenditionRole::Screen),
@@ -108,7 +108,7 @@ mod tests {
     fn a_key_is_read_back_from_its_path_and_from_no_other_spelling() {
         let id = "0190a5d2-7c1e-7aaa-8bbb-0123456789ab";
         let patient: PatientId = "0190a5d2-7c1e-7aaa-8bbb-0123456789ac".parse().unwrap();
-        for variant in Variant::ALL.into_iter().chain([Variant::Fitted(300_000)]) {
+        for variant in Variant::OF_UPLOAD.into_iter().chain([Variant::Fitted(300_000)]) {
             for key in [
                 BlobKey::Outbound(id.parse().unwrap(), variant),
                 BlobKey::Inbound(id.parse().unwrap(), variant),
