@@ -23,7 +23,7 @@ async function look(page: Page, name: string): Promise<void> {
   await page.emulateMedia({ colorScheme: 'light' });
 }
 
-test('one number with two carriers: the cheapest way, and the next one after a refusal', async ({ staff, carrier }) => {
+test('one number with two carriers: the cheapest way, and the next one after a refusal', async ({ staff, context, carrier }) => {
   await test.step('a real carrier takes the simulator\'s place', async () => {
     await staff.goto('/settings/lines', { waitUntil: 'networkidle' });
     await staff.getByRole('button', { name: 'Add a carrier' }).click();

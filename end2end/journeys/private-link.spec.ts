@@ -100,7 +100,7 @@ test('a photo stays, and its private link is opened by pressing the button', asy
   await act(staff, 'Your scan', 'Send again');
   await expect.poll(() => ids.length).toBe(2);
   expect(ids[1]).toBe(ids[0]);
-  await staff.unroute(resend);
+  await staff.unrouteAll({ behavior: 'wait' });
   await expect(linkLine(staff, 'Your scan').last()).toHaveText(/^Private link, sent again/);
   await phone.bringToFront();
   await expect(onPhone(phone, link)).toHaveCount(2, { timeout: 60_000 });

@@ -74,10 +74,19 @@ pub(crate) async fn going(
     Ok(Some(Going::Freely))
 }
 
+#[derive(sqlx::FromRow)]
+struct Recorded {
+    channel: String,
+    line_id: Option<Uuid>,
+    template_id: Option<Uuid>,
+    /// Of the template, where its account has it now.
+    state: Option<String>,
+}
+
 /// Why a recorded message must not be offered to its carrier now, in words for staff. Nothing speaks against one that
 /// does not go by WhatsApp.
 pub(crate) async fn obstacle(backend: &Backend, tx: &mut Tx, whole: Whole) -> Result<Option<String>> {
-    let row: Option<(String, Option<Uuid>, Option<Uuid>, Option<String>)> = tx
+    let row: Option<Recorded> = tx
         .one(
             "SELECT m.channel, m.line_id, m.template_id, t.state FROM message m
              LEFT JOIN line_account a ON a.id = (SELECT account_id FROM whatsapp_template WHERE id = m.template_id)
@@ -86,15 +95,16 @@ pub(crate) async fn obstacle(backend: &Backend, tx: &mut Tx, whole: Whole) -> Re
             args![whole.message, templates::pretended(backend)],
         )
         .await?;
-    let (channel, line, template, state) = row.ok_or(Error::Inconsistent("a message vanished"))?;
-    if channel != Channel::Whatsapp.as_str() {
+    let message = row.ok_or(Error::Inconsistent("a message vanished"))?;
+    if message.channel != Channel::Whatsapp.as_str() {
         return Ok(None);
     }
-    if template.is_some() {
-        let approved = state.as_deref().and_then(TemplateState::from_word) == Some(TemplateState::Approved);
+    if message.template_id.is_some() {
+        let approved =
+            message.state.as_deref().and_then(TemplateState::from_word) == Some(TemplateState::Approved);
         return Ok((!approved).then(|| UNAPPROVED.to_owned()));
     }
-    let line = LineId(line.ok_or(Error::Inconsistent("a message of ours without a line"))?);
+    let line = LineId(message.line_id.ok_or(Error::Inconsistent("a message of ours without a line"))?);
     let window = Window::at(heard_at(tx, whole.conversation, line).await?, backend.clock.now());
     Ok(window.why_closed().map(way_out))
 }
