@@ -37,7 +37,15 @@ pub fn Bubble(
     let message = RwSignal::from(item.message.clone());
     let place = RwSignal::from(item.place.clone());
     let local = RwSignal::from(item.local.clone());
-    let attachments = Memo::new(move |_| message.read().attachments.clone());
+    let sent = SentPictures::of_page();
+    // Until the server has made its own tile, the picture as it was chosen here.
+    let attachments = Memo::new(move |_| {
+        let as_shown = |attachment: &AttachmentView| {
+            let tile_url = attachment.tile_url.clone().or_else(|| sent.address(attachment.id));
+            AttachmentView { tile_url, ..attachment.clone() }
+        };
+        message.read().attachments.iter().map(as_shown).collect::<Vec<_>>()
+    });
     let renewed = StoredValue::new(0);
     let again_id = StoredValue::new(None::<String>);
     let text = Memo::new(move |_| message.read().text.clone());
@@ -254,7 +262,6 @@ fn Pictures(
 ) -> impl IntoView {
     let viewer = Viewer::of_page();
     let thread = Thread::of_page();
-    let sent = SentPictures::of_page();
     let renew = Callback::new(move |()| {
         let (id, now) = (message.read_untracked().id, browser::now());
         if now < renewed.get_value() + RENEW_AFTER_MS {
@@ -277,25 +284,19 @@ fn Pictures(
                 .take(SHOWN)
                 .enumerate()
                 .map(|(at, attachment)| {
-                    let left_out = if at + 1 == SHOWN { more } else { 0 };
-                    move || {
-                        let id = attachment.id;
-                        let shows = matches!(attachment.state, AttachmentState::Ready | AttachmentState::Processing);
-                        // Until the server has made its own, the picture as it was chosen here.
-                        let src = attachment.tile_url.clone().or_else(|| sent.address(id)).filter(|_| shows);
-                        match src {
-                            Some(src) => view! {
-                                <Thumbnail
-                                    src=src
-                                    alt=format!("Picture {}: {}", at + 1, attachment.file_name)
-                                    more=left_out
-                                    on_press=move |_| viewer.show(message.read_untracked().id, id)
-                                    on_broken=renew
-                                />
-                            }
-                            .into_any(),
-                            None => view! { <NoPicture attachment=attachment.clone() id=id /> }.into_any(),
+                    let (id, left_out) = (attachment.id, if at + 1 == SHOWN { more } else { 0 });
+                    match (attachment.state, attachment.tile_url.clone()) {
+                        (AttachmentState::Ready | AttachmentState::Processing, Some(tile)) => view! {
+                            <Thumbnail
+                                src=tile
+                                alt=format!("Picture {}: {}", at + 1, attachment.file_name)
+                                more=left_out
+                                on_press=move |_| viewer.show(message.read_untracked().id, id)
+                                on_broken=renew
+                            />
                         }
+                        .into_any(),
+                        _ => view! { <NoPicture attachment=attachment id=id /> }.into_any(),
                     }
                 })
                 .zip(ids)
