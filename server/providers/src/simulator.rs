@@ -62,7 +62,7 @@ impl Provider for Simulator {
         LIMITS
     }
 
-    /// The same everywhere, see [`DEMO_TARIFF`].
+    /// The same everywhere, see `DEMO_TARIFF`.
     fn published_tariff(&self, _: Country) -> Option<Tariff> {
         Some(DEMO_TARIFF)
     }

@@ -135,6 +135,8 @@ async fn send(http: &Http, account: &Account, outbound: &Outbound) -> Result<Rec
         "to": outbound.to.as_e164(),
         "type": if outbound.media.is_empty() { "SMS" } else { "MMS" },
         "webhook_url": account.status_url.as_str(),
+        // Asked after three vain attempts, with three of its own: the same server may be back by then.
+        "webhook_failover_url": account.status_url.as_str(),
     });
     if !outbound.text.is_empty() {
         message["text"] = json!(outbound.text);

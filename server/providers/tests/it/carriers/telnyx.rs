@@ -22,6 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
                 "from": "+61491570006", "to": "+61491570156", "text": "private words", "type": "MMS",
                 "media_urls": MEDIA, "messaging_profile_id": "83d2343b-553f-4c5f-b8c8-fd27004f94bf",
                 "webhook_url": "https://hooks.example.test/webhooks/twilio/status",
+                "webhook_failover_url": "https://hooks.example.test/webhooks/twilio/status",
             })),
             ..case(
                 "text with pictures",
@@ -35,6 +36,7 @@ pub(super) fn cases() -> Vec<Case> {
             request: request(&json!({
                 "from": "+61491570006", "to": "+61491570156", "type": "MMS", "media_urls": &MEDIA[1..],
                 "webhook_url": "https://hooks.example.test/webhooks/twilio/status",
+                "webhook_failover_url": "https://hooks.example.test/webhooks/twilio/status",
             })),
             ..case(
                 "a picture without a caption, the price as a number",
@@ -106,6 +108,7 @@ fn case(label: &'static str, answer: ResponseTemplate, outcome: Outcome) -> Case
     let request = request(&json!({
         "from": "+61491570006", "to": "+61491570156", "text": "private words", "type": "SMS",
         "webhook_url": "https://hooks.example.test/webhooks/twilio/status",
+        "webhook_failover_url": "https://hooks.example.test/webhooks/twilio/status",
     }));
     let credentials = telnyx_credentials();
     Case {
