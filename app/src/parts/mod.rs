@@ -21,6 +21,7 @@ mod scroll;
 pub mod sent_pictures;
 pub mod thread;
 pub mod thread_item;
+mod thread_slice;
 pub mod thread_state;
 
 pub mod chosen;
