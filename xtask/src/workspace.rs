@@ -17,12 +17,15 @@ pub(crate) struct Workspace {
 
 impl Workspace {
     pub(crate) fn find() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in a workspace")?;
+        // Asked while running: with a target folder that several checkouts share, Cargo may start the
+        // program that was built in another one, which may be gone by now.
+        let started_in = std::env::current_dir().context("cannot tell the current folder")?;
+        let root = root(std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from), &started_in)?;
         // This program is `<target>/debug/xtask`, which is the one answer that every way of choosing
         // a target folder agrees with.
         let exe = std::env::current_exe().context("cannot tell where xtask itself lies")?;
         let target = exe.ancestors().nth(2).context("xtask was not started by `cargo xtask`")?;
-        Ok(Self { root: root.to_owned(), target: target.to_owned() })
+        Ok(Self { root, target: target.to_owned() })
     }
 
     /// A folder for things that are installed for this project alone.
@@ -59,6 +62,15 @@ impl Workspace {
     }
 }
 
+/// The checkout that is meant: the one whose `cargo xtask` was called (`manifest` is the folder that
+/// Cargo names for it), else the one around the current folder.
+fn root(manifest: Option<PathBuf>, started_in: &Path) -> Result<PathBuf> {
+    let from = manifest.as_deref().unwrap_or(started_in);
+    let root = from.ancestors().find(|folder| folder.join("Cargo.lock").is_file());
+    root.map(Path::to_owned)
+        .with_context(|| format!("there is no Cargo.lock above {}; use `cargo xtask`", from.display()))
+}
+
 fn locked_version(lock: &str, package: &str) -> Option<String> {
     let name = format!("name = \"{package}\"");
     let mut lines = lock.lines().skip_while(|line| *line != name);
@@ -68,6 +80,20 @@ fn locked_version(lock: &str, package: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_checkout_is_the_one_that_called_and_not_the_one_that_built() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+        for checkout in [&one, &other] {
+            fs::create_dir_all(checkout.join("xtask"))?;
+            fs::write(checkout.join("Cargo.lock"), "")?;
+        }
+        assert_eq!(root(Some(one.join("xtask")), &other)?, one);
+        assert_eq!(root(None, &other.join("xtask"))?, other);
+        assert!(root(None, folder.path()).is_err());
+        Ok(())
+    }
 
     #[test]
     fn a_locked_version_is_that_of_the_whole_name() {
