@@ -20,7 +20,8 @@ impl Workspace {
         // Asked while running: with a target folder that several checkouts share, Cargo may start the
         // program that was built in another one, which may be gone by now.
         let started_in = std::env::current_dir().context("cannot tell the current folder")?;
-        let root = root(std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from), &started_in)?;
+        let manifest = std::env::var_os("CARGO_MANIFEST_DIR");
+        let root = root(manifest.as_deref().map(Path::new), &started_in)?;
         // This program is `<target>/debug/xtask`, which is the one answer that every way of choosing
         // a target folder agrees with.
         let exe = std::env::current_exe().context("cannot tell where xtask itself lies")?;
@@ -64,8 +65,8 @@ impl Workspace {
 
 /// The checkout that is meant: the one whose `cargo xtask` was called (`manifest` is the folder that
 /// Cargo names for it), else the one around the current folder.
-fn root(manifest: Option<PathBuf>, started_in: &Path) -> Result<PathBuf> {
-    let from = manifest.as_deref().unwrap_or(started_in);
+fn root(manifest: Option<&Path>, started_in: &Path) -> Result<PathBuf> {
+    let from = manifest.unwrap_or(started_in);
     let root = from.ancestors().find(|folder| folder.join("Cargo.lock").is_file());
     root.map(Path::to_owned)
         .with_context(|| format!("there is no Cargo.lock above {}; use `cargo xtask`", from.display()))
@@ -89,7 +90,7 @@ mod tests {
             fs::create_dir_all(checkout.join("xtask"))?;
             fs::write(checkout.join("Cargo.lock"), "")?;
         }
-        assert_eq!(root(Some(one.join("xtask")), &other)?, one);
+        assert_eq!(root(Some(&one.join("xtask")), &other)?, one);
         assert_eq!(root(None, &other.join("xtask"))?, other);
         assert!(root(None, folder.path()).is_err());
         Ok(())
