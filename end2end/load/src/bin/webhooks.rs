@@ -1,0 +1,3 @@
+//! See `cargo xtask`.
+
+fn main() {}
