@@ -29,3 +29,4 @@ mod webhooks;
 
 pub use app_state::{App, AppParts};
 pub use serve::serve;
+pub use webhooks::unkept as unkept_webhooks;

@@ -14,6 +14,11 @@ pub use rest::openapi;
 
 /// Everything that this process answers.
 pub fn router(app: App) -> Router {
+    with(app, Router::new())
+}
+
+/// The same, and something beside it that passes the same guards.
+pub fn with(app: App, beside: Router<App>) -> Router {
     let careful = from_fn_with_state(app.clone(), guards::careful);
     let client_address = from_fn_with_state(app.clone(), guards::client_address);
     let same_origin = from_fn_with_state(app.clone(), guards::same_origin);
@@ -32,6 +37,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         // /webhooks/{provider}/{line_key}/inbound and …/status
         .merge(webhooks::routes())
+        .merge(beside)
         // /guides/{carrier}, /guides/keeping-your-number
         .merge(guides::routes())
         // /i/{token}: what a patient sees behind a private link

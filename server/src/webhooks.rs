@@ -6,8 +6,8 @@ use crate::failure::{Id, Problem, Raw};
 use crate::guards::CalledUri;
 use app::api::session::NetworkAddress;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Extension, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Request, State};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use backend::inbox;
@@ -24,35 +24,62 @@ pub(crate) fn routes() -> Router<App> {
         .layer(DefaultBodyLimit::max(MAX_BYTES))
 }
 
-async fn receive(
-    State(app): State<App>,
-    Id((provider, line_key, kind)): Id<(String, String, String)>,
-    Extension(CalledUri(called)): Extension<CalledUri>,
-    Extension(NetworkAddress(client)): Extension<NetworkAddress>,
-    method: Method,
-    headers: HeaderMap,
-    Raw(body): Raw,
-) -> Result<Response, Problem> {
-    let provider = ProviderKind::from_word(&provider).ok_or_else(Problem::not_found)?;
-    let kind = match kind.as_str() {
-        "inbound" => WebhookKind::Inbound,
-        "status" => WebhookKind::Status,
-        _ => return Err(Problem::not_found()),
-    };
-    let path_and_query = called.path_and_query().map_or("/", |path_and_query| path_and_query.as_str());
-    let request = WebhookRequest {
-        kind,
-        method: method.to_string(),
-        url: public_url(&app.backend.settings.app_url, path_and_query),
-        headers: kept_headers(&headers),
-        body: body.to_vec(),
-        received_at: app.backend.clock.now(),
-        client: client.parse().ok(),
-    };
+/// The same door with no journal behind it, for measuring what keeping webhooks costs. No server of ours has it.
+pub fn unkept() -> Router<App> {
+    Router::new()
+        .route("/webhooks-unkept/{provider}/{line_key}/{kind}", get(check).post(check))
+        .layer(DefaultBodyLimit::max(MAX_BYTES))
+}
+
+async fn receive(State(app): State<App>, webhook: Webhook) -> Result<Response, Problem> {
     // However it was taken, the answer is the same.
-    inbox::accept(&app.backend, provider, &line_key, &request).await?;
+    inbox::accept(&app.backend, webhook.provider, &webhook.line_key, &webhook.request).await?;
+    Ok(acknowledgement(webhook.provider))
+}
+
+async fn check(State(app): State<App>, webhook: Webhook) -> Result<Response, Problem> {
+    match inbox::is_genuine(&app.backend, webhook.provider, &webhook.line_key, &webhook.request).await? {
+        true => Ok(acknowledgement(webhook.provider)),
+        false => Err(Problem::not_found()),
+    }
+}
+
+fn acknowledgement(provider: ProviderKind) -> Response {
     let (content_type, answer) = providers::for_kind(provider).acknowledgement();
-    Ok(([(header::CONTENT_TYPE, content_type)], answer).into_response())
+    ([(header::CONTENT_TYPE, content_type)], answer).into_response()
+}
+
+/// A webhook as it was called.
+struct Webhook {
+    provider: ProviderKind,
+    line_key: String,
+    request: WebhookRequest,
+}
+
+impl FromRequest<App> for Webhook {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let Id((provider, line_key, kind)) =
+            Id::<(String, String, String)>::from_request_parts(&mut parts, app).await?;
+        let provider = ProviderKind::from_word(&provider).ok_or_else(Problem::not_found)?;
+        let kind = match kind.as_str() {
+            "inbound" => WebhookKind::Inbound,
+            "status" => WebhookKind::Status,
+            _ => return Err(Problem::not_found()),
+        };
+        let called = parts.extensions.get::<CalledUri>().map_or(&parts.uri, |CalledUri(called)| called);
+        let path_and_query = called.path_and_query().map_or("/", |path_and_query| path_and_query.as_str());
+        let url = public_url(&app.backend.settings.app_url, path_and_query);
+        let client =
+            parts.extensions.get::<NetworkAddress>().and_then(|NetworkAddress(client)| client.parse().ok());
+        let (method, headers) = (parts.method.to_string(), kept_headers(&parts.headers));
+        let Raw(body) = Raw::from_request(Request::from_parts(parts, body), app).await?;
+        let received_at = app.backend.clock.now();
+        let request = WebhookRequest { kind, method, url, headers, body: body.to_vec(), received_at, client };
+        Ok(Self { provider, line_key, request })
+    }
 }
 
 /// The address as the carrier called it: our public base, then the path and query untouched, since they are signed.

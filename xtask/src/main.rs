@@ -17,6 +17,7 @@ mod wasm;
 
 mod children;
 mod machine;
+mod postgres;
 mod process;
 mod tools;
 mod workspace;
@@ -32,7 +33,7 @@ cargo xtask <command>
                           ARGS are added to `heliograph serve`
   test [GROUP…]           install what tests need and run them: unit, stories, http, browser (default: all)
   check                   fmt, clippy, docs, cargo-deny, migrations in pairs
-  bench NAME [FILE…]      measure against other software: preview, convert
+  bench NAME [ARGS…]      measure: preview, convert (against other software), webhooks
   site                    build the browser's side only and print where it lies
 ";
 

@@ -1,10 +1,10 @@
 //! `cargo xtask test`: every test there is, with everything it needs.
 
 mod browser;
-mod postgres;
 mod programs;
 mod s3;
 
+use crate::postgres::{Commits, Postgres};
 use crate::process::step;
 use crate::server::{self, BuiltTests, TestProgram};
 use crate::workspace::Workspace;
@@ -108,7 +108,7 @@ fn descriptions(workspace: &Workspace) -> Option<String> {
 /// The tests that are Rust programs. PostgreSQL and S3 are always given: none of them may leave out a
 /// test for want of a server.
 fn native(workspace: &Workspace, groups: &[Group], tests: &BuiltTests) -> Result<Tally> {
-    let postgres = postgres::Postgres::start()?;
+    let postgres = Postgres::start(Commits::Fleeting)?;
     let s3 = s3::S3::start(workspace)?;
     let mut given = vec![
         ("HELIOGRAPH_TEST_POSTGRES", postgres.url()),

@@ -1,10 +1,15 @@
 //! Webhooks: journalled as they came, answered, and worked on in jobs.
 
+mod journal;
+
+pub(crate) use journal::Journal;
+
 use crate::jobs::{Job, queue};
 use crate::keys::{Purpose, sha256};
 use crate::lines::{self, Route};
 use crate::store::{Tx, args};
 use crate::{Backend, Error, Result};
+use journal::{Entry, State};
 use model::line::ProviderKind;
 use model::{FailureCode, JournalEntryId, Millis};
 use providers::{Event, Received, Rejected, Verification, WebhookKind, WebhookRequest};
@@ -29,17 +34,6 @@ pub enum Accepted {
     Quarantined,
 }
 
-/// How a webhook stands in the journal.
-struct Entry {
-    state: &'static str,
-    /// Equal for repetitions of one event. Events that did not verify are named by their bytes under a prefix of
-    /// their own, so that no forged one can take the place of a genuine one.
-    external_id: String,
-    failure: Option<&'static str>,
-    /// Webhooks with the same key are read one after the other.
-    order_key: Option<String>,
-}
-
 /// Makes a webhook durable. `NotFound` for a line key that nobody knows; `Unavailable` when it cannot be stored.
 pub async fn accept(
     backend: &Backend,
@@ -47,12 +41,41 @@ pub async fn accept(
     line_key: &str,
     request: &WebhookRequest,
 ) -> Result<Accepted> {
+    let (route, standing) = examine(backend, provider, line_key, request).await?;
+    let accepted = journal(backend, &route, request, standing).await.map_err(|error| unavailable(&error))?;
+    let outcome = match accepted {
+        Accepted::Journalled => "journalled",
+        Accepted::Repeated => "repeated",
+        Accepted::Quarantined => "quarantined",
+    };
+    metrics::counter!("webhooks_total", "provider" => provider.as_str(), "outcome" => outcome).increment(1);
+    Ok(accepted)
+}
+
+/// Whether a webhook would be taken as genuine. Nothing of it is kept: for measuring what keeping it costs.
+pub async fn is_genuine(
+    backend: &Backend,
+    provider: ProviderKind,
+    line_key: &str,
+    request: &WebhookRequest,
+) -> Result<bool> {
+    let (_, standing) = examine(backend, provider, line_key, request).await?;
+    Ok(standing.state == State::Pending)
+}
+
+/// Where a webhook belongs, and how it is to stand in the journal.
+async fn examine(
+    backend: &Backend,
+    provider: ProviderKind,
+    line_key: &str,
+    request: &WebhookRequest,
+) -> Result<(Route, Standing)> {
     let Some(route) = route(backend, provider, line_key).await.map_err(|error| unavailable(&error))? else {
         count("unknown_line", provider);
         return Err(Error::not_found("webhook address"));
     };
     let known_address = route.addresses.allows(request.client);
-    let entry = match providers::for_kind(provider).receive(&route.account, request) {
+    let standing = match providers::for_kind(provider).receive(&route.account, request) {
         Ok(_) if !known_address && route.account.verification == Verification::Enforce => {
             count("address", provider);
             quarantined(request, "it came from an address that is not on the line's list")
@@ -67,15 +90,26 @@ pub async fn accept(
         Err(Rejected::Malformed(why)) => {
             count("malformed", provider);
             tracing::warn!(account = %route.account_id, why, "a webhook cannot be read and stays in the journal");
-            Entry {
-                state: "poisoned",
+            Standing {
+                state: State::Poisoned,
                 external_id: format!("malformed:{}", digest(request)),
                 failure: Some(why),
                 order_key: None,
             }
         }
     };
-    journal(backend, &route, request, entry).await.map_err(|error| unavailable(&error))
+    Ok((route, standing))
+}
+
+/// How a webhook is to stand in the journal.
+struct Standing {
+    state: State,
+    /// Equal for repetitions of one event. Events that did not verify are named by their bytes under a prefix of
+    /// their own, so that no forged one can take the place of a genuine one.
+    external_id: String,
+    failure: Option<&'static str>,
+    /// Webhooks with the same key are read one after the other.
+    order_key: Option<String>,
 }
 
 async fn route(backend: &Backend, provider: ProviderKind, line_key: &str) -> Result<Option<Route>> {
@@ -83,7 +117,7 @@ async fn route(backend: &Backend, provider: ProviderKind, line_key: &str) -> Res
     lines::route_by_key(backend, &mut tx, provider, line_key).await
 }
 
-fn pending(backend: &Backend, route: &Route, received: Received) -> Entry {
+fn pending(backend: &Backend, route: &Route, received: Received) -> Standing {
     if !received.verified {
         metrics::counter!("webhooks_unverified_total", "provider" => route.provider.as_str()).increment(1);
     }
@@ -95,12 +129,12 @@ fn pending(backend: &Backend, route: &Route, received: Received) -> Entry {
         let hash = backend.keys.hash(Purpose::Number, sender);
         format!("sender:{}:{}", route.org_id, hex::encode(hash))
     });
-    Entry { state: "pending", external_id: received.external_id, failure: None, order_key }
+    Standing { state: State::Pending, external_id: received.external_id, failure: None, order_key }
 }
 
-fn quarantined(request: &WebhookRequest, why: &'static str) -> Entry {
-    Entry {
-        state: "quarantined",
+fn quarantined(request: &WebhookRequest, why: &'static str) -> Standing {
+    Standing {
+        state: State::Quarantined,
         external_id: format!("quarantined:{}", digest(request)),
         failure: Some(why),
         order_key: None,
@@ -111,59 +145,24 @@ async fn journal(
     backend: &Backend,
     route: &Route,
     request: &WebhookRequest,
-    entry: Entry,
+    standing: Standing,
 ) -> Result<Accepted> {
     let raw = serde_json::to_vec(request).map_err(|_| Error::Inconsistent("a webhook does not serialise"))?;
-    let id: JournalEntryId = backend.clock.new_id();
-    let now = backend.clock.now();
-    let mut tx = backend.store.write().await?;
-    let inserted = tx
-        .execute(
-            "INSERT INTO journal_entry
-                 (id, org_id, account_id, kind, external_id, request_sealed, state, failure, received_at, provider)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-             ON CONFLICT (account_id, kind, external_id) DO NOTHING",
-            args![
-                id,
-                route.org_id,
-                route.account_id,
-                request.kind.as_str(),
-                entry.external_id,
-                backend.keys.seal(Purpose::Journal, &raw),
-                entry.state,
-                entry.failure,
-                now,
-                route.provider.as_str()
-            ],
-        )
-        .await?;
-    let quarantined = entry.state == "quarantined";
-    if inserted > 0 && entry.state == "pending" {
-        let job = Job::ReadWebhook { journal_entry_id: id };
-        queue::push(backend, &mut tx, route.org_id, &job, entry.order_key.as_deref(), now).await?;
-    }
-    if inserted > 0 && quarantined {
-        for (most, before) in [(MAX_QUARANTINED, now - KEPT_FOR), (FLOOD, now + 1)] {
-            tx.execute(
-                "DELETE FROM journal_entry WHERE account_id = $1 AND state = 'quarantined' AND received_at < $3
-                   AND id NOT IN (SELECT id FROM journal_entry
-                                  WHERE account_id = $1 AND state = 'quarantined'
-                                  ORDER BY received_at DESC, id DESC LIMIT $2)",
-                args![route.account_id, most, before],
-            )
-            .await?;
-        }
-    }
-    tx.commit().await?;
-    backend.live.wake(route.org_id);
-    let (accepted, outcome) = match (quarantined, inserted) {
-        (true, _) => (Accepted::Quarantined, "quarantined"),
-        (false, 0) => (Accepted::Repeated, "repeated"),
-        (false, _) => (Accepted::Journalled, "journalled"),
+    let Standing { state, external_id, failure, order_key } = standing;
+    let entry = Entry {
+        id: backend.clock.new_id(),
+        org: route.org_id,
+        account: route.account_id,
+        provider: route.provider,
+        kind: request.kind,
+        state,
+        external_id,
+        failure,
+        order_key,
+        request_sealed: backend.keys.seal(Purpose::Journal, &raw),
+        received_at: backend.clock.now(),
     };
-    metrics::counter!("webhooks_total", "provider" => route.provider.as_str(), "outcome" => outcome)
-        .increment(1);
-    Ok(accepted)
+    backend.journal().take(backend, entry).await
 }
 
 /// Makes an entry that stood in quarantine one like any other. If the same event has come again since, and was taken,
@@ -176,11 +175,11 @@ pub(crate) async fn leave_quarantine(
     kind: WebhookKind,
     received: Received,
 ) -> Result<()> {
-    let entry = pending(backend, route, received);
+    let standing = pending(backend, route, received);
     let known = tx
         .number(
             "SELECT COUNT(*) FROM journal_entry WHERE account_id = $1 AND kind = $2 AND external_id = $3",
-            args![route.account_id, kind.as_str(), &entry.external_id],
+            args![route.account_id, kind.as_str(), &standing.external_id],
         )
         .await?;
     if known > 0 {
@@ -189,11 +188,11 @@ pub(crate) async fn leave_quarantine(
     }
     tx.execute(
         "UPDATE journal_entry SET state = 'pending', failure = NULL, external_id = $2 WHERE id = $1",
-        args![id, &entry.external_id],
+        args![id, &standing.external_id],
     )
     .await?;
     let job = Job::ReadWebhook { journal_entry_id: id };
-    queue::push(backend, tx, route.org_id, &job, entry.order_key.as_deref(), backend.clock.now()).await
+    queue::push(backend, tx, route.org_id, &job, standing.order_key.as_deref(), backend.clock.now()).await
 }
 
 /// Names a webhook by everything that was sent of it.

@@ -48,7 +48,13 @@ use url::Url;
 
 /// The product. Cheap to clone; every clone is the same one.
 #[derive(Clone)]
-pub struct Backend(Arc<Parts>);
+pub struct Backend(Arc<Open>);
+
+/// An open product: what it was made of, and what it keeps in memory.
+struct Open {
+    parts: Parts,
+    journal: inbox::Journal,
+}
 
 /// What a backend is made of.
 pub struct Parts {
@@ -86,13 +92,18 @@ pub struct Settings {
 impl Backend {
     /// Puts the parts together. Jobs run once [`jobs::work`] is started.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(Open { parts, journal: inbox::Journal::default() }))
+    }
+
+    /// Where webhooks wait for the next commit.
+    pub(crate) fn journal(&self) -> &inbox::Journal {
+        &self.0.journal
     }
 }
 
 impl std::ops::Deref for Backend {
     type Target = Parts;
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.0.parts
     }
 }

@@ -152,9 +152,12 @@ impl TestBackend {
 
     /// Changes the database behind the backend's back, for damage that no call does.
     pub async fn alter(&self, sql: &'static str) {
-        let mut tx = self.backend.store.write().await.expect("a transaction");
-        tx.execute(sql, store::args![]).await.expect("a statement that both engines know");
-        tx.commit().await.expect("a commit");
+        alter(&self.backend, sql).await;
+    }
+
+    /// Which engine the story runs on, where the damage differs.
+    pub async fn is_postgres(&self) -> bool {
+        self.backend.store.read().await.expect("a transaction").is_postgres()
     }
 
     async fn end(self) {
@@ -162,6 +165,13 @@ impl TestBackend {
         assert_eq!(failed, self.expected_failed_jobs, "jobs that ended aside");
         self.backend.store.close().await;
     }
+}
+
+/// Changes a database behind its backend's back.
+pub async fn alter(backend: &Backend, sql: &'static str) {
+    let mut tx = backend.store.write().await.expect("a transaction");
+    tx.execute(sql, store::args![]).await.expect("a statement that the engine knows");
+    tx.commit().await.expect("a commit");
 }
 
 /// A number of the range that is set aside for fiction; `n` from 0 to 9.

@@ -2,6 +2,7 @@
 
 use crate::running::{Running, read_events};
 use backend::lines::{self, NewLine};
+use backend::testing::alter;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use model::line::{LineView, ProviderKind};
@@ -124,5 +125,39 @@ async fn an_unknown_key_is_told_and_storage_that_fails_asks_to_come_again() {
     running.backend.store.close().await;
     let signature = sign(TOKEN, &url, &fields);
     assert_eq!(post(&running, &url, &fields, &signature).await.0, 503);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_answered_with_503_and_the_same_webhook_is_taken_later() {
+    let running = Running::start().await;
+    let line = line(&running).await;
+    let (url, text) = (called(&line), "It hurts. ".repeat(2000));
+    let sids: Vec<String> = (0..20).map(|n| format!("SM{n:032x}")).collect();
+    let send = async |sid: &str| {
+        let fields = inbound(sid, &text);
+        post(&running, &url, &fields, &sign(TOKEN, &url, &fields)).await.0
+    };
+    alter(&running.backend, "PRAGMA max_page_count = 1").await;
+    let mut refused = Vec::new();
+    for sid in &sids {
+        match send(sid).await {
+            200 => {}
+            503 => refused.push(sid),
+            other => panic!("{other}"),
+        }
+    }
+    assert!(refused.len() > 10, "{} of 20 were refused", refused.len());
+    alter(&running.backend, "PRAGMA max_page_count = 1000000").await;
+    for sid in refused {
+        assert_eq!(send(sid).await, 200);
+    }
+    let all = sids.len();
+    running
+        .until("all of them", async || {
+            let list = running.staff.get("/api/conversations").await.json;
+            (list["items"].as_array()?.first()?["unread"] == all).then_some(())
+        })
+        .await;
     running.stop().await;
 }

@@ -58,6 +58,8 @@ pub async fn measure(backend: &Backend) -> Result<()> {
     let mut tx = backend.store.read().await?;
     let jobs = tx.number("SELECT COUNT(*) FROM job WHERE state = 'failed'", args![]).await?;
     let webhooks = tx.number("SELECT COUNT(*) FROM journal_entry WHERE state = 'poisoned'", args![]).await?;
+    let pending = tx.number("SELECT COUNT(*) FROM journal_entry WHERE state = 'pending'", args![]).await?;
+    metrics::gauge!("journal_pending").set(pending as f64);
     metrics::gauge!("jobs_failed").set(jobs as f64);
     metrics::gauge!("webhooks_poisoned").set(webhooks as f64);
     Ok(())

@@ -61,11 +61,14 @@ impl Job {
         Duration::from_secs(minutes * 60)
     }
 
-    /// `attempt` counts from 1; runs that ended in errors of ours are not counted.
-    async fn run(&self, backend: &Backend, attempt: u32) -> Result<Outcome> {
+    /// Attempts count from 1; runs that ended in errors of ours are not counted.
+    async fn run(&self, backend: &Backend, claimed: &queue::Claimed) -> Result<Outcome> {
+        let attempt = claimed.waits().saturating_add(1);
         match *self {
             Self::DeliverMessage { delivery_id } => deliver_message::run(backend, delivery_id, attempt).await,
-            Self::ReadWebhook { journal_entry_id } => read_webhook::run(backend, journal_entry_id).await,
+            Self::ReadWebhook { journal_entry_id } => {
+                read_webhook::run(backend, claimed, journal_entry_id).await
+            }
             Self::FetchMedia { attachment_id } => fetch_media::run(backend, attachment_id, attempt).await,
             Self::MakeRenditions { owner } => make_renditions::run(backend, owner, attempt).await,
         }
@@ -102,6 +105,8 @@ impl Job {
 pub(crate) enum Outcome {
     /// Nothing is left to do.
     Done,
+    /// Nothing is left to do, and the job went with what it did, in one commit.
+    Settled,
     /// Not yet: run it again after a while.
     Again { after: Duration },
     /// It will never work. What depends on it has been told by the job itself; this is for the operator.

@@ -7,7 +7,7 @@
 use super::Job;
 use crate::clock::millis;
 use crate::keys::Purpose;
-use crate::store::{Tx, Value, args, placeholders};
+use crate::store::{Tx, Value, args, placeholders, rows_at_once, rows_of_placeholders};
 use crate::{Backend, Error, Result};
 use model::{JobId, Millis, OrgId};
 use sqlx::AssertSqlSafe;
@@ -65,6 +65,14 @@ pub(super) enum Because {
     Error,
 }
 
+/// A job to record.
+pub(crate) struct Push {
+    pub(crate) org: OrgId,
+    pub(crate) job: Job,
+    /// Jobs with the same key run one after the other, in the order they were pushed.
+    pub(crate) order_key: Option<String>,
+}
+
 /// Records a job in the transaction that makes it necessary; call [`Hub::wake`](crate::live::Hub::wake) after the commit.
 ///
 /// Jobs with the same `order_key` run one after the other, in the order they were pushed.
@@ -76,69 +84,113 @@ pub(crate) async fn push(
     order_key: Option<&str>,
     run_at: Millis,
 ) -> Result<()> {
-    let payload = serde_json::to_vec(job).map_err(|_| Error::Inconsistent("a job does not serialise"))?;
-    tx.execute(
-        "INSERT INTO job (id, org_id, kind, payload_sealed, order_key, state, run_at, created_at)
-         VALUES ($1, $2, $3, $4, $5, 'ready', $6, $7)",
-        args![
-            backend.clock.new_id::<JobId>(),
-            org,
-            job.kind(),
-            backend.keys.seal(Purpose::Job, &payload),
-            order_key,
-            run_at,
-            backend.clock.now()
-        ],
-    )
-    .await?;
+    let push = Push { org, job: job.clone(), order_key: order_key.map(ToOwned::to_owned) };
+    push_all(backend, tx, &[push], run_at).await
+}
+
+/// As [`push`], for several at once.
+pub(crate) async fn push_all(backend: &Backend, tx: &mut Tx, jobs: &[Push], run_at: Millis) -> Result<()> {
+    const COLUMNS: usize = 8;
+    let mut rest = jobs;
+    while !rest.is_empty() {
+        let (these, others) = rest.split_at(rows_at_once(rest.len()));
+        rest = others;
+        let sql = format!(
+            "INSERT INTO job (id, org_id, kind, payload_sealed, order_key, state, run_at, created_at) VALUES {}",
+            rows_of_placeholders(these.len(), COLUMNS)
+        );
+        let mut values: Vec<Value> = Vec::with_capacity(these.len() * COLUMNS);
+        for Push { org, job, order_key } in these {
+            let payload =
+                serde_json::to_vec(job).map_err(|_| Error::Inconsistent("a job does not serialise"))?;
+            values.extend(args![
+                backend.clock.new_id::<JobId>(),
+                *org,
+                job.kind(),
+                backend.keys.seal(Purpose::Job, &payload),
+                order_key.clone(),
+                "ready",
+                run_at,
+                backend.clock.now()
+            ]);
+        }
+        tx.execute(AssertSqlSafe(sql), values).await?;
+    }
     Ok(())
 }
 
-/// Takes the next job that is due, or one whose holder stopped beating, of any kind but those in `left_out`.
-pub(super) async fn claim(backend: &Backend, left_out: &[&str]) -> Result<Option<Claimed>> {
+/// Which kinds of jobs.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kinds<'a> {
+    Only(&'a [&'a str]),
+    AllBut(&'a [&'a str]),
+}
+
+impl Kinds<'_> {
+    /// As a condition, its placeholders from `first` on.
+    fn condition(self, first: usize) -> String {
+        match self {
+            Self::AllBut([]) => String::new(),
+            Self::AllBut(kinds) => format!(" AND j.kind NOT IN ({})", placeholders(first, kinds.len())),
+            Self::Only(kinds) => format!(" AND j.kind IN ({})", placeholders(first, kinds.len())),
+        }
+    }
+
+    fn values(self) -> impl Iterator<Item = Value> {
+        let (Self::Only(kinds) | Self::AllBut(kinds)) = self;
+        kinds.iter().map(|kind| Value::from(*kind)).collect::<Vec<_>>().into_iter()
+    }
+}
+
+/// Takes at most `most` jobs of some kinds that are due: what has waited longest, and of each order the first. Those
+/// whose holders stopped beating are due again.
+pub(super) async fn claim(backend: &Backend, kinds: Kinds<'_>, most: usize) -> Result<Vec<Claimed>> {
     let now = backend.clock.now();
     // A look first, without the writer's lock: mostly there is nothing to do.
     let mut look = backend.store.read().await?;
     let due = format!(
-        "SELECT COUNT(*) FROM job WHERE state <> 'failed' AND run_at <= $1 AND (state = 'ready' OR lease_until < $1){}",
-        but(left_out, "kind", 2)
+        "SELECT COUNT(*) FROM (SELECT 1 FROM job j WHERE j.state = 'ready' AND j.run_at <= $1{} LIMIT 1) AS due",
+        kinds.condition(2)
     );
-    let due = look.number(AssertSqlSafe(due), with_kinds(args![now], left_out)).await?;
+    let mut values = args![now];
+    values.extend(kinds.values());
+    let due = look.number(AssertSqlSafe(due), values).await?;
+    let abandoned = "SELECT COUNT(*) FROM job WHERE state = 'running' AND lease_until < $1";
+    let abandoned = look.number(abandoned, args![now]).await?;
     drop(look);
-    if due == 0 {
-        return Ok(None);
+    if due == 0 && abandoned == 0 {
+        return Ok(Vec::new());
     }
     let mut tx = backend.store.write().await?;
-    // PostgreSQL has several writers: each takes a row that no other holds.
+    if abandoned > 0 {
+        tx.execute(
+            "UPDATE job SET state = 'ready', lease_until = NULL WHERE state = 'running' AND lease_until < $1",
+            args![now],
+        )
+        .await?;
+    }
+    // PostgreSQL has several writers: each takes rows that no other holds.
     let lock = if tx.is_postgres() { "FOR UPDATE OF j SKIP LOCKED" } else { "" };
     let take = format!(
-        "UPDATE job SET state = 'running', lease_until = $1, attempts = attempts + 1
-         WHERE id = (
+        "WITH next AS MATERIALIZED (
              SELECT j.id FROM job j
-             WHERE j.state <> 'failed' AND j.run_at <= $2 AND (j.state = 'ready' OR j.lease_until < $2){}
+             WHERE j.state = 'ready' AND j.run_at <= $2{}
                AND NOT EXISTS (
                    SELECT 1 FROM job earlier
                    WHERE earlier.order_key = j.order_key AND earlier.id < j.id AND earlier.state <> 'failed')
-             ORDER BY j.run_at, j.id LIMIT 1 {lock})
+             ORDER BY j.run_at, j.id LIMIT $3 {lock})
+         UPDATE job SET state = 'running', lease_until = $1, attempts = attempts + 1
+         WHERE id IN (SELECT id FROM next)
          RETURNING id, org_id, kind, payload_sealed, attempts, waits, outages, errors",
-        but(left_out, "j.kind", 3)
+        kinds.condition(4)
     );
-    let claimed = tx.one(AssertSqlSafe(take), with_kinds(args![now + millis(LEASE), now], left_out)).await?;
+    let mut values = args![now + millis(LEASE), now, most];
+    values.extend(kinds.values());
+    let mut claimed: Vec<Claimed> = tx.all(AssertSqlSafe(take), values).await?;
     tx.commit().await?;
+    // Ids rise with time; a statement answers in no order.
+    claimed.sort_by_key(|job| job.id);
     Ok(claimed)
-}
-
-/// The condition that leaves out kinds, its placeholders from `first` on.
-fn but(kinds: &[&str], column: &str, first: usize) -> String {
-    match kinds.len() {
-        0 => String::new(),
-        count => format!(" AND {column} NOT IN ({})", placeholders(first, count)),
-    }
-}
-
-fn with_kinds(mut args: Vec<Value>, kinds: &[&str]) -> Vec<Value> {
-    args.extend(kinds.iter().map(|kind| Value::from(*kind)));
-    args
 }
 
 /// Opens a claimed job's payload.
@@ -172,6 +224,17 @@ async fn beat(backend: &Backend, claimed: &Claimed) -> Infallible {
         if let Err(error) = prolong(backend, claimed).await {
             tracing::warn!(%error, "a job's lease could not be prolonged");
         }
+    }
+}
+
+impl Claimed {
+    /// It succeeded, in the same transaction as what it did: nothing of it is kept. `false` when it is somebody else's by
+    /// now, because its lease ran out; then the transaction must not be committed.
+    pub(super) async fn finish_in(&self, tx: &mut Tx) -> Result<bool> {
+        let gone = tx
+            .execute("DELETE FROM job WHERE id = $1 AND attempts = $2", args![self.id, self.attempts])
+            .await?;
+        Ok(gone > 0)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A journalled webhook becomes messages and states.
 
 use super::deliver_message::{self, DELIVERY_PARAMETER};
+use super::queue::Claimed;
 use super::{Job, Outcome, queue};
 use crate::consent::{self, Entry, Source, Wish};
 use crate::keys::Purpose;
@@ -83,7 +84,7 @@ impl Journalled {
     }
 }
 
-pub(super) async fn run(backend: &Backend, id: JournalEntryId) -> Result<Outcome> {
+pub(super) async fn run(backend: &Backend, claimed: &Claimed, id: JournalEntryId) -> Result<Outcome> {
     let mut tx = backend.store.write().await?;
     let Some(journalled) =
         Journalled::load(backend, &mut tx, id).await?.filter(|entry| entry.state == "pending")
@@ -119,12 +120,13 @@ pub(super) async fn run(backend: &Backend, id: JournalEntryId) -> Result<Outcome
         args![id, state, failure, Some(backend.clock.now()).filter(|_| state != "pending")],
     )
     .await?;
+    let settled = state != "pending";
+    if settled && !claimed.finish_in(&mut tx).await? {
+        return Err(Error::Inconsistent("a webhook was read for longer than its job was ours"));
+    }
     tx.commit().await?;
     backend.live.wake(route.org_id);
-    Ok(match read {
-        Read::Again => Outcome::Again { after: LOOK_AGAIN },
-        Read::Done | Read::Poisoned(_) => Outcome::Done,
-    })
+    Ok(if settled { Outcome::Settled } else { Outcome::Again { after: LOOK_AGAIN } })
 }
 
 /// It stays in the journal with its reason.

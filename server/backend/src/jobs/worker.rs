@@ -1,6 +1,6 @@
 //! Runs what the queue holds, several jobs side by side.
 
-use super::queue::{self, Because, Claimed};
+use super::queue::{self, Because, Claimed, Kinds};
 use super::{FETCH_MEDIA, Job, MAKE_RENDITIONS, Outcome, backoff};
 use crate::{Backend, Error, Result};
 use futures::FutureExt;
@@ -36,9 +36,9 @@ pub async fn work(backend: Backend, stop: impl Future<Output = ()> + Send) {
     let mut stop = std::pin::pin!(stop);
     loop {
         while running.has_room() {
-            match queue::claim(&backend, &running.full_kinds()).await {
-                Ok(Some(claimed)) => running.start(&backend, claimed),
-                Ok(None) => break,
+            match running.claim(&backend).await {
+                Ok(claimed) if claimed.is_empty() => break,
+                Ok(claimed) => claimed.into_iter().for_each(|claimed| running.start(&backend, claimed)),
                 Err(error) => {
                     tracing::error!(%error, "cannot look for jobs");
                     break;
@@ -68,10 +68,24 @@ impl Running {
         self.tasks.len() < SIDE_BY_SIDE
     }
 
-    /// Kinds of which no more may run.
-    fn full_kinds(&self) -> Vec<&'static str> {
+    /// What may run beside that which runs already. Pictures first, one by one up to their caps: a flood of texts leaves
+    /// them their places. Everything else comes as many at a time as there is room for.
+    async fn claim(&self, backend: &Backend) -> Result<Vec<Claimed>> {
+        let with_room = self.capped_kinds_with_room();
+        if !with_room.is_empty() {
+            let claimed = queue::claim(backend, Kinds::Only(&with_room), 1).await?;
+            if !claimed.is_empty() {
+                return Ok(claimed);
+            }
+        }
+        let capped = CAPS.map(|(kind, _)| kind);
+        queue::claim(backend, Kinds::AllBut(&capped), SIDE_BY_SIDE - self.tasks.len()).await
+    }
+
+    /// Kinds that have a cap, of which more may run.
+    fn capped_kinds_with_room(&self) -> Vec<&'static str> {
         let running = |kind| self.kinds.values().filter(|running| *running == kind).count();
-        CAPS.into_iter().filter(|(kind, most)| running(*kind) >= *most).map(|(kind, _)| kind).collect()
+        CAPS.into_iter().filter(|(kind, most)| running(*kind) < *most).map(|(kind, _)| kind).collect()
     }
 
     fn start(&mut self, backend: &Backend, claimed: Claimed) {
@@ -94,7 +108,7 @@ impl Running {
 /// Runs every job that is due, and those they lead to, until none is due. Answers how many ran. For stories.
 pub async fn run_due(backend: &Backend) -> Result<usize> {
     let mut ran = 0;
-    while let Some(claimed) = queue::claim(backend, &[]).await? {
+    while let Some(claimed) = queue::claim(backend, Kinds::AllBut(&[]), 1).await?.pop() {
         run_claimed(backend, claimed).await;
         ran += 1;
     }
@@ -105,7 +119,7 @@ async fn run_claimed(backend: &Backend, claimed: Claimed) {
     match queue::open(backend, &claimed) {
         Ok(job) => {
             // Boxed, or every caller would carry the largest job's future.
-            let run = Box::pin(job.run(backend, claimed.waits().saturating_add(1)));
+            let run = Box::pin(job.run(backend, &claimed));
             run_to_an_outcome(backend, &claimed, &job, run).await;
         }
         // What it was for stands in the payload alone; all that can be told is told to the operator.
@@ -133,6 +147,7 @@ async fn settle(backend: &Backend, claimed: &Claimed, job: Option<&Job>, outcome
     let wait = |before: u32| backoff(before.saturating_add(1), Duration::from_secs(2), LONGEST_WAIT);
     let settled = match outcome {
         Ok(Outcome::Done) => queue::finish(backend, claimed).await,
+        Ok(Outcome::Settled) => Ok(()),
         Ok(Outcome::Again { after }) => queue::postpone(backend, claimed, Because::Waiting, after).await,
         Ok(Outcome::GiveUp { why }) => {
             tracing::warn!(kind, why, "a job gave up");
@@ -179,7 +194,7 @@ mod tests {
     use model::message::{DeliveryState, Draft, MessageView, Recipient};
 
     async fn claims_one(t: &TestBackend) -> Option<Claimed> {
-        queue::claim(&t.backend, &[]).await.expect("a claim")
+        queue::claim(&t.backend, Kinds::AllBut(&[]), 1).await.expect("a claim").pop()
     }
 
     /// After any wait and any lease.

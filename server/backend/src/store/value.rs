@@ -103,3 +103,17 @@ pub(crate) use args;
 pub(crate) fn placeholders(first: usize, count: usize) -> String {
     (first..first + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
 }
+
+/// How many of the rows that are left one statement takes: powers of two, so that the engines see a handful of texts
+/// and keep them prepared.
+pub(crate) fn rows_at_once(left: usize) -> usize {
+    [32, 16, 8, 4, 2].into_iter().find(|rows| *rows <= left).unwrap_or(1)
+}
+
+/// `($1, $2), ($3, $4), …` for so many rows of so many values each, for `VALUES …`; wrap the text in `sqlx::AssertSqlSafe`.
+pub(crate) fn rows_of_placeholders(rows: usize, columns: usize) -> String {
+    (0..rows)
+        .map(|row| format!("({})", placeholders(row * columns + 1, columns)))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

@@ -9,6 +9,7 @@ mod demo;
 mod detours;
 mod fetching;
 mod fitting;
+mod full_disk;
 mod images;
 mod inbox;
 mod jobs;

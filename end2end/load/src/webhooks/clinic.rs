@@ -1,0 +1,58 @@
+//! The server that is asked: the product itself with one Twilio line, and beside its door one that keeps nothing.
+
+use super::sign::{ACCOUNT, LINE, TOKEN};
+use anyhow::{Context, Result};
+use backend::{lines, organisations};
+use clap::{Args, Command, FromArgMatches};
+use model::line::ProviderKind;
+use model::phone::Country;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use server::config::{Config, Settings};
+use server::{App, routes, setup, unkept_webhooks};
+use std::net::SocketAddr;
+use std::path::Path;
+use tokio::net::TcpListener;
+
+/// How the server is reached, told on its standard output as one line of JSON.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Reached {
+    /// Host and port.
+    pub authority: String,
+    /// Where webhooks are kept.
+    pub door: String,
+    /// Where they are only checked.
+    pub unkept_door: String,
+}
+
+/// Serves until the process is ended. Jobs run as they do in the product; pictures are not there to be fetched.
+pub async fn serve(data: &Path, database_url: &str) -> Result<()> {
+    let command = Settings::augment_args(Command::new("heliograph").no_binary_name(true));
+    let data = data.to_str().context("the folder's name is text")?;
+    let given = command.get_matches_from(["--data", data, "--database-url", database_url]);
+    let config = Config::from_settings(&Settings::from_arg_matches(&given)?)?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let backend = setup::open(&config, config.public_base(address)).await?;
+    let org = organisations::create(&backend, "Harbour Clinic", Country::AU).await?;
+    let line = lines::NewLine {
+        name: "Front desk".to_owned(),
+        number: LINE.to_owned(),
+        provider: ProviderKind::Twilio,
+        credentials: json!({ "account_sid": ACCOUNT, "auth_token": TOKEN, "api_base": "http://127.0.0.1:9" }),
+    };
+    let line = lines::add(&backend, org, line).await?;
+    let inbound: url::Url = line.accounts[0].inbound_url.parse()?;
+    let door = inbound.path().to_owned();
+    let reached = Reached {
+        authority: address.to_string(),
+        unkept_door: door.replacen("/webhooks/", "/webhooks-unkept/", 1),
+        door,
+    };
+    println!("{}", serde_json::to_string(&reached)?);
+    tokio::spawn(backend::jobs::work(backend.clone(), std::future::pending()));
+    let app = App::new(backend, &config);
+    let service = routes::with(app, unkept_webhooks());
+    axum::serve(listener, service.into_make_service_with_connect_info::<SocketAddr>()).await?;
+    Ok(())
+}

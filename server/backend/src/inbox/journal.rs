@@ -1,0 +1,292 @@
+//! Webhooks become durable, those that come together in one commit.
+//!
+//! A durable commit costs the same for one row as for a hundred. Whoever comes while a commit is under way waits for it
+//! to end, and then all who wait go together: alone nobody is held up, and under load the rate is not that of the disk.
+
+use super::{Accepted, FLOOD, KEPT_FOR, MAX_QUARANTINED};
+use crate::jobs::{Job, queue};
+use crate::store::{Tx, Value, args, rows_at_once, rows_of_placeholders};
+use crate::{Backend, Error, Result};
+use model::line::ProviderKind;
+use model::{JournalEntryId, LineAccountId, Millis, OrgId};
+use providers::WebhookKind;
+use sqlx::AssertSqlSafe;
+use std::collections::HashSet;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// Webhooks in one commit, at most: so many that the disk does not matter any more, so few that none waits long.
+const TOGETHER: usize = 256;
+
+/// A webhook on its way into the journal.
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) id: JournalEntryId,
+    pub(super) org: OrgId,
+    pub(super) account: LineAccountId,
+    pub(super) provider: ProviderKind,
+    pub(super) kind: WebhookKind,
+    pub(super) state: State,
+    /// Equal for repetitions of one event.
+    pub(super) external_id: String,
+    /// Why it is not read.
+    pub(super) failure: Option<&'static str>,
+    /// Webhooks with the same key are read one after the other.
+    pub(super) order_key: Option<String>,
+    /// All of it, sealed.
+    pub(super) request_sealed: Vec<u8>,
+    pub(super) received_at: Millis,
+}
+
+/// How a webhook stands in the journal when it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// A job will read it.
+    Pending,
+    /// It was taken and makes no sense to us.
+    Poisoned,
+    /// It did not verify.
+    Quarantined,
+}
+
+impl State {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Poisoned => "poisoned",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
+/// Where webhooks wait for the next commit of this process.
+#[derive(Default)]
+pub(crate) struct Journal {
+    waiting: Mutex<Vec<Waiting>>,
+    /// Whoever holds it commits what waits.
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+struct Waiting {
+    entry: Entry,
+    tell: oneshot::Sender<Result<Accepted>>,
+}
+
+impl Journal {
+    /// Makes a webhook durable, together with those that come at the same time.
+    pub(super) async fn take(&self, backend: &Backend, entry: Entry) -> Result<Accepted> {
+        let (tell, told) = oneshot::channel();
+        self.waiting().push(Waiting { entry, tell });
+        // A task of its own: a carrier that hangs up takes the others' commit down with it otherwise.
+        let (backend, turn) = (backend.clone(), self.turn.clone());
+        tokio::spawn(async move {
+            let _turn = turn.lock_owned().await;
+            let batch = backend.journal().next();
+            if !batch.is_empty() {
+                commit_all(&backend, batch).await;
+            }
+        });
+        told.await.unwrap_or(Err(Error::Inconsistent("a webhook was dropped on its way into the journal")))
+    }
+
+    /// Those who came first.
+    fn next(&self) -> Vec<Waiting> {
+        let mut waiting = self.waiting();
+        let rest = if waiting.len() > TOGETHER { waiting.split_off(TOGETHER) } else { Vec::new() };
+        mem::replace(&mut *waiting, rest)
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn commit_all(backend: &Backend, batch: Vec<Waiting>) {
+    let (entries, tell): (Vec<_>, Vec<_>) = batch.into_iter().map(|w| (w.entry, w.tell)).unzip();
+    let alone = entries.len() == 1;
+    match commit(backend, &entries).await {
+        Ok(accepted) => {
+            for (tell, accepted) in tell.into_iter().zip(accepted) {
+                // Nobody may be there to hear it any more.
+                let _ = tell.send(Ok(accepted));
+            }
+        }
+        // One of them may be what the database cannot take: it must not keep the others out.
+        Err(error) if !alone && !error.is_outage() => {
+            for (tell, entry) in tell.into_iter().zip(entries) {
+                let _ = tell.send(commit(backend, &[entry]).await.map(|accepted| accepted[0]));
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, webhooks = entries.len(), "webhooks could not be stored");
+            for tell in tell {
+                let _ = tell.send(Err(Error::Inconsistent("the journal cannot be written")));
+            }
+        }
+    }
+}
+
+/// What became of each, once all of them are durable.
+async fn commit(backend: &Backend, entries: &[Entry]) -> Result<Vec<Accepted>> {
+    let mut tx = backend.store.write().await?;
+    let new = insert(&mut tx, entries).await?;
+    let is_new = |entry: &&Entry| new.contains(&entry.id.0);
+    let mut jobs = Vec::new();
+    for entry in entries.iter().filter(is_new).filter(|entry| entry.state == State::Pending) {
+        let job = Job::ReadWebhook { journal_entry_id: entry.id };
+        jobs.push(queue::Push { org: entry.org, job, order_key: entry.order_key.clone() });
+    }
+    queue::push_all(backend, &mut tx, &jobs, backend.clock.now()).await?;
+    let flooded: HashSet<LineAccountId> = entries
+        .iter()
+        .filter(is_new)
+        .filter(|entry| entry.state == State::Quarantined)
+        .map(|entry| entry.account)
+        .collect();
+    for account in flooded {
+        make_room(backend, &mut tx, account).await?;
+    }
+    tx.commit().await?;
+    let woken: HashSet<OrgId> = entries.iter().filter(is_new).map(|entry| entry.org).collect();
+    for org in woken {
+        backend.live.wake(org);
+    }
+    Ok(entries
+        .iter()
+        .map(|entry| match entry.state {
+            State::Quarantined => Accepted::Quarantined,
+            _ if new.contains(&entry.id.0) => Accepted::Journalled,
+            _ => Accepted::Repeated,
+        })
+        .collect())
+}
+
+/// Inserts what is not there yet; answers the ids of what was inserted.
+async fn insert(tx: &mut Tx, entries: &[Entry]) -> Result<HashSet<Uuid>> {
+    const COLUMNS: usize = 10;
+    let mut new = HashSet::new();
+    let mut rest = entries;
+    while !rest.is_empty() {
+        let (these, others) = rest.split_at(rows_at_once(rest.len()));
+        rest = others;
+        let sql = format!(
+            "INSERT INTO journal_entry
+                 (id, org_id, account_id, kind, external_id, request_sealed, state, failure, received_at, provider)
+             VALUES {} ON CONFLICT (account_id, kind, external_id) DO NOTHING RETURNING id",
+            rows_of_placeholders(these.len(), COLUMNS)
+        );
+        let mut values: Vec<Value> = Vec::with_capacity(these.len() * COLUMNS);
+        for entry in these {
+            values.extend(args![
+                entry.id,
+                entry.org,
+                entry.account,
+                entry.kind.as_str(),
+                &entry.external_id,
+                entry.request_sealed.as_slice(),
+                entry.state.as_str(),
+                entry.failure,
+                entry.received_at,
+                entry.provider.as_str()
+            ]);
+        }
+        let inserted: Vec<(Uuid,)> = tx.all(AssertSqlSafe(sql), values).await?;
+        new.extend(inserted.into_iter().map(|(id,)| id));
+    }
+    Ok(new)
+}
+
+/// What stands in quarantine makes room for what came just now: the old where there is much, anything where it is a
+/// flood.
+async fn make_room(backend: &Backend, tx: &mut Tx, account: LineAccountId) -> Result<()> {
+    let now = backend.clock.now();
+    for (most, before) in [(MAX_QUARANTINED, now - KEPT_FOR), (FLOOD, now + 1)] {
+        tx.execute(
+            "DELETE FROM journal_entry WHERE account_id = $1 AND state = 'quarantined' AND received_at < $3
+               AND id NOT IN (SELECT id FROM journal_entry
+                              WHERE account_id = $1 AND state = 'quarantined'
+                              ORDER BY received_at DESC, id DESC LIMIT $2)",
+            args![account, most, before],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::args;
+    use crate::testing::{TestBackend, on_each_engine};
+
+    async fn entry(t: &TestBackend, name: &str) -> Entry {
+        let mut tx = t.backend.store.read().await.expect("a transaction");
+        let account: Option<(Uuid,)> = tx.one("SELECT id FROM line_account", args![]).await.expect("a query");
+        Entry {
+            id: t.backend.clock.new_id(),
+            org: t.org,
+            account: account.expect("the story's account").0.into(),
+            provider: ProviderKind::Twilio,
+            kind: WebhookKind::Inbound,
+            state: State::Poisoned,
+            external_id: name.to_owned(),
+            failure: Some("for the story"),
+            order_key: None,
+            request_sealed: Vec::new(),
+            received_at: t.backend.clock.now(),
+        }
+    }
+
+    /// What becomes of entries that come while a commit is under way.
+    async fn taken_together(t: &TestBackend, entries: Vec<Entry>) -> Vec<Result<Accepted>> {
+        let turn = t.backend.journal().turn.clone().lock_owned().await;
+        let calls: Vec<_> = entries
+            .into_iter()
+            .map(|entry| {
+                let backend = t.backend.clone();
+                tokio::spawn(async move { backend.journal().take(&backend, entry).await })
+            })
+            .collect();
+        while t.backend.journal().waiting().len() < calls.len() {
+            tokio::task::yield_now().await;
+        }
+        drop(turn);
+        let mut outcomes = Vec::new();
+        for call in calls {
+            outcomes.push(call.await.expect("no panic"));
+        }
+        outcomes
+    }
+
+    #[tokio::test]
+    async fn what_waits_goes_together_and_equal_ones_are_one() {
+        on_each_engine(async |t: TestBackend| {
+            let mut entries = Vec::new();
+            for n in 0..70 {
+                entries.push(entry(&t, &format!("event {}", n / 2)).await);
+            }
+            let outcomes = taken_together(&t, entries).await;
+            let new = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Accepted::Journalled))).count();
+            let old = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Accepted::Repeated))).count();
+            assert_eq!((new, old), (35, 35));
+            assert_eq!(t.count("SELECT COUNT(*) FROM journal_entry").await, 35);
+            t
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn one_that_cannot_be_stored_keeps_no_other_out() {
+        on_each_engine(async |t: TestBackend| {
+            let of_nobody = Entry { account: t.backend.clock.new_id(), ..entry(&t, "of nobody").await };
+            let entries = vec![entry(&t, "one").await, of_nobody, entry(&t, "other").await];
+            let outcomes = taken_together(&t, entries).await;
+            assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+            assert_eq!(t.count("SELECT COUNT(*) FROM journal_entry").await, 2);
+            t
+        })
+        .await;
+    }
+}
