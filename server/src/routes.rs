@@ -94,3 +94,36 @@ async fn readyz(
     let error = json!({ "code": FailureCode::Unavailable, "message": message, "field": null });
     Err((StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": error, "parts": parts }))))
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+    use crate::config::{Config, Settings};
+    use axum::body::Body;
+    use axum::http::{Request, header};
+    use backend::testing::TestBackend;
+    use tower::ServiceExt;
+
+    #[tokio::test]
+    async fn a_process_that_is_about_to_stop_says_so() {
+        let t = TestBackend::new(None).await;
+        let app = App::new(t.backend.clone(), &Config::from_settings(&Settings::default()).unwrap());
+        let ask = async |path: &str| {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            of_worker(app.clone()).oneshot(request).await.unwrap()
+        };
+        let before = ask("/readyz").await;
+        assert_eq!((before.status(), before.headers().get(header::CONNECTION)), (StatusCode::OK, None));
+        app.draining.cancel();
+        let after = ask("/readyz").await;
+        assert_eq!(after.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(after.headers()[header::CONNECTION], "close");
+        assert_eq!(
+            ask("/healthz").await.status(),
+            StatusCode::OK,
+            "it lives, and answers who is still there"
+        );
+    }
+}
