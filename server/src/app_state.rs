@@ -34,6 +34,8 @@ pub struct AppParts {
     pub(crate) link_limits: Limits,
     pub(crate) metrics_token: Option<Secret>,
     pub(crate) metrics: PrometheusHandle,
+    /// The process is about to stop: whoever asks is told to come back through a new connection.
+    pub(crate) draining: CancellationToken,
     /// Streams end when the process stops.
     pub(crate) stopping: CancellationToken,
 }
@@ -52,6 +54,7 @@ impl App {
             link_limits: Limits::new(config.link_views_per_minute, config.link_openings_per_minute),
             metrics_token: config.metrics_token.clone(),
             metrics: metrics::recorder(),
+            draining: CancellationToken::new(),
             stopping: CancellationToken::new(),
             backend,
         }))

@@ -2,8 +2,9 @@
 
 mod commands;
 
-use crate::config::Settings;
-use clap::{Parser, Subcommand, ValueEnum};
+use crate::config::{Settings, given_as_options};
+use crate::serve::Duty;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -25,6 +26,19 @@ enum Command {
         /// Make a demo organisation with a simulator line, and print a one-time sign-in link.
         #[arg(long, value_name = "SCENE", num_args = 0..=1, require_equals = true, default_missing_value = "full")]
         demo: Option<Scene>,
+        /// What this process does of the whole. A worker listens on HELIOGRAPH_ADDR as well, for whoever watches it.
+        #[arg(long, value_enum, default_value_t = Duty::All)]
+        role: Duty,
+    },
+    /// Serve through several processes that share one address, and start again those that end. SIGHUP replaces them one by
+    /// one, without a request that fails: with another program, once it lies where this one did.
+    Supervise {
+        /// Processes that serve the pages, the API and the webhooks.
+        #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+        web: u16,
+        /// Processes that work on jobs. Each answers /metrics on a port of this machine that it prints.
+        #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+        workers: u16,
     },
     /// Bring the database up to date and stop.
     Migrate,
@@ -224,7 +238,8 @@ pub fn main() -> ExitCode {
         eprintln!("heliograph: .env cannot be read: {error}");
         return ExitCode::FAILURE;
     }
-    let Cli { command, settings } = Cli::parse();
+    let arguments = Cli::command().get_matches();
+    let Cli { command, settings } = Cli::from_arg_matches(&arguments).unwrap_or_else(|error| error.exit());
     log();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -233,7 +248,7 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(commands::run(command, &settings)) {
+    match runtime.block_on(commands::run(command, &settings, given_as_options(&arguments))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("heliograph: {error}");

@@ -8,6 +8,7 @@ pub use env_example::env_example;
 pub use keys::KeySource;
 pub(crate) use keys::{make_private_file, make_private_folder};
 pub use raw::Settings;
+pub(crate) use raw::given_as_options;
 
 use std::collections::HashSet;
 use std::fmt;

@@ -7,7 +7,7 @@ use crate::session::bearer;
 use app::api::session::NetworkAddress;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use model::FailureCode;
@@ -95,6 +95,17 @@ pub(crate) async fn note(request: Request, next: Next) -> Response {
     let labels = [("method", method.to_string()), ("route", route), ("status", status.to_string())];
     metrics::counter!("http_requests_total", &labels).increment(1);
     metrics::histogram!("http_request_duration_seconds", &labels[..2]).record(took.as_secs_f64());
+    response
+}
+
+/// Tells whoever is connected to a process that is about to stop to come back through a new connection, so that nothing is
+/// asked through this one at the moment when it closes. Over HTTP/2 closing says so by itself.
+pub(crate) async fn parting(State(app): State<App>, request: Request, next: Next) -> Response {
+    let version = request.version();
+    let mut response = next.run(request).await;
+    if app.draining.is_cancelled() && version <= Version::HTTP_11 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
 

@@ -15,6 +15,7 @@ mod failure;
 mod guards;
 mod guides;
 mod links;
+mod listening;
 mod live;
 mod media;
 mod metrics;

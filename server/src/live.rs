@@ -70,7 +70,7 @@ struct Feed {
     app: App,
     caller: Caller,
     credential: Credential,
-    changed: Receiver<OrgId>,
+    changed: Receiver<Option<OrgId>>,
     /// The last number that was put in line.
     seq: i64,
     waiting: VecDeque<Event>,
@@ -86,7 +86,7 @@ impl Feed {
         app: App,
         caller: Caller,
         credential: Credential,
-        changed: Receiver<OrgId>,
+        changed: Receiver<Option<OrgId>>,
         seq: i64,
         moved: bool,
     ) -> Self {
@@ -132,6 +132,8 @@ impl Feed {
     async fn look(&mut self) -> Option<()> {
         match live::since(&self.app.backend, &self.caller, self.seq).await.ok()? {
             Some(events) => {
+                // Of a longer gap this is one page; the next is read once this one is told.
+                self.may_have_more = events.len() as i64 == live::PAGE;
                 for event in events {
                     self.seq = event.seq;
                     self.waiting.push_back(frame(&event)?);
@@ -163,7 +165,7 @@ impl Feed {
             () = self.app.stopping.cancelled() => None,
             news = self.changed.recv() => {
                 match news {
-                    Ok(org) => self.may_have_more = org == self.caller.org_id,
+                    Ok(org) => self.may_have_more = org.is_none_or(|org| org == self.caller.org_id),
                     Err(RecvError::Lagged(_)) => self.may_have_more = true,
                     Err(RecvError::Closed) => return None,
                 }
@@ -171,7 +173,7 @@ impl Feed {
             }
             () = tokio::time::sleep(CHECK) => {
                 self.check().await?;
-                // Another process may have written to the same database.
+                // Another process may have written to the same database, and its call got lost.
                 self.may_have_more = true;
                 Some(())
             }
@@ -220,5 +222,25 @@ mod tests {
         b.clock.advance(CHECK);
         something_changes().await;
         assert!(stream.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_long_gap_is_told_whole_and_in_order() {
+        let t = TestBackend::new(None).await;
+        let b = &t.backend;
+        let app = App::new(b.clone(), &Config::from_settings(&Settings::default()).unwrap());
+        let (changed, seq) = (b.live.subscribe(), live::newest(b, &t.admin).await.unwrap());
+        let missed = live::PAGE + 3;
+        for _ in 0..missed {
+            organisations::update(b, &t.admin, "Harbour Clinic", "AU", "patient").await.unwrap();
+        }
+        let mut feed = Feed::new(app, t.admin.clone(), Credential::Nothing, changed, seq, false);
+        assert!(feed.next().await.is_some(), "it opens");
+        for told in 1..=missed {
+            assert!(feed.next().await.is_some());
+            assert!(feed.seq >= seq + told, "{told} of {missed}");
+        }
+        assert!(feed.waiting.is_empty());
+        assert_eq!(feed.seq, seq + missed);
     }
 }

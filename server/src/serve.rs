@@ -1,9 +1,11 @@
 //! The life of the process: listen, work, stop.
 
+use crate::listening::{Door, Listening};
 use crate::{App, guards, metrics, routes};
 use axum::ServiceExt;
 use axum::extract::Request;
-use backend::media;
+use axum::serve::ListenerExt;
+use backend::{Backend, jobs, live, schedule};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,12 +14,45 @@ use tokio_util::sync::CancellationToken;
 use tower::Layer;
 use tower::util::MapRequestLayer;
 
-/// How often uploads that were never sent are swept away.
-const SWEEP: Duration = Duration::from_secs(24 * 3600);
-
 /// How long what is under way may take once the process was told to stop. A carrier answers within 30 seconds, so that
 /// every delivery learns its outcome; jobs that take longer are begun again at the next start.
-const GRACE: Duration = Duration::from_secs(45);
+pub(crate) const GRACE: Duration = Duration::from_secs(45);
+
+/// How long a process that shares its socket goes on answering those who are connected, telling each to come back through
+/// a new connection, before it closes what is left: nobody who was just let in is sent away unheard.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// What a process does of the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Duty {
+    /// Serves the pages, the API and the webhooks, and works on nothing.
+    Web,
+    /// Works on jobs and on what recurs. Answers /healthz, /readyz and /metrics alone.
+    Worker,
+    /// Both.
+    All,
+}
+
+impl Duty {
+    /// Its name on the command line.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Worker => "worker",
+            Self::All => "all",
+        }
+    }
+
+    /// Takes requests of people and carriers.
+    pub(crate) fn serves(self) -> bool {
+        self != Self::Worker
+    }
+
+    /// Takes jobs.
+    pub(crate) fn works(self) -> bool {
+        self != Self::Web
+    }
+}
 
 /// Serves and works on jobs until `shutdown` resolves; what is under way then is finished first, as far as it ends
 /// within 45 seconds.
@@ -29,30 +64,57 @@ pub async fn serve(
     app: App,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    app.simulators.register(&app.backend).await;
+    serve_as(Duty::All, Listening { listener, shared: false }, app, shutdown).await
+}
+
+/// The same, as one of several processes.
+///
+/// # Errors
+/// When connections cannot be accepted.
+pub(crate) async fn serve_as(
+    duty: Duty,
+    Listening { listener, shared }: Listening,
+    app: App,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    if duty.serves() {
+        app.simulators.register(&app.backend).await;
+    }
     let stopping = app.stopping.clone();
-    let worker = tokio::spawn(backend::jobs::work(app.backend.clone(), stopping.clone().cancelled_owned()));
+    tokio::spawn(live::relay(app.backend.clone(), stopping.clone().cancelled_owned()));
+    let worker = duty.works().then(|| tokio::spawn(work(app.backend.clone(), stopping.clone())));
     tokio::spawn(metrics::sum_up(app.clone()));
-    tokio::spawn(sweep(app.clone()));
-    let service = MapRequestLayer::new(guards::plain_address).layer(routes::router(app.clone()));
+    let router = if duty.serves() { routes::router(app.clone()) } else { routes::of_worker(app.clone()) };
+    let service = MapRequestLayer::new(guards::plain_address).layer(router);
     let service = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(service);
     let told_to_stop = {
-        let stopping = stopping.clone();
+        let (stopping, draining) = (stopping.clone(), app.draining.clone());
         async move {
             tokio::select! {
-                () = shutdown => stopping.cancel(),
+                () = shutdown => {}
                 () = stopping.cancelled() => {}
             }
+            draining.cancel();
+            if shared {
+                tokio::time::sleep(LINGER).await;
+            }
+            stopping.cancel();
         }
     };
-    let unfinished = worker.abort_handle();
+    let door = Door { listener, draining: app.draining.clone() }.tap_io(|connection| {
+        // An answer in two pieces would wait for the first to be acknowledged. Where it cannot be had, it waits.
+        let _ = connection.set_nodelay(true);
+    });
+    let unfinished = worker.as_ref().map(tokio::task::JoinHandle::abort_handle);
     let finished = {
         let stopping = stopping.clone();
         async move {
-            let served = axum::serve(listener, service).with_graceful_shutdown(told_to_stop).await;
+            let served = axum::serve(door, service).with_graceful_shutdown(told_to_stop).await;
             // Also after an error of the listener the worker finishes what it began.
             stopping.cancel();
-            if worker.await.is_err() {
+            if let Some(worker) = worker
+                && worker.await.is_err()
+            {
                 tracing::error!("the worker ended in a panic");
             }
             served
@@ -60,26 +122,21 @@ pub async fn serve(
     };
     let served = within_grace(&stopping, GRACE, finished).await.unwrap_or_else(|| {
         tracing::warn!("what is still under way is left; jobs among it are begun again at the next start");
-        unfinished.abort();
+        if let Some(unfinished) = unfinished {
+            unfinished.abort();
+        }
         Ok(())
     });
     app.backend.store.close().await;
     served
 }
 
-/// Sweeps at start and then every day, until the process stops.
-async fn sweep(app: App) {
-    loop {
-        match media::sweep_unsent(&app.backend).await {
-            Ok(0) => {}
-            Ok(swept) => tracing::info!(swept, "uploads that were never sent are gone"),
-            Err(error) => tracing::warn!(%error, "uploads that were never sent could not be swept away"),
-        }
-        tokio::select! {
-            () = app.stopping.cancelled() => return,
-            () = tokio::time::sleep(SWEEP) => {}
-        }
-    }
+/// Runs jobs and what recurs, until the process stops.
+async fn work(backend: Backend, stopping: CancellationToken) {
+    tokio::join!(
+        jobs::work(backend.clone(), stopping.clone().cancelled_owned()),
+        schedule::work(backend, stopping.cancelled_owned()),
+    );
 }
 
 /// What `work` comes to; `None` when it is not done so long after `stopping`.

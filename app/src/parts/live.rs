@@ -18,6 +18,13 @@ use web_sys::{EventSource, MessageEvent};
 /// After this many milliseconds a stream that the server closed is asked for again, and so is what could not be read.
 const AGAIN_MS: u32 = 2_000;
 
+/// Changes that come within so many milliseconds after one that was told are told together, each once: catching up after
+/// a long sleep, or a busy minute, must not make a request for each.
+const GATHER_MS: u32 = 100;
+
+/// When more than these come together, reading everything again is less work than reading each.
+const MANY: usize = 200;
+
 /// What a screen hears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum News {
@@ -37,6 +44,10 @@ pub struct Live {
     source: StoredValue<Option<SendWrapper<EventSource>>>,
     newest: StoredValue<i64>,
     organisation: OrgId,
+    /// Changes were told just now; more are waited for.
+    gathering: StoredValue<bool>,
+    /// What came meanwhile.
+    gathered: StoredValue<Vec<Change>>,
     listeners: StoredValue<Vec<(u32, SendWrapper<Listener>)>>,
     next_id: StoredValue<u32>,
 }
@@ -51,6 +62,8 @@ impl Live {
             source: StoredValue::new(None),
             newest: StoredValue::new(session.live_seq),
             organisation: session.me.organisation.id,
+            gathering: StoredValue::new(false),
+            gathered: StoredValue::new(Vec::new()),
             listeners: StoredValue::new(Vec::new()),
             next_id: StoredValue::new(0),
         };
@@ -96,6 +109,35 @@ impl Live {
         });
     }
 
+    /// Tells a change at once, and those that follow it closely a moment later.
+    fn hear(self, change: Change) {
+        if self.gathering.get_value() {
+            self.gathered.update_value(|gathered| {
+                if !gathered.contains(&change) {
+                    gathered.push(change);
+                }
+            });
+            return;
+        }
+        self.gathering.set_value(true);
+        self.tell(News::Change(change));
+        spawn_local(async move {
+            loop {
+                TimeoutFuture::new(GATHER_MS).await;
+                let Some(gathered) = self.gathered.try_update_value(std::mem::take) else { return };
+                if gathered.is_empty() {
+                    self.gathering.set_value(false);
+                    return;
+                }
+                if gathered.len() > MANY {
+                    self.tell(News::Reload);
+                } else {
+                    gathered.into_iter().for_each(|change| self.tell(News::Change(change)));
+                }
+            }
+        });
+    }
+
     fn tell(self, news: News) {
         // Listeners may begin or end to listen while they are told.
         let listeners: Vec<Listener> =
@@ -125,13 +167,14 @@ impl Live {
             let text = event.data().as_string().unwrap_or_default();
             if let Ok(event) = serde_json::from_str::<LiveEvent>(&text) {
                 self.newest.set_value(event.seq);
-                self.tell(News::Change(event.change));
+                self.hear(event.change);
             }
         });
         let on_reset = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
             if let Ok(newest) = event.last_event_id().parse() {
                 self.newest.set_value(newest);
             }
+            self.gathered.set_value(Vec::new());
             self.tell(News::Reload);
         });
         // In another window the person switched to another organisation; this page still shows the one before.

@@ -25,6 +25,7 @@ pub mod numbers;
 pub mod organisations;
 pub mod patients;
 pub mod reports;
+pub mod schedule;
 pub mod share_links;
 pub mod sign_in;
 pub mod staff;

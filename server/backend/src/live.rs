@@ -1,39 +1,66 @@
 //! What open screens are told when something changes.
 
+mod relay;
+
+pub use relay::relay;
+
+use crate::clock::millis;
 use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result};
 use model::OrgId;
 use model::live::{Change, LiveEvent};
+use std::time::Duration;
 use tokio::sync::{Notify, broadcast};
 
-/// Events a client may catch up on at most; one that missed more loads its page anew.
-pub const MAX_CATCH_UP: i64 = 500;
+/// Events a client may catch up on; one that missed more loads its page anew, which is quicker.
+pub const MAX_CATCH_UP: i64 = 5_000;
+
+/// Events that are read at once.
+pub const PAGE: i64 = 500;
+
+/// How long an event is kept at least, unless there are more than [`KEPT`]: for a screen that slept through the night.
+const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// Events of one organisation that are kept at most, whatever their age.
+const KEPT: i64 = 50_000;
+
+/// After so many events, old ones are dropped: up to twice as many, so that a backlog shrinks and no single change has
+/// to wait for all of it.
+const DROP_EVERY: i64 = 500;
 
 /// Wakes whoever waits for news in this process. It carries no content: listeners read the store.
 #[derive(Debug)]
 pub struct Hub {
-    changed: broadcast::Sender<OrgId>,
+    changed: broadcast::Sender<Option<OrgId>>,
+    /// What changed through this very process, for [`relay()`] to tell the others.
+    own: broadcast::Sender<OrgId>,
     /// There may be a job to run.
     pub(crate) jobs: Notify,
 }
 
 impl Default for Hub {
     fn default() -> Self {
-        Self { changed: broadcast::channel(1024).0, jobs: Notify::new() }
+        Self { changed: broadcast::channel(1024).0, own: broadcast::channel(1024).0, jobs: Notify::new() }
     }
 }
 
 impl Hub {
-    /// Each organisation in which something changed, from now on.
-    pub fn subscribe(&self) -> broadcast::Receiver<OrgId> {
+    /// Each organisation in which something changed, from now on; `None` means that any may have.
+    pub fn subscribe(&self) -> broadcast::Receiver<Option<OrgId>> {
         self.changed.subscribe()
     }
 
     /// Call after the transaction that recorded changes or jobs was committed.
     pub(crate) fn wake(&self, org: OrgId) {
+        self.wake_here(Some(org));
+        let _ = self.own.send(org);
+    }
+
+    /// Something changed through another process; `None` when that is all that is known.
+    fn wake_here(&self, org: Option<OrgId>) {
+        self.jobs.notify_one();
         // Nobody listening is fine.
         let _ = self.changed.send(org);
-        self.jobs.notify_one();
     }
 }
 
@@ -53,11 +80,14 @@ pub(crate) async fn record(backend: &Backend, tx: &mut Tx, org: OrgId, change: C
         args![org, seq, backend.clock.now(), change],
     )
     .await?;
-    if seq % MAX_CATCH_UP == 0 {
-        // Nobody is given older ones any more.
+    if seq % DROP_EVERY == 0 {
+        // The key leads to the oldest; no more than those are looked at.
         tx.execute(
-            "DELETE FROM live_event WHERE org_id = $1 AND seq <= $2",
-            args![org, seq - 2 * MAX_CATCH_UP],
+            "DELETE FROM live_event WHERE org_id = $1 AND seq IN (
+                 SELECT seq FROM (
+                     SELECT seq, at FROM live_event WHERE org_id = $1 ORDER BY seq LIMIT $2) AS oldest
+                 WHERE at < $3 OR seq <= $4)",
+            args![org, 2 * DROP_EVERY, backend.clock.now() - millis(KEPT_FOR), seq - KEPT],
         )
         .await?;
     }
@@ -70,8 +100,8 @@ pub async fn newest(backend: &Backend, caller: &Caller) -> Result<i64> {
     Ok(tx.number("SELECT live_seq FROM organisation WHERE id = $1", args![caller.org_id]).await?)
 }
 
-/// Changes after `seq`, oldest first, at most [`MAX_CATCH_UP`]. `None` when more were missed than are kept or
-/// worth replaying: load the page anew.
+/// Changes after `seq`, oldest first, at most [`PAGE`] of them: when as many come, ask again. `None` when more were missed
+/// than are kept or worth replaying: load the page anew.
 pub async fn since(backend: &Backend, caller: &Caller, seq: i64) -> Result<Option<Vec<LiveEvent>>> {
     let mut tx = backend.store.read().await?;
     let newest = tx.number("SELECT live_seq FROM organisation WHERE id = $1", args![caller.org_id]).await?;
@@ -80,11 +110,14 @@ pub async fn since(backend: &Backend, caller: &Caller, seq: i64) -> Result<Optio
     }
     let rows: Vec<(i64, String)> = tx
         .all(
-            "SELECT seq, change FROM live_event WHERE org_id = $1 AND seq > $2 ORDER BY seq",
-            args![caller.org_id, seq],
+            "SELECT seq, change FROM live_event WHERE org_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+            args![caller.org_id, seq, PAGE],
         )
         .await?;
-    if i64::try_from(rows.len()).ok() != Some(newest - seq) {
+    // Only the oldest are ever dropped, so that what begins in the right place is whole. On PostgreSQL there may be more
+    // than `newest` said: what was committed in between.
+    let begins_at = rows.first().map_or(newest + 1, |(first, _)| *first);
+    if begins_at != seq + 1 {
         return Ok(None);
     }
     rows.into_iter()
@@ -95,4 +128,66 @@ pub async fn since(backend: &Backend, caller: &Caller, seq: i64) -> Result<Optio
         })
         .collect::<Result<_>>()
         .map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{TestBackend, on_each_engine};
+
+    async fn change(t: &TestBackend, times: i64) {
+        let mut tx = t.backend.store.write().await.expect("a transaction");
+        for _ in 0..times {
+            record(&t.backend, &mut tx, t.org, Change::SettingsChanged).await.expect("a change");
+        }
+        tx.commit().await.expect("a commit");
+    }
+
+    /// The numbers that a client hears of who knows everything up to `seq`.
+    async fn caught_up(t: &TestBackend, mut seq: i64) -> Option<Vec<i64>> {
+        let mut heard = Vec::new();
+        loop {
+            let page = since(&t.backend, &t.admin, seq).await.expect("a page")?;
+            heard.extend(page.iter().map(|event| event.seq));
+            match page.last() {
+                Some(last) => seq = last.seq,
+                None => return Some(heard),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn who_slept_for_an_hour_gets_exactly_what_they_missed() {
+        on_each_engine(async |t: TestBackend| {
+            change(&t, 1).await;
+            let known = newest(&t.backend, &t.admin).await.expect("a number");
+            change(&t, 2 * PAGE + 7).await;
+            t.backend.clock.advance(Duration::from_secs(3600));
+            change(&t, 1).await;
+            let missed: Vec<_> = (known + 1..=known + 2 * PAGE + 8).collect();
+            assert_eq!(caught_up(&t, known).await, Some(missed));
+            t.alter("UPDATE organisation SET live_seq = live_seq + 5000").await;
+            assert_eq!(caught_up(&t, known).await, None, "too much to replay");
+            t
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn old_changes_are_dropped_and_young_ones_are_not() {
+        on_each_engine(async |t: TestBackend| {
+            let begin = newest(&t.backend, &t.admin).await.expect("a number");
+            change(&t, DROP_EVERY).await;
+            t.backend.clock.advance(KEPT_FOR / 2);
+            change(&t, DROP_EVERY).await;
+            assert_eq!(caught_up(&t, begin).await.map(|all| all.len() as i64), Some(2 * DROP_EVERY));
+            t.backend.clock.advance(KEPT_FOR / 2 + Duration::from_secs(1));
+            change(&t, DROP_EVERY).await;
+            assert_eq!(caught_up(&t, begin).await, None, "the first ones are gone");
+            let young = begin + DROP_EVERY;
+            assert_eq!(caught_up(&t, young).await.map(|all| all.len() as i64), Some(2 * DROP_EVERY));
+            t
+        })
+        .await;
+    }
 }

@@ -118,6 +118,21 @@ impl TestBackend {
         Self { backend, org, admin, carrier, line_key, expected_failed_jobs: 0, _folder: folder }
     }
 
+    /// The same product in a second process: on the same database, with a hub of its own.
+    pub fn sibling(&self) -> Backend {
+        let first = &self.backend;
+        Backend::new(Parts {
+            store: first.store.clone(),
+            blobs: first.blobs.clone(),
+            http: first.http.clone(),
+            pictures: first.pictures.clone(),
+            clock: first.clock.clone(),
+            keys: first.keys.clone(),
+            settings: first.settings.clone(),
+            live: live::Hub::default(),
+        })
+    }
+
     /// A colleague with a role.
     pub async fn colleague(&self, role: Role) -> Caller {
         let email =

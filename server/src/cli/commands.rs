@@ -1,16 +1,19 @@
 //! What each command does.
 
 mod lines;
+mod supervise;
 
 use super::{Command, Jobs, Org, Staff, Token};
+use crate::App;
 use crate::config::{Config, ConfigError, Settings, env_example};
+use crate::listening::Listening;
+use crate::serve::{Duty, serve_as};
 use crate::setup::{self, SetupError};
-use crate::{App, serve};
 use backend::{Backend, demo, jobs, organisations, staff, tokens};
 use model::phone::Country;
 use model::staff::{Invitation, Role};
+use std::ffi::OsString;
 use std::io::{self, Write};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Why a command did not do what it should.
@@ -37,13 +40,20 @@ impl From<backend::Error> for CommandError {
     }
 }
 
-pub(super) async fn run(command: Command, settings: &Settings) -> Result<(), CommandError> {
+/// `options`: the settings that were given as options, under their names in the environment.
+pub(super) async fn run(
+    command: Command,
+    settings: &Settings,
+    options: Vec<(OsString, OsString)>,
+) -> Result<(), CommandError> {
     if matches!(command, Command::Settings) {
         return say(env_example().trim_end());
     }
     let config = Config::from_settings(settings)?;
-    if let Command::Serve { demo } = command {
-        return serve_until_told(&config, demo.map(Into::into)).await;
+    match command {
+        Command::Serve { demo, role } => return serve_until_told(&config, demo.map(Into::into), role).await,
+        Command::Supervise { web, workers } => return supervise::run(&config, options, web, workers).await,
+        _ => {}
     }
     let backend = setup::open(&config, config.public_base(config.addr)).await?;
     let done = once(command, &backend).await;
@@ -94,25 +104,49 @@ async fn once(command: Command, backend: &Backend) -> Result<(), CommandError> {
             }
             Ok(())
         }
-        Command::Serve { .. } | Command::Settings => Ok(()),
+        Command::Serve { .. } | Command::Supervise { .. } | Command::Settings => Ok(()),
     }
 }
 
-async fn serve_until_told(config: &Config, demo: Option<demo::Scene>) -> Result<(), CommandError> {
-    let listen = |cause| CommandError::Listen { addr: config.addr, cause };
-    let listener = TcpListener::bind(config.addr).await.map_err(listen)?;
-    let base = config.public_base(listener.local_addr()?);
+async fn serve_until_told(
+    config: &Config,
+    demo: Option<demo::Scene>,
+    duty: Duty,
+) -> Result<(), CommandError> {
+    if !duty.serves() {
+        if demo.is_some() {
+            return Err(CommandError::Refused(
+                "--demo: a worker has no pages; give it to a web process".to_owned(),
+            ));
+        }
+        if config.app_url.is_none() {
+            return Err(CommandError::Refused(
+                "APP_URL: a worker needs it; it is where the web processes are reached".to_owned(),
+            ));
+        }
+    }
+    let listening = listen(config).await?;
+    let address = listening.listener.local_addr()?;
+    let base = config.public_base(address);
     let backend = setup::open(config, base.clone()).await?;
-    say(&format!("Heliograph is at {}", base.as_str().trim_end_matches('/')))?;
-    let link = match demo {
-        Some(scene) => demo::seed(&backend, scene).await?,
-        None => setup::first_admin(config, &backend).await?,
-    };
-    if let Some(link) = link {
-        say(&format!("Sign in once with {link}"))?;
+    // Before it says that it is there: from then on it may be told to stop.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    if duty.serves() {
+        say(&format!("Heliograph is at {}", base.as_str().trim_end_matches('/')))?;
+        let link = match demo {
+            Some(scene) => demo::seed(&backend, scene).await?,
+            None => setup::first_admin(config, &backend).await?,
+        };
+        if let Some(link) = link {
+            say(&format!("Sign in once with {link}"))?;
+        }
+    } else {
+        say(&format!("A worker answers /metrics at http://{address}"))?;
+    }
+    if duty != Duty::All {
+        warn_of_simulators(&backend).await?;
     }
     let app = App::new(backend, config);
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let told = async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -120,7 +154,22 @@ async fn serve_until_told(config: &Config, demo: Option<demo::Scene>) -> Result<
         }
         tracing::info!("stopping; what is under way is finished first");
     };
-    Ok(serve(listener, app, told).await?)
+    Ok(serve_as(duty, listening, app, told).await?)
+}
+
+async fn listen(config: &Config) -> Result<Listening, CommandError> {
+    Listening::open(config.addr).await.map_err(|cause| CommandError::Listen { addr: config.addr, cause })
+}
+
+/// What a simulated carrier knows is in the memory of one process: of several, each would have phones of its own.
+async fn warn_of_simulators(backend: &Backend) -> Result<(), CommandError> {
+    if !backend::lines::simulators(backend).await?.is_empty() {
+        tracing::warn!(
+            "there are simulator lines: simulated phones are whole with exactly one web process, which workers reach \
+             at APP_URL"
+        );
+    }
+    Ok(())
 }
 
 fn role(word: &str) -> Result<Role, CommandError> {

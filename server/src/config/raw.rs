@@ -1,6 +1,8 @@
 //! The settings as they are written down. Their help texts are the operator's manual and `.env.example`.
 
-use clap::Args;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command};
+use std::ffi::OsString;
 
 pub(super) const DATA: &str = "data";
 pub(super) const ADDR: &str = "127.0.0.1:3000";
@@ -145,4 +147,34 @@ pub struct Settings {
         hide_env_values = true
     )]
     pub(super) metrics_token: Option<String>,
+}
+
+/// The settings that were given as options, under their names in the environment, which is how a child process is told.
+pub(crate) fn given_as_options(arguments: &ArgMatches) -> Vec<(OsString, OsString)> {
+    Settings::augment_args(Command::new("heliograph"))
+        .get_arguments()
+        .filter_map(|setting| {
+            let id = setting.get_id().as_str();
+            if arguments.value_source(id) != Some(ValueSource::CommandLine) {
+                return None;
+            }
+            let value = arguments.get_raw(id)?.next()?;
+            Some((setting.get_env()?.to_owned(), value.to_owned()))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_options_are_handed_on() {
+        let command = Settings::augment_args(Command::new("heliograph").no_binary_name(true));
+        let arguments = command.get_matches_from(["--addr", "127.0.0.1:4000"]);
+        assert_eq!(
+            given_as_options(&arguments),
+            [(OsString::from("HELIOGRAPH_ADDR"), OsString::from("127.0.0.1:4000"))]
+        );
+    }
 }

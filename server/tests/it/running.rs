@@ -143,7 +143,7 @@ pub(crate) async fn open(data: &Path, settings: &[&str]) -> Result<Backend, Setu
     setup::open(&config, base).await
 }
 
-fn client() -> Client {
+pub(crate) fn client() -> Client {
     #[expect(clippy::disallowed_methods, reason = "a test asks as strangers do, on loopback")]
     Client::new()
 }
@@ -151,9 +151,9 @@ fn client() -> Client {
 /// Someone who asks.
 #[derive(Clone)]
 pub(crate) struct Asking {
-    base: String,
+    pub(crate) base: String,
     pub(crate) bearer: Option<String>,
-    client: Client,
+    pub(crate) client: Client,
 }
 
 /// What was answered, read whole.

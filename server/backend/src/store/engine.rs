@@ -2,7 +2,7 @@
 
 use super::value::{Record, Value};
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, Postgres};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgListener, PgPool, PgPoolOptions, Postgres};
 use sqlx::sqlite::{
     Sqlite, SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -13,6 +13,9 @@ use std::time::Duration;
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
+
+/// What processes on one PostgreSQL database call each other on.
+const CHANNEL: &str = "heliograph";
 
 /// A failure of the database.
 #[derive(Debug, thiserror::Error)]
@@ -137,6 +140,22 @@ impl Store {
         }))
     }
 
+    /// Says a word of at most some thousand bytes to every process that listens on this database. SQLite carries none.
+    pub(crate) async fn notify(&self, word: &str) -> Result<(), StoreError> {
+        if let Pools::Postgres(pool) = &self.0 {
+            sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(word).execute(pool).await?;
+        }
+        Ok(())
+    }
+
+    /// Hears from now on what processes on this database say, this one included. `None` on SQLite.
+    pub(crate) async fn listen(&self) -> Result<Option<Listener>, StoreError> {
+        let Pools::Postgres(pool) = &self.0 else { return Ok(None) };
+        let mut listener = PgListener::connect_with(pool).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(Some(Listener(listener)))
+    }
+
     /// Closes all connections, so that SQLite's log is folded into its file.
     pub async fn close(&self) {
         match &self.0 {
@@ -146,6 +165,16 @@ impl Store {
             }
             Pools::Postgres(pool) => pool.close().await,
         }
+    }
+}
+
+/// One connection of the pool, for as long as it is kept.
+pub(crate) struct Listener(PgListener);
+
+impl Listener {
+    /// Waits for the next word. `None` when the connection was lost and made anew: what was said meanwhile is gone.
+    pub(crate) async fn next(&mut self) -> Result<Option<String>, StoreError> {
+        Ok(self.0.try_recv().await?.map(|word| word.payload().to_owned()))
     }
 }
 

@@ -27,6 +27,7 @@ mod people;
 mod photos;
 mod reported;
 mod reports;
+mod schedule;
 mod senders;
 mod sending;
 mod templates;

@@ -1,0 +1,48 @@
+//! Work that recurs, with one process and with several.
+
+use backend::schedule;
+use backend::testing::{TestBackend, on_each_engine};
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// When uploads are swept next.
+async fn due(t: &TestBackend) -> i64 {
+    t.count("SELECT due_at FROM schedule WHERE name = 'sweep_uploads'").await
+}
+
+#[tokio::test]
+async fn each_occurrence_is_run_by_one_process() {
+    on_each_engine(async |t: TestBackend| {
+        let (one, other) = (&t.backend, t.sibling());
+        // The first comes soon, the others in time.
+        for _ in 0..3 {
+            let (one_ran, other_ran) = tokio::join!(schedule::run_due(one), schedule::run_due(&other));
+            let ran = one_ran.unwrap() + other_ran.unwrap();
+            assert_eq!(ran as i64, t.count("SELECT COUNT(*) FROM schedule").await, "each kind of work once");
+            assert_eq!(schedule::run_due(&other).await.unwrap(), 0);
+            t.backend.clock.advance(DAY);
+        }
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_next_one_comes_after_its_period_and_a_restart_changes_nothing() {
+    on_each_engine(async |t: TestBackend| {
+        let day = DAY.as_millis() as i64;
+        schedule::run_due(&t.backend).await.unwrap();
+        assert_eq!(due(&t).await, t.backend.clock.now() + day);
+        let first = due(&t).await;
+        t.backend.clock.advance(DAY - Duration::from_millis(1));
+        schedule::run_due(&t.sibling()).await.unwrap();
+        assert_eq!(due(&t).await, first, "not before");
+        t.backend.clock.advance(Duration::from_millis(1));
+        // A process that is told to stop at once still does what is due.
+        schedule::work(t.sibling(), std::future::ready(())).await;
+        assert_eq!(due(&t).await, first + day);
+        t
+    })
+    .await;
+}

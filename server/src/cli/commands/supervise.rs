@@ -1,0 +1,226 @@
+//! Several processes behind one address: starts them, starts again those that end, and replaces them one by one.
+//!
+//! All web processes take their connections from one socket, which stays open whoever of them comes and goes.
+
+use super::{CommandError, listen, say, warn_of_simulators};
+use crate::config::Config;
+use crate::serve::{Duty, GRACE};
+use crate::setup;
+use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsString;
+use std::io;
+use std::iter::repeat_n;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// How long a process may take until it is ready; a new version may have the database to bring up to date first.
+const READY_WITHIN: Duration = Duration::from_secs(10 * 60);
+
+/// How long a process may take to stop before it is ended: somewhat longer than it grants itself.
+const ENDS_WITHIN: Duration = GRACE.saturating_add(Duration::from_secs(15));
+
+/// The pause before a process that ended is started again, doubled each time up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// What is to run, and how.
+struct Fleet {
+    program: PathBuf,
+    /// Beside the environment of this process.
+    environment: Vec<(OsString, OsString)>,
+    /// Shared by all web processes.
+    socket: std::net::TcpListener,
+}
+
+/// Who asks for a replacement, and is told when it was tried.
+type Replace = oneshot::Sender<()>;
+
+pub(super) async fn run(
+    config: &Config,
+    options: Vec<(OsString, OsString)>,
+    web: u16,
+    workers: u16,
+) -> Result<(), CommandError> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let socket = listen(config).await?.listener.into_std()?;
+    let base = config.public_base(socket.local_addr()?);
+    prepare(config, &base, web).await?;
+    let mut environment = options;
+    environment.push(("APP_URL".into(), base.as_str().into()));
+    let fleet = Arc::new(Fleet { program: config.program.clone(), environment, socket });
+    let stop = CancellationToken::new();
+    let (mut places, mut keepers) = (Vec::new(), JoinSet::new());
+    for duty in repeat_n(Duty::Web, web.into()).chain(repeat_n(Duty::Worker, workers.into())) {
+        let (replace, asked) = mpsc::channel(1);
+        keepers.spawn(keep(Arc::clone(&fleet), duty, asked, stop.clone()));
+        places.push(replace);
+    }
+    let replacing = async {
+        while hang_up.recv().await.is_some() {
+            replace_all(&places).await?;
+        }
+        Ok::<(), CommandError>(())
+    };
+    let replaced = tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        ended = replacing => ended,
+    };
+    tracing::info!("stopping all processes; what is under way is finished first");
+    stop.cancel();
+    keepers.join_all().await;
+    replaced
+}
+
+/// Does once what each process would do at its first start, all at the same moment.
+async fn prepare(config: &Config, base: &url::Url, web: u16) -> Result<(), CommandError> {
+    let backend = setup::open(config, base.clone()).await?;
+    say(&format!("Heliograph is at {}", base.as_str().trim_end_matches('/')))?;
+    if let Some(link) = setup::first_admin(config, &backend).await? {
+        say(&format!("Sign in once with {link}"))?;
+    }
+    if web > 1 {
+        warn_of_simulators(&backend).await?;
+    }
+    backend.store.close().await;
+    Ok(())
+}
+
+/// One after the other, so that most of them serve at any moment.
+async fn replace_all(places: &[mpsc::Sender<Replace>]) -> Result<(), CommandError> {
+    for place in places {
+        let (replace, replaced) = oneshot::channel();
+        // A place that is gone is told to stop already.
+        if place.send(replace).await.is_ok() {
+            let _ = replaced.await;
+        }
+    }
+    say("Every process was replaced.")
+}
+
+/// Keeps one process running until `stop`.
+async fn keep(fleet: Arc<Fleet>, duty: Duty, mut asked: mpsc::Receiver<Replace>, stop: CancellationToken) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let started = Instant::now();
+        match stop.run_until_cancelled(Process::start(&fleet, duty)).await {
+            Some(Ok(process)) => look_after(process, &fleet, duty, &mut asked, &stop).await,
+            Some(Err(error)) => {
+                tracing::error!(role = duty.as_str(), %error, "a process could not be started");
+            }
+            None => {}
+        }
+        if started.elapsed() > LONGEST_PAUSE {
+            pause = FIRST_PAUSE;
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return;
+        }
+        pause = (2 * pause).min(LONGEST_PAUSE);
+    }
+}
+
+/// Returns when the process ended by itself, or was told to because of `stop`.
+async fn look_after(
+    mut process: Process,
+    fleet: &Fleet,
+    duty: Duty,
+    asked: &mut mpsc::Receiver<Replace>,
+    stop: &CancellationToken,
+) {
+    loop {
+        let replace = tokio::select! {
+            () = stop.cancelled() => return process.end().await,
+            ended = process.child.wait() => {
+                let how = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
+                tracing::error!(role = duty.as_str(), how, "a process ended by itself and is started again");
+                return;
+            }
+            Some(replace) = asked.recv() => replace,
+        };
+        match stop.run_until_cancelled(Process::start(fleet, duty)).await {
+            Some(Ok(new)) => std::mem::replace(&mut process, new).end().await,
+            Some(Err(error)) => {
+                tracing::error!(role = duty.as_str(), %error, "no new process; the one before it goes on");
+            }
+            None => return process.end().await,
+        }
+        // Nobody waits any more when all are about to stop.
+        let _ = replace.send(());
+    }
+}
+
+/// A process that is ready.
+struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// Starts one, and waits until it says that it is ready.
+    async fn start(fleet: &Fleet, duty: Duty) -> io::Result<Self> {
+        let mut command = Command::new(&fleet.program);
+        command
+            .args(["serve", "--role", duty.as_str()])
+            .envs(fleet.environment.iter().map(|(name, value)| (name, value)))
+            .stdout(Stdio::piped())
+            // Of a group of its own: it is told to stop by us, not by the terminal too.
+            .process_group(0)
+            .kill_on_drop(true);
+        if duty.serves() {
+            command.stdin(OwnedFd::from(fleet.socket.try_clone()?));
+        } else {
+            command.stdin(Stdio::null()).env("HELIOGRAPH_ADDR", "127.0.0.1:0");
+        }
+        let mut child = command.spawn()?;
+        let id = child.id().unwrap_or_default();
+        let stdout = child.stdout.take().ok_or_else(|| io::Error::other("it has no output"))?;
+        let mut lines = BufReader::new(stdout).lines();
+        let first = tokio::time::timeout(READY_WITHIN, lines.next_line()).await;
+        let Ok(Ok(Some(first))) = first else {
+            child.kill().await?;
+            return Err(io::Error::other("it did not become ready"));
+        };
+        say_of(duty, id, &first);
+        tokio::spawn(pass_on(lines, duty, id));
+        Ok(Self { child })
+    }
+
+    /// Tells it to stop, and waits until what it has under way is finished.
+    async fn end(mut self) {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(id) = id {
+            // It may end by itself this very moment.
+            let _ = kill_process(id, Signal::TERM);
+        }
+        if tokio::time::timeout(ENDS_WITHIN, self.child.wait()).await.is_err() {
+            tracing::error!("a process did not stop in time and is ended");
+            if let Err(error) = self.child.kill().await {
+                tracing::error!(%error, "a process cannot be ended");
+            }
+        }
+    }
+}
+
+/// What a process says to whoever started it.
+async fn pass_on(mut lines: Lines<BufReader<ChildStdout>>, duty: Duty, id: u32) {
+    while let Ok(Some(line)) = lines.next_line().await {
+        say_of(duty, id, &line);
+    }
+}
+
+fn say_of(duty: Duty, id: u32, line: &str) {
+    if let Err(error) = say(&format!("{} process {id}: {line}", duty.as_str())) {
+        tracing::warn!(%error, "nobody reads what the processes say");
+    }
+}

@@ -1,0 +1,318 @@
+//! Several processes that are one product: none of them is missed when it goes, and each knows what the others did.
+
+use crate::running::{Answer, Asking, NUMBER, PATIENCE, client, open, read_events};
+use backend::{Backend, lines, organisations, staff, tokens};
+use model::OrgId;
+use model::line::ProviderKind;
+use model::phone::Country;
+use model::staff::Role;
+use reqwest::{Client, Method};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+const PASSWORD: &str = "a long enough password";
+
+/// What there is before the first process starts.
+struct Clinic {
+    folder: tempfile::TempDir,
+    database: Option<String>,
+    org: OrgId,
+    token: String,
+}
+
+impl Clinic {
+    async fn new(database: Option<String>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let backend = opened(folder.path(), database.as_deref()).await;
+        let org = organisations::create(&backend, "Harbour Clinic", Country::AU).await.unwrap();
+        let token = tokens::add(&backend, org, "For the story", Role::Admin).await.unwrap();
+        let line = lines::NewLine {
+            name: "Front desk".to_owned(),
+            number: "0491 570 006".to_owned(),
+            provider: ProviderKind::Simulator,
+            credentials: Value::Null,
+        };
+        lines::add(&backend, org, line).await.unwrap();
+        backend.store.close().await;
+        Self { folder, database, org, token }
+    }
+
+    /// The program, with this clinic's data.
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_heliograph"));
+        command
+            .current_dir(self.folder.path())
+            .env("HELIOGRAPH_DATA", self.folder.path().join("data"))
+            .env("HELIOGRAPH_ADDR", "127.0.0.1:0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        if let Some(url) = &self.database {
+            command.env("DATABASE_URL", url);
+        }
+        command
+    }
+}
+
+async fn opened(folder: &Path, database: Option<&str>) -> Backend {
+    let settings: Vec<&str> = database.map_or_else(Vec::new, |url| vec!["--database-url", url]);
+    open(&folder.join("data"), &settings).await.unwrap()
+}
+
+/// A program that runs, and what it says.
+struct Program {
+    child: Child,
+    says: Lines<BufReader<ChildStdout>>,
+}
+
+impl Program {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let says = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, says }
+    }
+
+    /// Its next line.
+    async fn says(&mut self) -> String {
+        let line = tokio::time::timeout(PATIENCE, self.says.next_line()).await.expect("a line");
+        line.unwrap().expect("it goes on")
+    }
+
+    fn id(&self) -> Option<Pid> {
+        self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
+    }
+
+    fn tell(&self, signal: Signal) {
+        kill_process(self.id().expect("it runs"), signal).unwrap();
+    }
+
+    async fn ends(mut self) {
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it stops in time");
+        assert!(ended.unwrap().success());
+    }
+
+    /// Reads `count` lines in which a process says that it is ready; answers their ids.
+    async fn ready(&mut self, count: usize) -> HashSet<String> {
+        let mut ids = HashSet::new();
+        while ids.len() < count {
+            let line = self.says().await;
+            let (who, _) = line.split_once(": ").unwrap_or_else(|| panic!("no process says “{line}”"));
+            let (role, id) = who.split_once(" process ").unwrap_or_else(|| panic!("nobody is “{who}”"));
+            assert!(["web", "worker"].contains(&role), "{who}");
+            ids.insert(id.to_owned());
+        }
+        ids
+    }
+}
+
+/// A story that fails leaves nothing running: told to stop, a program also stops what it started.
+impl Drop for Program {
+    fn drop(&mut self) {
+        if let Some(id) = self.id() {
+            let _ = kill_process(id, Signal::TERM);
+        }
+    }
+}
+
+/// Asks again and again until told to stop.
+struct Clients {
+    enough: Arc<AtomicBool>,
+    answered: Arc<AtomicUsize>,
+    tasks: Vec<tokio::task::JoinHandle<Vec<String>>>,
+}
+
+impl Clients {
+    fn start(base: &str, token: &str) -> Self {
+        let (enough, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let ask = |client: Client, path: &str| {
+            let (enough, answered) = (Arc::clone(&enough), Arc::clone(&answered));
+            let request = client.get(format!("{base}{path}")).bearer_auth(token);
+            tokio::spawn(async move {
+                let mut failures = Vec::new();
+                while !enough.load(Ordering::SeqCst) {
+                    match request.try_clone().unwrap().send().await {
+                        Ok(answer) if answer.status() == 200 => {
+                            if let Err(error) = answer.bytes().await {
+                                failures.push(format!("half an answer: {error:?}"));
+                            }
+                            answered.fetch_add(1, Ordering::SeqCst);
+                        }
+                        Ok(answer) => failures.push(answer.status().to_string()),
+                        Err(error) => failures.push(format!("{error:?}")),
+                    }
+                }
+                failures
+            })
+        };
+        let tasks = vec![
+            ask(client(), "/healthz"),
+            ask(once_each(), "/healthz"),
+            ask(client(), "/api/conversations"),
+            ask(once_each(), "/api/conversations"),
+        ];
+        Self { enough, answered, tasks }
+    }
+
+    async fn until_answered(&self, more: usize) {
+        let goal = self.answered.load(Ordering::SeqCst) + more;
+        let reached = async {
+            while self.answered.load(Ordering::SeqCst) < goal {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await.expect("answers");
+    }
+
+    /// What failed.
+    async fn stop(self) -> Vec<String> {
+        self.enough.store(true, Ordering::SeqCst);
+        let mut failures = Vec::new();
+        for task in self.tasks {
+            failures.extend(task.await.unwrap());
+        }
+        failures
+    }
+}
+
+/// Makes a new connection for each request.
+fn once_each() -> Client {
+    #[expect(clippy::disallowed_methods, reason = "a test asks as strangers do, on loopback")]
+    Client::builder().pool_max_idle_per_host(0).build().unwrap()
+}
+
+async fn is_replaced_without_a_failed_request(database: Option<String>) {
+    let clinic = Clinic::new(database).await;
+    let mut command = clinic.command();
+    command.args(["supervise", "--web", "2", "--workers", "2"]);
+    let mut all = Program::start(command);
+    let first = all.says().await;
+    let base = first.strip_prefix("Heliograph is at ").unwrap_or_else(|| panic!("{first}")).to_owned();
+    let old = all.ready(4).await;
+    let clients = Clients::start(&base, &clinic.token);
+    clients.until_answered(100).await;
+
+    all.tell(Signal::HUP);
+    let new = all.ready(4).await;
+    assert!(old.is_disjoint(&new), "{old:?} {new:?}");
+    assert_eq!(all.says().await, "Every process was replaced.");
+    clients.until_answered(100).await;
+    assert_eq!(clients.stop().await, Vec::<String>::new());
+
+    // What ends by itself is started again.
+    let one = Pid::from_raw(new.iter().next().unwrap().parse().unwrap()).unwrap();
+    kill_process(one, Signal::KILL).unwrap();
+    let again = all.ready(1).await;
+    assert!(new.is_disjoint(&again));
+
+    all.tell(Signal::TERM);
+    all.ends().await;
+    assert!(client().get(format!("{base}/healthz")).send().await.is_err(), "nobody listens any more");
+    for id in new.union(&again) {
+        assert!(!Path::new("/proc").join(id).exists(), "process {id} is left over");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_process_is_replaced_without_a_failed_request() {
+    is_replaced_without_a_failed_request(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_process_is_replaced_without_a_failed_request_on_postgres() {
+    if let Some(url) = backend::testing::postgres().await {
+        is_replaced_without_a_failed_request(Some(url)).await;
+    }
+}
+
+/// A process on a socket of this test's.
+async fn web(clinic: &Clinic, socket: &TcpListener, app_url: &str) -> (Program, Asking) {
+    let mut command = clinic.command();
+    command.args(["serve", "--role", "web"]).env("APP_URL", app_url);
+    command.stdin(OwnedFd::from(socket.try_clone().unwrap()));
+    let mut program = Program::start(command);
+    assert!(program.says().await.starts_with("Heliograph is at "));
+    let base = format!("http://{}", socket.local_addr().unwrap());
+    (program, Asking { base, bearer: Some(clinic.token.clone()), client: client() })
+}
+
+#[tokio::test]
+async fn each_process_knows_what_the_others_did() {
+    let Some(url) = backend::testing::postgres().await else { return };
+    let clinic = Clinic::new(Some(url)).await;
+    let sockets = [0; 2].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    let app_url = format!("http://{}", sockets[0].local_addr().unwrap());
+    let (first, one) = web(&clinic, &sockets[0], &app_url).await;
+    let (second, other) = web(&clinic, &sockets[1], &app_url).await;
+    let mut command = clinic.command();
+    command.args(["serve", "--role", "worker"]).env("APP_URL", &app_url);
+    let mut worker = Program::start(command);
+    let line = worker.says().await;
+    let metrics = line.strip_prefix("A worker answers /metrics at ").unwrap_or_else(|| panic!("{line}"));
+
+    // Who signed in through one is signed in everywhere.
+    let backend = opened(clinic.folder.path(), clinic.database.as_deref()).await;
+    let invited = staff::add(&backend, clinic.org, "sam@clinic.example", "Sam", Role::Staff).await.unwrap();
+    let link = invited.link().unwrap();
+    let token = link.rsplit('/').next().unwrap();
+    backend::sign_in::use_one_time_link(&backend, token, PASSWORD).await.unwrap();
+    backend.store.close().await;
+    let person = Asking { bearer: None, ..one.clone() };
+    let sign_in = person
+        .request(Method::POST, "/api/ui/session/sign-in")
+        .json(&json!({"email": "sam@clinic.example", "password": PASSWORD}))
+        .send()
+        .await
+        .unwrap();
+    let cookie = sign_in.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let elsewhere = Asking { bearer: None, ..other.clone() };
+    let asked = elsewhere.request(Method::GET, "/api/conversations").header("cookie", &cookie);
+    assert_eq!(Answer::of(asked.send().await.unwrap()).await.status, 200);
+
+    // What is sent through one, a worker delivers, and streams of the other hear of it.
+    let stream = other.request(Method::GET, "/api/live").send().await.unwrap();
+    let input = json!({"name": "Amelia Hart", "numbers": [{"number": NUMBER, "label": "Mobile"}]});
+    let patient = one.post("/api/patients", input).await.json["id"].as_str().unwrap().to_owned();
+    let sent = one.post(&format!("/api/sms/patient/{patient}/send/"), json!({"message": "Come at 3"})).await;
+    assert_eq!(sent.status, 201, "{}", sent.json);
+    read_events(stream, |text| text.contains("message_added")).await;
+    let delivered = async {
+        let thread = format!("/api/sms/patient/{patient}/messages/");
+        while other.get(&thread).await.json["messages"][0]["state"] != "delivered" {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, delivered).await.expect("a worker delivers it");
+
+    // A worker has no pages, and says how it is.
+    let asked = |path: &str| client().get(format!("{metrics}{path}")).send();
+    assert_eq!(asked("/readyz").await.unwrap().status(), 200);
+    assert_eq!(asked("/metrics").await.unwrap().status(), 200);
+    assert_eq!(asked("/api/conversations").await.unwrap().status(), 404);
+    for program in [first, second, worker] {
+        program.tell(Signal::TERM);
+        program.ends().await;
+    }
+}
+
+#[tokio::test]
+async fn a_worker_asks_for_what_it_cannot_know() {
+    let clinic = Clinic::new(None).await;
+    for (arguments, named) in [(&["--demo"][..], "--demo"), (&[], "APP_URL")] {
+        let mut command = clinic.command();
+        command.args(["serve", "--role", "worker"]).args(arguments);
+        let refused = command.stderr(Stdio::piped()).kill_on_drop(true).output();
+        let refused = tokio::time::timeout(PATIENCE, refused).await.expect("it ends at once").unwrap();
+        assert!(!refused.status.success());
+        let words = String::from_utf8_lossy(&refused.stderr);
+        assert!(words.contains(&format!("heliograph: {named}: ")), "{words}");
+    }
+}
