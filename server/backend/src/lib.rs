@@ -17,6 +17,7 @@ pub mod images;
 pub mod inbox;
 pub mod jobs;
 pub mod keys;
+pub mod limits;
 pub mod lines;
 pub mod live;
 pub mod media;
@@ -48,7 +49,13 @@ use url::Url;
 
 /// The product. Cheap to clone; every clone is the same one.
 #[derive(Clone)]
-pub struct Backend(Arc<Parts>);
+pub struct Backend(Arc<Whole>);
+
+/// The parts, and what is kept beside them.
+struct Whole {
+    parts: Parts,
+    counted: limits::Counted,
+}
 
 /// What a backend is made of.
 pub struct Parts {
@@ -81,18 +88,25 @@ pub struct Settings {
     pub messaging_enabled: bool,
     /// Every line is a simulator.
     pub mock_mode: bool,
+    /// How often everyone may ask.
+    pub limits: limits::PerMinute,
 }
 
 impl Backend {
     /// Puts the parts together. Jobs run once [`jobs::work`] is started.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(Whole { parts, counted: limits::Counted::default() }))
+    }
+
+    /// What this process has counted for [`limits`].
+    pub(crate) fn counted(&self) -> &limits::Counted {
+        &self.0.counted
     }
 }
 
 impl std::ops::Deref for Backend {
     type Target = Parts;
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.0.parts
     }
 }

@@ -2,8 +2,8 @@
 //! loopback that a story scripts.
 
 use crate::{
-    Backend, Blobs, Caller, Clock, Keys, Parts, Settings, Store, jobs, lines, live, organisations, staff,
-    store,
+    Backend, Blobs, Caller, Clock, Keys, Parts, Settings, Store, jobs, limits, lines, live, organisations,
+    staff, store,
 };
 use model::line::ProviderKind;
 use model::phone::Country;
@@ -91,6 +91,7 @@ impl TestBackend {
                 max_media_bytes: 20 * 1024 * 1024,
                 messaging_enabled: true,
                 mock_mode: false,
+                limits: limits::PerMinute::default(),
             },
             live: live::Hub::default(),
         });

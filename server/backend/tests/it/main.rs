@@ -14,6 +14,7 @@ mod inbox;
 mod jobs;
 mod keys;
 mod leaving;
+mod limits;
 mod lines;
 mod linked_files;
 mod links;

@@ -1,0 +1,1 @@
+-- How often everyone may ask. SQLite has one process, which counts requests in memory; on PostgreSQL a table is here.
