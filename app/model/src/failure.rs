@@ -16,8 +16,8 @@ pub struct Failure {
     pub message: String,
     /// The input that is wrong, by its name in the request.
     pub field: Option<String>,
-    /// Whole seconds after which the same may be asked again, where that is known. It travels in the `Retry-After` header,
-    /// not in the JSON.
+    /// Whole seconds after which the same may be asked again, where that is known. It travels in the `Retry-After`
+    /// header, not in the JSON.
     #[serde(skip)]
     pub retry_after: Option<u64>,
 }

@@ -21,6 +21,7 @@ mod links;
 mod media;
 mod messaging;
 mod mms;
+mod pacing;
 mod passwords;
 mod patients;
 mod people;
