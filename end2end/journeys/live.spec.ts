@@ -159,6 +159,23 @@ test('what waits survives a page that is loaded anew, and goes out from any scre
   await expect(bubble(staff, 'Before the lights went out')).toHaveCount(1);
 });
 
+test('what was sent too fast waits and is not lost', async ({ staff }) => {
+  await openConversation(staff, 'Amelia Hart');
+  const error = { code: 'too_many_requests', message: 'Too many messages in a short time.', field: null };
+  await staff.route('**/api/ui/messages/send', (route) =>
+    route.fulfill({ status: 429, headers: { 'retry-after': '5' }, json: { error } }),
+  );
+  await send(staff, 'One too many', 'Send SMS');
+  await send(staff, 'And another', 'Send SMS');
+  await expect(bubble(staff, 'One too many').getByText('Queued: too many at once')).toBeVisible();
+  await expect(bubble(staff, 'And another').getByText('Queued: too many at once')).toBeVisible();
+  await staff.unroute('**/api/ui/messages/send');
+  for (const text of ['One too many', 'And another']) {
+    await expect(bubble(staff, text).getByText('Delivered')).toBeVisible({ timeout: 60_000 });
+    await expect(bubble(staff, text)).toHaveCount(1);
+  }
+});
+
 test.describe('mock mode', () => {
   test.use({ settings: { MESSAGING_MOCK_MODE: 'true' } });
 

@@ -1,7 +1,6 @@
 //! What every handler can reach.
 
 use crate::config::{BlobPlace, Config, Secret};
-use crate::links::Limits;
 use crate::metrics;
 use crate::simulator::Simulators;
 use axum::extract::FromRef;
@@ -30,8 +29,6 @@ pub struct AppParts {
     pub(crate) media_origins: String,
     pub(crate) site: PathBuf,
     pub(crate) client_address_header: Option<HeaderName>,
-    /// How often an address may look behind private links.
-    pub(crate) link_limits: Limits,
     pub(crate) metrics_token: Option<Secret>,
     pub(crate) metrics: PrometheusHandle,
     /// The process is about to stop: whoever asks is told to come back through a new connection.
@@ -51,7 +48,6 @@ impl App {
             media_origins: media_origins(config),
             site: config.site.clone(),
             client_address_header: config.client_address_header.clone(),
-            link_limits: Limits::new(config.link_views_per_minute, config.link_openings_per_minute),
             metrics_token: config.metrics_token.clone(),
             metrics: metrics::recorder(),
             draining: CancellationToken::new(),

@@ -10,6 +10,7 @@ pub(crate) use keys::{make_private_file, make_private_folder};
 pub use raw::Settings;
 pub(crate) use raw::given_as_options;
 
+use backend::limits::PerMinute;
 use std::collections::HashSet;
 use std::fmt;
 use std::net::SocketAddr;
@@ -59,10 +60,8 @@ pub struct Config {
     pub allow_private: HashSet<String>,
     /// The header in which a trusted proxy names the caller's address.
     pub client_address_header: Option<http::HeaderName>,
-    /// How often one address may look at the pages of private links.
-    pub link_views_per_minute: u32,
-    /// How often one address may open private links, with right or wrong dates of birth.
-    pub link_openings_per_minute: u32,
+    /// How often everyone may ask.
+    pub limits: PerMinute,
     /// Lets a collector read `/metrics` from elsewhere.
     pub metrics_token: Option<Secret>,
 }
@@ -167,14 +166,7 @@ impl Config {
                     })
                 })
                 .transpose()?,
-            link_views_per_minute: count(
-                "HELIOGRAPH_LINK_VIEWS_PER_MINUTE",
-                given(&raw.link_views_per_minute).unwrap_or(raw::LINK_VIEWS_PER_MINUTE),
-            )?,
-            link_openings_per_minute: count(
-                "HELIOGRAPH_LINK_OPENINGS_PER_MINUTE",
-                given(&raw.link_openings_per_minute).unwrap_or(raw::LINK_OPENINGS_PER_MINUTE),
-            )?,
+            limits: limits(raw)?,
             metrics_token: given(&raw.metrics_token).map(|token| Secret(token.to_owned())),
             data,
         })
@@ -256,9 +248,35 @@ fn yes_or_no(setting: &'static str, text: &Option<String>, unset: bool) -> Resul
     }
 }
 
-fn count(setting: &'static str, text: &str) -> Result<u32, ConfigError> {
-    let count = text.parse::<u32>().ok().filter(|count| *count > 0);
-    count.ok_or_else(|| wrong(setting, "write a whole number above 0"))
+fn limits(raw: &Settings) -> Result<PerMinute, ConfigError> {
+    let count = |setting, text: &Option<String>, unset: &str| {
+        let count = given(text).unwrap_or(unset).parse::<u32>().ok().filter(|count| *count > 0);
+        count.ok_or_else(|| wrong(setting, "write a whole number above 0"))
+    };
+    Ok(PerMinute {
+        uploads: count("HELIOGRAPH_UPLOADS_PER_MINUTE", &raw.uploads_per_minute, raw::UPLOADS_PER_MINUTE)?,
+        sends: count("HELIOGRAPH_SENDS_PER_MINUTE", &raw.sends_per_minute, raw::SENDS_PER_MINUTE)?,
+        token_sends: count(
+            "HELIOGRAPH_TOKEN_SENDS_PER_MINUTE",
+            &raw.token_sends_per_minute,
+            raw::TOKEN_SENDS_PER_MINUTE,
+        )?,
+        searches: count(
+            "HELIOGRAPH_SEARCHES_PER_MINUTE",
+            &raw.searches_per_minute,
+            raw::SEARCHES_PER_MINUTE,
+        )?,
+        link_views: count(
+            "HELIOGRAPH_LINK_VIEWS_PER_MINUTE",
+            &raw.link_views_per_minute,
+            raw::LINK_VIEWS_PER_MINUTE,
+        )?,
+        link_openings: count(
+            "HELIOGRAPH_LINK_OPENINGS_PER_MINUTE",
+            &raw.link_openings_per_minute,
+            raw::LINK_OPENINGS_PER_MINUTE,
+        )?,
+    })
 }
 
 /// An empty variable is an unset one: `NAME=` in a file of settings means "the default".

@@ -5,7 +5,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, RequestExt};
 use model::{Failure, FailureCode};
@@ -58,7 +58,17 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status.unwrap_or_else(|| status(self.error.code));
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Json(self)).into_response()
+        let seconds = self.error.retry_after;
+        let mut response = (status, Json(self)).into_response();
+        ask_again_after(response.headers_mut(), seconds);
+        response
+    }
+}
+
+/// Says when to ask again, where that is known.
+pub(crate) fn ask_again_after(headers: &mut HeaderMap, seconds: Option<u64>) {
+    if let Some(seconds) = seconds {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
 }
 

@@ -2,12 +2,10 @@
 //!
 //! Reading the page only looks, since messengers open whatever they preview; pressing its button opens.
 
-mod limit;
 mod page;
 
-pub(crate) use limit::Limits;
-
 use crate::App;
+use crate::failure::ask_again_after;
 use app::api::session::NetworkAddress;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
@@ -15,11 +13,11 @@ use axum::extract::{DefaultBodyLimit, Extension, Form, Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use backend::limits::{self, Action, Whose};
 use backend::share_links::{self, Place};
 use model::Failure;
 use page::Page;
 use serde::Deserialize;
-use std::time::Duration;
 
 /// Bytes of the form, at most.
 const FORM_BYTES: usize = 1024;
@@ -50,9 +48,9 @@ async fn look(
     Extension(NetworkAddress(from)): Extension<NetworkAddress>,
     Path(token): Path<String>,
 ) -> Response {
-    match app.link_limits.views.take(&from) {
+    match limits::take(&app.backend, Action::LinkView, Whose::Address(&from)).await {
         Ok(()) => answer(&app, share_links::look(&app.backend, &token).await),
-        Err(wait) => too_often(&app, wait),
+        Err(failure) => too_often(&app, &failure),
     }
 }
 
@@ -63,8 +61,8 @@ async fn open(
     headers: HeaderMap,
     form: Result<Form<Born>, FormRejection>,
 ) -> Response {
-    if let Err(wait) = app.link_limits.openings.take(&from) {
-        return too_often(&app, wait);
+    if let Err(failure) = limits::take(&app.backend, Action::LinkOpening, Whose::Address(&from)).await {
+        return too_often(&app, &failure);
     }
     if is_from_elsewhere(&headers) {
         return answer(&app, share_links::look(&app.backend, &token).await);
@@ -100,10 +98,9 @@ fn answer(app: &App, place: backend::Result<Place>) -> Response {
     respond(app, status, &page)
 }
 
-fn too_often(app: &App, wait: Duration) -> Response {
+fn too_often(app: &App, failure: &Failure) -> Response {
     let mut response = respond(app, StatusCode::TOO_MANY_REQUESTS, &Page::of_haste());
-    // Rounded up: whoever comes back then is let in.
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+    ask_again_after(response.headers_mut(), failure.retry_after);
     response
 }
 

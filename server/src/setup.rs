@@ -77,6 +77,7 @@ pub async fn open(config: &Config, app_url: Url) -> Result<Backend, SetupError> 
             max_media_bytes: config.max_media_bytes,
             messaging_enabled: config.messaging_enabled,
             mock_mode: config.mock_mode,
+            limits: config.limits,
         },
         live: backend::live::Hub::default(),
     });

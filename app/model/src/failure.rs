@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::time::Duration;
 
 /// Something a caller can act on. As JSON it is the value of `error` in the one error shape:
 /// `{"error": {"code": "…", "message": "what happened and what to do", "field": null}}`.
@@ -15,6 +16,10 @@ pub struct Failure {
     pub message: String,
     /// The input that is wrong, by its name in the request.
     pub field: Option<String>,
+    /// Whole seconds after which the same may be asked again, where that is known. It travels in the `Retry-After`
+    /// header, not in the JSON.
+    #[serde(skip)]
+    pub retry_after: Option<u64>,
 }
 
 /// The closed list of what can go wrong at the surface.
@@ -73,11 +78,30 @@ impl fmt::Display for FailureCode {
 impl Failure {
     /// A failure that concerns the request as a whole.
     pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), field: None }
+        Self { code, message: message.into(), field: None, retry_after: None }
     }
 
     /// A failure of one input.
     pub fn field(field: &str, message: impl Into<String>) -> Self {
-        Self { code: FailureCode::Invalid, message: message.into(), field: Some(field.to_owned()) }
+        Self { field: Some(field.to_owned()), ..Self::new(FailureCode::Invalid, message) }
+    }
+
+    /// Asked too often: the same may be asked again after a while.
+    pub fn too_often(message: impl Into<String>, wait: Duration) -> Self {
+        // Rounded up: whoever comes back then is let in.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Self { retry_after: Some(seconds.max(1)), ..Self::new(FailureCode::TooManyRequests, message) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_rounded_up_to_whole_seconds() {
+        let wait = |millis| Failure::too_often("Wait.", Duration::from_millis(millis)).retry_after;
+        assert_eq!([wait(1), wait(1000), wait(1001)], [Some(1), Some(1), Some(2)]);
+        assert_eq!(wait(0), Some(1));
     }
 }

@@ -39,10 +39,10 @@ impl fmt::Display for ApiFailure {
 impl std::error::Error for ApiFailure {}
 
 impl From<Failure> for ApiFailure {
-    /// On the server this also sets the status of the answer that is being made.
+    /// On the server this also sets the status of the answer that is being made, and when to ask again.
     fn from(error: Failure) -> Self {
         #[cfg(feature = "ssr")]
-        set_status(error.code);
+        set_head(&error);
         Self { error }
     }
 }
@@ -100,9 +100,12 @@ pub fn status(code: FailureCode) -> u16 {
 }
 
 #[cfg(feature = "ssr")]
-fn set_status(code: FailureCode) {
+fn set_head(failure: &Failure) {
     if let Some(response) = leptos::prelude::use_context::<leptos_axum::ResponseOptions>() {
-        response.set_status(http::StatusCode::from_u16(status(code)).unwrap_or_default());
+        response.set_status(http::StatusCode::from_u16(status(failure.code)).unwrap_or_default());
+        if let Some(seconds) = failure.retry_after {
+            response.insert_header(http::header::RETRY_AFTER, http::HeaderValue::from(seconds));
+        }
     }
 }
 

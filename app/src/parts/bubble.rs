@@ -236,6 +236,9 @@ fn Unsent(key: String, message: RwSignal<MessageView>, local: Local) -> impl Int
         Local::Waiting => {
             view! { <span class="state is-warn"><Icon glyph=Glyph::Offline /><span>"Waiting for connection"</span></span> }.into_any()
         }
+        Local::Held => {
+            view! { <span class="state is-warn"><Icon glyph=Glyph::Clock /><span>"Queued: too many at once"</span></span> }.into_any()
+        }
         Local::Refused(reason) => view! {
             <span class="state is-bad"><Icon glyph=Glyph::Error /><span>{format!("Not sent: {reason}")}</span></span>
             <Button kind=ButtonKind::Quiet on_press=again>"Retry"</Button>

@@ -12,8 +12,8 @@ use crate::ui::{Notices, Tone};
 use gloo_timers::callback::Interval;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use model::ConversationId;
 use model::message::{Draft, MessageView, Recipient};
+use model::{ConversationId, FailureCode};
 use send_wrapper::SendWrapper;
 use std::rc::Rc;
 
@@ -162,9 +162,13 @@ impl Outbox {
                     }
                     Err(failure) => {
                         if failure.may_pass() || Live::signed_out(&failure) {
+                            let why = match failure.code() {
+                                FailureCode::TooManyRequests => Local::Held,
+                                _ => Local::Waiting,
+                            };
                             // The others wait behind it.
                             for message in self.waiting(id) {
-                                self.tell(&message, Err(Local::Waiting));
+                                self.tell(&message, Err(why.clone()));
                             }
                             break;
                         }

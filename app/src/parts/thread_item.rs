@@ -40,6 +40,8 @@ pub enum Local {
     Sending,
     /// The server cannot be reached; sent by itself once it can.
     Waiting,
+    /// The server took as many as it takes in a minute; sent by itself after that.
+    Held,
     /// The server refused it, and why.
     Refused(String),
 }

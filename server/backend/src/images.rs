@@ -1,6 +1,7 @@
 //! Photos in a patient's record.
 
 use crate::jobs::{Job, Owner, queue};
+use crate::limits::{self, Action, Whose};
 use crate::media::attachment::{self, Attachment, Rendition};
 use crate::media::blobs::{BlobKey, Variant};
 use crate::media::kind;
@@ -158,6 +159,7 @@ pub async fn upload(
     incoming: Incoming,
 ) -> Result<PatientImageView> {
     caller.require(Permission::FileImages)?;
+    limits::take(backend, Action::Upload, Whose::Caller(caller)).await?;
     let caption = check_caption(caption)?.to_owned();
     let mut tx = backend.store.read().await?;
     patients::require(&mut tx, caller.org_id, patient).await?;

@@ -31,6 +31,8 @@ pub enum Purpose {
     Token,
     /// Who tries to sign in, for counting.
     SignInAttempt,
+    /// Who asks how often.
+    Limit,
     /// A signed link to a blob.
     MediaLink,
     /// What a carrier that signs nothing must name.
@@ -54,6 +56,7 @@ impl Purpose {
             Self::NumberTail => b"number-tail",
             Self::Token => b"token",
             Self::SignInAttempt => b"sign-in-attempt",
+            Self::Limit => b"limit",
             Self::MediaLink => b"media-link",
             Self::WebhookSecret => b"webhook-secret",
             Self::ShareLink => b"share-link",

@@ -17,6 +17,7 @@ pub mod images;
 pub mod inbox;
 pub mod jobs;
 pub mod keys;
+pub mod limits;
 pub mod lines;
 pub mod live;
 pub mod media;
@@ -55,6 +56,7 @@ pub struct Backend(Arc<Open>);
 struct Open {
     parts: Parts,
     journal: inbox::Journal,
+    counted: limits::Counted,
 }
 
 /// What a backend is made of.
@@ -88,17 +90,25 @@ pub struct Settings {
     pub messaging_enabled: bool,
     /// Every line is a simulator.
     pub mock_mode: bool,
+    /// How often everyone may ask.
+    pub limits: limits::PerMinute,
 }
 
 impl Backend {
     /// Puts the parts together. Jobs run once [`jobs::work`] is started.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Open { parts, journal: inbox::Journal::default() }))
+        let (journal, counted) = (inbox::Journal::default(), limits::Counted::default());
+        Self(Arc::new(Open { parts, journal, counted }))
     }
 
     /// Where webhooks wait for the next commit.
     pub(crate) fn journal(&self) -> &inbox::Journal {
         &self.0.journal
+    }
+
+    /// What this process has counted for [`limits`].
+    pub(crate) fn counted(&self) -> &limits::Counted {
+        &self.0.counted
     }
 }
 

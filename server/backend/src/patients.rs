@@ -1,5 +1,6 @@
 //! Patients and their numbers.
 
+use crate::limits::{self, Action, Whose};
 use crate::store::{Tx, args, placeholders};
 use crate::{Backend, Caller, Error, Result, audit, live, numbers, organisations};
 use model::conversation::PatientName;
@@ -35,6 +36,9 @@ pub async fn list(
         address_sealed: Option<Vec<u8>>,
     }
     let search = search.map(str::trim).filter(|text| !text.is_empty());
+    if search.is_some() {
+        limits::take(backend, Action::Search, Whose::Caller(caller)).await?;
+    }
     let (after_name, after_id) = match cursor {
         Some(cursor) => read_cursor(cursor)?,
         None => (String::new(), Uuid::nil()),

@@ -11,7 +11,7 @@ use crate::{Backend, Caller, Error, Result, organisations};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use model::staff::{MIN_PASSWORD_CHARS, Me, Organisation, Role};
-use model::{FailureCode, Millis, OrgId, StaffId};
+use model::{Failure, FailureCode, Millis, OrgId, StaffId};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -113,17 +113,19 @@ impl Attempt {
         let mut tx = backend.store.write().await?;
         Self::one_at_a_time(&mut tx).await?;
         for (subject, allowed) in subjects {
-            let before = tx
-                .number(
-                    "SELECT COUNT(*) FROM sign_in_attempt WHERE subject_hash = $1 AND at > $2",
-                    args![subject.as_slice(), attempt.since],
+            // Of as many as are allowed, the first: once it is no longer counted, there is room for another one.
+            let first: Option<(i64,)> = tx
+                .one(
+                    "SELECT at FROM sign_in_attempt WHERE subject_hash = $1 AND at > $2
+                     ORDER BY at DESC LIMIT 1 OFFSET $3",
+                    args![subject.as_slice(), attempt.since, allowed - 1],
                 )
                 .await?;
-            if before >= allowed {
-                return Err(Error::failure(
-                    FailureCode::TooManyRequests,
-                    "Too many attempts. Wait fifteen minutes, or ask an admin for a new sign-in link.",
-                ));
+            if let Some((first,)) = first {
+                let wait = Duration::from_millis(u64::try_from(first - attempt.since).unwrap_or(0));
+                let words =
+                    "Too many attempts. Wait fifteen minutes, or ask an admin for a new sign-in link.";
+                return Err(Failure::too_often(words, wait).into());
             }
             tx.execute(
                 "INSERT INTO sign_in_attempt (subject_hash, at, attempt_id) VALUES ($1, $2, $3)",

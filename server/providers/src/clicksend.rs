@@ -29,6 +29,7 @@ const LIMITS: Limits = Limits {
     text_chars: 1224,
     sms_parts: Some(MOST_PARTS),
     mms_text: Some(MMS_TEXT),
+    pace: Some(Pace::UNPUBLISHED),
 };
 
 /// Parts of an SMS. ClickSend cuts what is longer, without a word.

@@ -26,7 +26,7 @@ pub use credentials::CredentialError;
 pub use health::{Finding, Health, Subject, Verdict};
 pub use http::{Http, HttpError, Netguard, NoTrust};
 pub use model::line::Verification;
-pub use outbound::{Account, Blame, Limits, Outbound, OutboundMedia, Receipt, SendError, Template};
+pub use outbound::{Account, Blame, Limits, Outbound, OutboundMedia, Pace, Receipt, SendError, Template};
 pub use secret::{SECRET_HEADER, SECRET_PARAMETER};
 pub use template::{CarrierTemplate, NotListed};
 pub use webhook::{

@@ -46,7 +46,7 @@ impl Meaning {
             Self::OptedOut => {
                 SendError::Refused { code, reason, opted_out: true, too_large: false, blame: Blame::Message }
             }
-            Self::Later(after) => SendError::Retry { after: retry_after.or(Some(after)) },
+            Self::Later(after) => SendError::Later { after: retry_after.unwrap_or(after) },
             Self::Unknown => SendError::Unknown,
         }
     }

@@ -27,6 +27,7 @@ const LIMITS: Limits = Limits {
     text_chars: 5000,
     sms_parts: None,
     mms_text: None,
+    pace: Some(Pace::UNPUBLISHED),
 };
 
 const API: &str = "https://api.messagemedia.com";

@@ -1,10 +1,10 @@
 //! What a carrier is asked, and what it answers.
 
 use bytes::Bytes;
-use model::PhoneNumber;
 use model::line::{Price, Verification};
 use model::message::{Channel, DeliveryState};
 use model::routing::MmsText;
+use model::{PhoneNumber, segments};
 use std::time::Duration;
 use url::Url;
 
@@ -54,6 +54,34 @@ pub struct Limits {
     pub sms_parts: Option<usize>,
     /// What text goes with a picture, where that is another limit.
     pub mms_text: Option<MmsText>,
+    /// How fast one number sends through it; `None` where that does not matter.
+    pub pace: Option<Pace>,
+}
+
+/// How fast a carrier lets one number send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// MMS, or parts of SMS, a second to the United States, Canada and the other countries of +1.
+    pub to_plus_one: u32,
+    /// The same to all others.
+    pub elsewhere: u32,
+    /// Messages by WhatsApp a second.
+    pub whatsapp: u32,
+}
+
+impl Pace {
+    /// For carriers that publish none: far more than a clinic sends, and nothing that an API takes for a flood.
+    pub(crate) const UNPUBLISHED: Self = Self { to_plus_one: 10, elsewhere: 10, whatsapp: 10 };
+
+    /// How long each part of a message takes its number up.
+    pub fn pause(&self, outbound: &Outbound) -> Duration {
+        let per_second = match outbound.channel {
+            Channel::Whatsapp => self.whatsapp,
+            Channel::Sms | Channel::Mms if outbound.to.as_e164().starts_with("+1") => self.to_plus_one,
+            Channel::Sms | Channel::Mms => self.elsewhere,
+        };
+        Duration::from_secs(1) / per_second.max(1)
+    }
 }
 
 /// One request to a carrier.
@@ -71,6 +99,16 @@ pub struct Outbound {
     pub template: Option<Template>,
     /// Our own id of this delivery, for carriers that take one to recognise a repetition: 36 characters.
     pub reference: String,
+}
+
+impl Outbound {
+    /// What carriers count where they limit how fast a number sends: the parts of an SMS, or one.
+    pub fn parts(&self) -> usize {
+        match self.channel {
+            Channel::Sms => segments::count(&self.text).parts.max(1),
+            Channel::Mms | Channel::Whatsapp => 1,
+        }
+    }
 }
 
 /// A picture or another file to send.
@@ -111,11 +149,19 @@ pub struct Receipt {
 /// The carrier did not take it, or we cannot know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// The request was certainly not processed, because the carrier is busy (429): try again, not before `after`.
+    /// The request was certainly not processed, because the carrier is busy (429): nothing is sent through the account
+    /// before `after`, then it may be tried again.
     #[error("not processed, may be tried again")]
     Retry {
-        /// As the carrier asks, or a fitting default.
+        /// As the carrier asks.
         after: Option<Duration>,
+    },
+    /// The request was certainly not processed, for a reason that passes and concerns this message more than others,
+    /// such as the recipient's network: try this one again later.
+    #[error("not processed, may be tried again later")]
+    Later {
+        /// How long that takes, as far as anybody knows.
+        after: Duration,
     },
     /// No connection was made, so that the carrier certainly knows nothing of it: try again, here or elsewhere.
     #[error("no connection, may be tried again")]
@@ -177,5 +223,38 @@ impl SendError {
     pub(crate) fn refused_by(blame: Blame, code: impl Into<String>, reason: impl Into<String>) -> Self {
         let (code, reason) = (code.into(), reason.into());
         Self::Refused { code, reason, opted_out: false, too_large: false, blame }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::for_kind;
+    use model::line::ProviderKind;
+
+    fn pause_and_parts(provider: ProviderKind, to: &str, channel: Channel, text: &str) -> (u128, usize) {
+        let outbound = Outbound {
+            to: PhoneNumber::from_e164(to).expect("E.164"),
+            channel,
+            text: text.to_owned(),
+            media: Vec::new(),
+            template: None,
+            reference: String::new(),
+        };
+        let pace = for_kind(provider).limits().pace.expect("a carrier with a pace");
+        (pace.pause(&outbound).as_millis(), outbound.parts())
+    }
+
+    #[test]
+    fn a_number_is_taken_up_as_long_as_its_carrier_publishes() {
+        let twilio = |to, channel, text| pause_and_parts(ProviderKind::Twilio, to, channel, text);
+        let long = "x".repeat(161);
+        assert_eq!(twilio("+14155550123", Channel::Sms, "Hello"), (1000, 1));
+        assert_eq!(twilio("+14155550123", Channel::Sms, &long), (1000, 2));
+        assert_eq!(twilio("+14155550123", Channel::Mms, &long), (1000, 1));
+        assert_eq!(twilio("+61491570156", Channel::Sms, ""), (100, 1));
+        assert_eq!(twilio("+14155550123", Channel::Whatsapp, &long), (12, 1));
+        assert_eq!(pause_and_parts(ProviderKind::ClickSend, "+61491570156", Channel::Sms, "Hello"), (100, 1));
+        assert_eq!(for_kind(ProviderKind::Simulator).limits().pace, None);
     }
 }

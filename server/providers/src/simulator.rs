@@ -37,6 +37,7 @@ const LIMITS: Limits = Limits {
     text_chars: 1600,
     sms_parts: None,
     mms_text: None,
+    pace: None,
 };
 
 /// Made up, so that a demo's reports have something to show. Nobody pays it.

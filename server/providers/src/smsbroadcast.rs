@@ -23,6 +23,7 @@ const LIMITS: Limits = Limits {
     text_chars: 765,
     sms_parts: Some(MOST_PARTS),
     mms_text: None,
+    pace: Some(Pace::UNPUBLISHED),
 };
 
 const API: &str = "https://api.smsbroadcast.com.au";

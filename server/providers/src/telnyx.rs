@@ -29,6 +29,9 @@ const LIMITS: Limits = Limits {
     text_chars: 1530,
     sms_parts: Some(10),
     mms_text: None,
+    // Its pages on rate limits: fifty a second for an account; a local number of the United States as its campaign
+    // says, of other countries about one in ten seconds. For up to four hours Telnyx queues what a number cannot carry.
+    pace: Some(Pace { to_plus_one: 1, elsewhere: 1, whatsapp: 1 }),
 };
 
 const API: &str = "https://api.telnyx.com/v2";

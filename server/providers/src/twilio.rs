@@ -27,6 +27,9 @@ const LIMITS: Limits = Limits {
     text_chars: 1600,
     sms_parts: None,
     mms_text: None,
+    // Its help pages, "Understanding Twilio Rate Limits and Message Queues": parts a second of a local number to the
+    // United States and Canada, of any number to other countries; WhatsApp messages of one sender.
+    pace: Some(Pace { to_plus_one: 1, elsewhere: 10, whatsapp: 80 }),
 };
 
 /// Twilio's list prices for ordinary numbers (long codes) of the United States, read in July 2026 in three summaries of

@@ -9,6 +9,10 @@ pub(super) const ADDR: &str = "127.0.0.1:3000";
 pub(super) const ADMIN_EMAIL: &str = "admin@clinic.example";
 pub(super) const AWS_REGION: &str = "us-east-1";
 pub(super) const MAX_MEDIA_SIZE_BYTES: &str = "524288000";
+pub(super) const UPLOADS_PER_MINUTE: &str = "120";
+pub(super) const SENDS_PER_MINUTE: &str = "120";
+pub(super) const TOKEN_SENDS_PER_MINUTE: &str = "600";
+pub(super) const SEARCHES_PER_MINUTE: &str = "240";
 pub(super) const LINK_VIEWS_PER_MINUTE: &str = "120";
 pub(super) const LINK_OPENINGS_PER_MINUTE: &str = "20";
 
@@ -116,6 +120,47 @@ pub struct Settings {
     /// entry counts) or `X-Real-IP`. Only set it when every request comes through that proxy.
     #[arg(long, env = "HELIOGRAPH_CLIENT_ADDRESS_HEADER", value_name = "NAME", global = true)]
     pub(super) client_address_header: Option<String>,
+
+    /// How many files one member of staff, or one API token, may upload in a minute.
+    #[arg(
+        long,
+        env = "HELIOGRAPH_UPLOADS_PER_MINUTE",
+        value_name = "COUNT",
+        global = true,
+        default_value = UPLOADS_PER_MINUTE
+    )]
+    pub(super) uploads_per_minute: Option<String>,
+
+    /// How many messages one member of staff may send in a minute.
+    #[arg(
+        long,
+        env = "HELIOGRAPH_SENDS_PER_MINUTE",
+        value_name = "COUNT",
+        global = true,
+        default_value = SENDS_PER_MINUTE
+    )]
+    pub(super) sends_per_minute: Option<String>,
+
+    /// How many messages one API token may send in a minute.
+    #[arg(
+        long,
+        env = "HELIOGRAPH_TOKEN_SENDS_PER_MINUTE",
+        value_name = "COUNT",
+        global = true,
+        default_value = TOKEN_SENDS_PER_MINUTE
+    )]
+    pub(super) token_sends_per_minute: Option<String>,
+
+    /// How often one member of staff, or one API token, may search in a minute. A search that is typed slowly counts
+    /// several times.
+    #[arg(
+        long,
+        env = "HELIOGRAPH_SEARCHES_PER_MINUTE",
+        value_name = "COUNT",
+        global = true,
+        default_value = SEARCHES_PER_MINUTE
+    )]
+    pub(super) searches_per_minute: Option<String>,
 
     /// How often one network address may look at the pages of private links in a minute. Phones of one mobile network
     /// may share an address, and so may everybody behind a proxy that no header is set for.

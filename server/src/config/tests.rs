@@ -19,7 +19,8 @@ fn everything_has_a_default() {
     let config = Config::from_settings(&Settings::default()).unwrap();
     assert_eq!(config.database_url.expose(), "sqlite:data/heliograph.db");
     assert_eq!(config.max_media_bytes, 524_288_000);
-    assert_eq!((config.link_views_per_minute, config.link_openings_per_minute), (120, 20));
+    assert_eq!(config.limits, PerMinute::default());
+    assert_eq!((config.limits.link_views, config.limits.link_openings), (120, 20));
     assert!(config.messaging_enabled && !config.mock_mode);
     assert!(matches!(config.blobs, BlobPlace::Folder(folder) if folder.ends_with("data/media")));
     assert_eq!(config.master_key, KeySource::Own("data/keys/master.key".into()));
@@ -42,6 +43,7 @@ fn a_wrong_value_is_named_with_what_would_be_right() {
     assert!(
         problem(&["--link-openings-per-minute", "0"]).starts_with("HELIOGRAPH_LINK_OPENINGS_PER_MINUTE: ")
     );
+    assert!(problem(&["--sends-per-minute", "many"]).starts_with("HELIOGRAPH_SENDS_PER_MINUTE: "));
     assert!(problem(&["--allow-private", "localhost"]).starts_with("HELIOGRAPH_ALLOW_PRIVATE: "));
     assert!(
         problem(&["--aws-s3-bucket", "b", "--aws-access-key-id", "k"]).starts_with("AWS_SECRET_ACCESS_KEY: ")

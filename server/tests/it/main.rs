@@ -9,6 +9,7 @@ mod carriers;
 mod doors;
 mod journey;
 mod keys;
+mod limits;
 mod lines;
 mod links;
 mod processes;

@@ -8,6 +8,7 @@ mod thread;
 pub(crate) use thread::view as message_view;
 pub use thread::{message, thread};
 
+use crate::limits::{self, Action, Whose};
 use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result, audit, live, messages, numbers, organisations, patients};
 use cursor::Cursor;
@@ -27,6 +28,10 @@ const MAX_SEARCH_WORDS: usize = 8;
 /// Conversations, newest first, 50 a page.
 pub async fn list(backend: &Backend, caller: &Caller, query: &InboxQuery) -> Result<Page<ConversationRow>> {
     caller.require(Permission::ReadConversations)?;
+    let text = query.search.as_deref().map(str::trim).filter(|text| !text.is_empty());
+    if text.is_some() {
+        limits::take(backend, Action::Search, Whose::Caller(caller)).await?;
+    }
     let mut tx = backend.store.read().await?;
     let mut filter = Filter::new(caller.org_id);
     match (query.show, caller.staff_id) {
@@ -39,7 +44,7 @@ pub async fn list(backend: &Backend, caller: &Caller, query: &InboxQuery) -> Res
         // Nothing is assigned to a program.
         (Show::Mine, None) => return Ok(Page { items: Vec::new(), next: None }),
     }
-    if let Some(text) = query.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+    if let Some(text) = text {
         search(backend, &mut tx, caller.org_id, text, &mut filter).await?;
     }
     if let Some(cursor) = &query.cursor {

@@ -5,6 +5,7 @@
 
 mod next_attempt;
 mod outbound;
+mod turn;
 
 use super::{Outcome, backoff};
 use crate::clock::millis;
@@ -26,6 +27,7 @@ use next_attempt::{Next, UNREACHABLE_REST, follow};
 use outbound::{Prepared, prepare};
 use providers::{Receipt, SendError, Template};
 use std::time::Duration;
+use turn::Share;
 use uuid::Uuid;
 
 /// How long a carrier that cannot be reached is tried. A text that comes hours late confuses more than it helps.
@@ -153,8 +155,14 @@ pub(super) async fn run(backend: &Backend, id: DeliveryId, attempt: u32) -> Resu
                     return Ok(Outcome::Done);
                 }
             };
-            if !mark(backend, request, sent_bytes).await? {
-                return Ok(Outcome::Done);
+            let share = Share::of(ready.route.provider, &outbound);
+            match mark(backend, request, sent_bytes, share).await? {
+                Marked::Ours => {}
+                Marked::NotToBe => return Ok(Outcome::Done),
+                Marked::Early => {
+                    let after = turn::keep(backend, request, share).await?;
+                    return Ok(Outcome::Again { after });
+                }
             }
             let provider = providers::for_kind(ready.route.provider);
             let answer = provider.send(&backend.http, &ready.route.account, &outbound).await;
@@ -278,9 +286,18 @@ async fn pictures(tx: &mut Tx, request: Request, part: i64, parts: usize) -> Res
         .collect()
 }
 
-/// Marks the attempt. `false` when it must not be made (any more): another worker has it, or in this moment the patient
-/// said STOP or WhatsApp's window closed, which is then recorded.
-async fn mark(backend: &Backend, request: Request, offered_bytes: u64) -> Result<bool> {
+/// What came of marking an attempt.
+enum Marked {
+    /// The carrier may be called.
+    Ours,
+    /// It must not be made (any more): another worker has it, or in this moment the patient said STOP or WhatsApp's
+    /// window closed, which is then recorded.
+    NotToBe,
+    /// Others go first through the account; nothing was marked.
+    Early,
+}
+
+async fn mark(backend: &Backend, request: Request, offered_bytes: u64, share: Share) -> Result<Marked> {
     let mut tx = backend.store.write().await?;
     deliveries::hold(&mut tx, request.whole.message).await?;
     let why_not = match consent::withdrawn(&mut tx, request.whole.org, request.number).await? {
@@ -291,7 +308,7 @@ async fn mark(backend: &Backend, request: Request, offered_bytes: u64) -> Result
         let news = News::of(DeliveryState::Failed, words);
         deliveries::hear(backend, &mut tx, request.whole, request.id, &news).await?;
         commit(backend, tx, request).await?;
-        return Ok(false);
+        return Ok(Marked::NotToBe);
     }
     let now = backend.clock.now();
     let marked = tx
@@ -302,11 +319,14 @@ async fn mark(backend: &Backend, request: Request, offered_bytes: u64) -> Result
         )
         .await?;
     if marked == 0 {
-        return Ok(false);
+        return Ok(Marked::NotToBe);
     }
     deliveries::fold(backend, &mut tx, request.whole).await?;
+    if !turn::take(backend, &mut tx, request, share).await? {
+        return Ok(Marked::Early);
+    }
     commit(backend, tx, request).await?;
-    Ok(true)
+    Ok(Marked::Ours)
 }
 
 async fn record(
@@ -325,10 +345,14 @@ async fn record(
             let next = Next::Elsewhere { rest: Some(UNREACHABLE_REST) };
             (News::of(DeliveryState::Failed, "The carrier could not be reached."), next)
         }
-        Err(error @ (SendError::Retry { .. } | SendError::Unreached)) => {
-            let after = if let SendError::Retry { after } = error { after } else { None };
+        Err(error @ (SendError::Retry { .. } | SendError::Later { .. } | SendError::Unreached)) => {
             if !is_late(backend, request) {
-                unmark(backend, request, after.is_none()).await?;
+                unmark(backend, request, &error).await?;
+                let after = match error {
+                    SendError::Retry { after } => after,
+                    SendError::Later { after } => Some(after),
+                    _ => None,
+                };
                 let pause = backoff(attempt, Duration::from_secs(2), Duration::from_secs(5 * 60));
                 return Ok(Outcome::Again { after: after.map_or(pause, |asked| asked.max(pause)) });
             }
@@ -388,16 +412,26 @@ async fn accepted(backend: &Backend, request: Request, receipt: Receipt) -> Resu
     Ok(Outcome::Done)
 }
 
-/// The carrier certainly did not take it: the next attempt may be made. One that could not be reached at all goes last
-/// for messages that are written meanwhile.
-async fn unmark(backend: &Backend, request: Request, unreached: bool) -> Result<()> {
+/// The carrier certainly did not take it: the next attempt may be made. Where the carrier asked for a pause, the others
+/// keep it too; one that is busy without end, or could not be reached at all, goes last for messages that are written
+/// meanwhile.
+async fn unmark(backend: &Backend, request: Request, why: &SendError) -> Result<()> {
     let mut tx = backend.store.write().await?;
     deliveries::hold(&mut tx, request.whole.message).await?;
-    if unreached {
-        lines::cool_down(backend, &mut tx, request.whole.org, request.account, UNREACHABLE_REST).await?;
+    match why {
+        SendError::Retry { after: Some(pause) } => {
+            turn::hold_back(backend, &mut tx, request, *pause).await?;
+        }
+        SendError::Later { .. } => {}
+        _ => {
+            lines::cool_down(backend, &mut tx, request.whole.org, request.account, UNREACHABLE_REST).await?;
+        }
     }
-    tx.execute("UPDATE delivery SET marked_at = NULL WHERE id = $1 AND state = 'sending'", args![request.id])
-        .await?;
+    tx.execute(
+        "UPDATE delivery SET marked_at = NULL, turn_at = NULL WHERE id = $1 AND state = 'sending'",
+        args![request.id],
+    )
+    .await?;
     commit(backend, tx, request).await
 }
 

@@ -5,6 +5,7 @@ use super::kind::{self, Disposition};
 use super::links::{self, TO_VIEW, Target};
 use super::whole::Walk;
 use crate::jobs::{Job, Owner, queue};
+use crate::limits::{self, Action, Whose};
 use crate::store::args;
 use crate::{Backend, Caller, Error, Result};
 use bytes::{Bytes, BytesMut};
@@ -29,9 +30,11 @@ pub struct Incoming {
 ///
 /// # Errors
 /// `UnsupportedMedia` by its first bytes, `TooLarge` past the limit of bytes or pixels, `BrokenMedia` when it is
-/// empty, cut off, or its sender went away. Nothing is kept then.
+/// empty, cut off, or its sender went away, `TooManyRequests` past the caller's share of [`limits`]. Nothing is kept
+/// then.
 pub async fn upload(backend: &Backend, caller: &Caller, incoming: Incoming) -> Result<UploadedMedia> {
     caller.require(Permission::SendMessages)?;
+    limits::take(backend, Action::Upload, Whose::Caller(caller)).await?;
     let id: AttachmentId = backend.clock.new_id();
     let key = BlobKey::Outbound(id, Variant::Original);
     let taken = take_in(backend, key, incoming, picture::check_file).await?;

@@ -1,6 +1,7 @@
 //! Sending a picture that stands at an address.
 
 use super::{Along, check, conversation_of, record, repeated, route};
+use crate::limits::{self, Action, Whose};
 use crate::media::links;
 use crate::media::upload::{self, Incoming};
 use crate::store::args;
@@ -37,6 +38,7 @@ pub async fn send_with_url(
         }
         return super::send(backend, caller, to, &draft).await;
     }
+    limits::take(backend, Action::Send, Whose::Caller(caller)).await?;
     check(&draft, 1)?;
     if let Some(same) = sent_before(backend, caller, to, &draft, &url).await? {
         return Ok(same);

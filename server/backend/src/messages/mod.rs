@@ -10,6 +10,7 @@ mod route;
 pub use fetched::send_with_url;
 pub(crate) use route::{Asked, NO_WAY_BACK, ability, for_part};
 
+use crate::limits::{self, Action, Whose};
 use crate::share_links::Leaving;
 use crate::store::{Tx, args};
 use crate::whatsapp::{self, Going};
@@ -33,8 +34,12 @@ const MAX_CLIENT_ID: usize = 100;
 /// Records a message and the jobs that deliver it, in one transaction. The same `client_id` again answers with the
 /// same message; with different content it is a `Conflict`. Pictures are the same when their bytes are, so that a
 /// caller who lost the answer may upload them once more.
+///
+/// # Errors
+/// `TooManyRequests` past the caller's share of [`limits`]; what else is wrong with the draft, by its field.
 pub async fn send(backend: &Backend, caller: &Caller, to: &Recipient, draft: &Draft) -> Result<MessageView> {
     caller.require(Permission::SendMessages)?;
+    limits::take(backend, Action::Send, Whose::Caller(caller)).await?;
     check(draft, 0)?;
     record(backend, caller, to, draft, Along::default()).await
 }
@@ -48,6 +53,7 @@ pub(crate) async fn send_link_again(
     link: ShareLinkId,
 ) -> Result<MessageView> {
     caller.require(Permission::SendMessages)?;
+    limits::take(backend, Action::Send, Whose::Caller(caller)).await?;
     check(draft, 0)?;
     record(backend, caller, to, draft, Along { link: Some(link), ..Along::default() }).await
 }

@@ -123,6 +123,11 @@ impl Store {
         Ok(())
     }
 
+    /// Whether this is PostgreSQL, which several processes may share.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.0, Pools::Postgres(_))
+    }
+
     /// A consistent view to read from.
     pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
         Ok(Tx(match &self.0 {

@@ -102,7 +102,8 @@ async fn guessing_a_password_is_stopped() {
             assert_eq!(code(wrong), FailureCode::Invalid);
         }
         let right = sign_in::sign_in(&t.backend, "sam@clinic.example", PASSWORD, "192.0.2.99").await;
-        assert_eq!(code(right), FailureCode::TooManyRequests);
+        let told = model::Failure::from(right.err().unwrap());
+        assert_eq!((told.code, told.retry_after), (FailureCode::TooManyRequests, Some(15 * 60)));
         t.backend.clock.advance(Duration::from_secs(15 * 60));
         assert!(sign_in::sign_in(&t.backend, "sam@clinic.example", PASSWORD, "192.0.2.99").await.is_ok());
         t

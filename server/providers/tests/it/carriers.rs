@@ -136,6 +136,10 @@ fn retry(seconds: Option<u64>) -> Outcome {
     Err(SendError::Retry { after: seconds.map(Duration::from_secs) })
 }
 
+fn later(seconds: u64) -> Outcome {
+    Err(SendError::Later { after: Duration::from_secs(seconds) })
+}
+
 #[tokio::test]
 async fn without_a_connection_it_may_be_tried_again() {
     // A port that was free a moment ago.

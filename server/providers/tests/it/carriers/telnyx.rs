@@ -1,6 +1,6 @@
 //! Telnyx's rows.
 
-use super::{Asked, Case, MEDIA, Outcome, refused, retry};
+use super::{Asked, Case, MEDIA, Outcome, later, refused, retry};
 use crate::support::*;
 use model::line::{Currency, Price};
 use model::message::DeliveryState;
@@ -90,7 +90,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         case("too many requests", problem(429, &["10011"]).insert_header("retry-after", "7"), retry(Some(7))),
         case("too many requests, no hint", problem(429, &["10011"]), retry(None)),
-        case("the sender's queue is full", problem(400, &["40318"]), retry(Some(60))),
+        case("the sender's queue is full", problem(400, &["40318"]), later(60)),
         case("broken at Telnyx", problem(500, &["10007"]), Err(SendError::Unknown)),
         case("time-out on the way", problem(408, &["10015"]), Err(SendError::Unknown)),
         case("refused by something between", ResponseTemplate::new(403), Err(SendError::Unknown)),

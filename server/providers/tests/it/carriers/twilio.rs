@@ -1,6 +1,6 @@
 //! Twilio's rows.
 
-use super::{Asked, Case, MEDIA, Outcome, refused, retry};
+use super::{Asked, Case, MEDIA, Outcome, later, refused, retry};
 use crate::support::*;
 use model::message::DeliveryState;
 use providers::{Receipt, SendError};
@@ -95,7 +95,7 @@ pub(super) fn cases() -> Vec<Case> {
         case("too many requests", problem(429, 20429).insert_header("retry-after", "7"), retry(Some(7))),
         case("too many requests, no hint", ResponseTemplate::new(429).set_body_string("<html>"), retry(None)),
         case("absurd hint", problem(429, 20429).insert_header("retry-after", "99999999"), retry(Some(3600))),
-        case("the sender's queue is full", problem(400, 21611), retry(Some(60))),
+        case("the sender's queue is full", problem(400, 21611), later(60)),
         case("broken at Twilio", problem(500, 20500), Err(SendError::Unknown)),
         case("overloaded", ResponseTemplate::new(503).set_body_string("<html>"), Err(SendError::Unknown)),
         case("time-out on the way", problem(408, 20408), Err(SendError::Unknown)),

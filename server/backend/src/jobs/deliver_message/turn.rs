@@ -1,0 +1,114 @@
+//! Whose turn it is. Carriers take so many messages a second from one number; what comes faster waits at the carrier,
+//! where nobody sees it, or is refused.
+//!
+//! The first one goes at once, in the transaction that marks it. One that would be early keeps the account's next free
+//! turn and comes back for it, so that those who wait leave in the order in which they came, however many workers there
+//! are and however many wait.
+
+use super::Request;
+use crate::clock::millis;
+use crate::messages::deliveries;
+use crate::store::{Tx, args};
+use crate::{Backend, Error, Result};
+use model::Millis;
+use model::line::ProviderKind;
+use providers::Outbound;
+use std::time::Duration;
+
+/// A turn that was missed by more than this is void: after a standstill, those who waited must not leave all at once.
+const KEPT_FOR: Duration = Duration::from_secs(10);
+
+/// What a message takes of its account's time.
+#[derive(Clone, Copy)]
+pub(super) struct Share {
+    /// Milliseconds for each part, as the carrier is known to want it; the account may say otherwise.
+    pause: Millis,
+    parts: usize,
+}
+
+impl Share {
+    pub(super) fn of(provider: ProviderKind, outbound: &Outbound) -> Self {
+        let pace = providers::for_kind(provider).limits().pace;
+        let pause = pace.map_or(Duration::ZERO, |pace| pace.pause(outbound));
+        Self { pause: millis(pause), parts: outbound.parts() }
+    }
+}
+
+/// Takes the turn that is kept for a delivery, or the account's next one if that has come. `false` for one that would
+/// be early: it must not be marked, and [`keep`] has a turn for it.
+///
+/// To be called last: whoever holds an organisation's row may wait for an account's, never the other way round.
+pub(super) async fn take(backend: &Backend, tx: &mut Tx, request: Request, share: Share) -> Result<bool> {
+    let now = backend.clock.now();
+    let kept = tx
+        .number(
+            "SELECT COUNT(*) FROM delivery d JOIN line_account a ON a.id = d.account_id
+             WHERE d.id = $1 AND d.turn_at BETWEEN $2 AND $3 AND d.turn_at >= a.sends_held_until",
+            args![request.id, now - millis(KEPT_FOR), now],
+        )
+        .await?;
+    if kept > 0 {
+        return Ok(true);
+    }
+    let taken = tx
+        .execute(
+            "UPDATE line_account SET next_send_at = $2 + COALESCE(send_pause_ms, $3) * $4
+             WHERE id = $1 AND next_send_at <= $2",
+            args![request.account, now, share.pause, share.parts],
+        )
+        .await?;
+    Ok(taken > 0)
+}
+
+/// Keeps the account's next free turn for a delivery; answers how long it is until then.
+pub(super) async fn keep(backend: &Backend, request: Request, share: Share) -> Result<Duration> {
+    let now = backend.clock.now();
+    let mut tx = backend.store.write().await?;
+    deliveries::hold(&mut tx, request.whole.message).await?;
+    let kept: Option<(i64,)> = tx
+        .one(
+            "SELECT d.turn_at FROM delivery d JOIN line_account a ON a.id = d.account_id
+             WHERE d.id = $1 AND d.turn_at > $2 AND d.turn_at >= a.sends_held_until",
+            args![request.id, now],
+        )
+        .await?;
+    if let Some((turn,)) = kept {
+        return Ok(until(turn, now));
+    }
+    let (turn,): (i64,) = tx
+        .one(
+            "UPDATE line_account
+             SET next_send_at = CASE WHEN next_send_at > $2 THEN next_send_at ELSE $2 END
+                                + COALESCE(send_pause_ms, $3) * $4
+             WHERE id = $1
+             RETURNING next_send_at - COALESCE(send_pause_ms, $3) * $4",
+            args![request.account, now, share.pause, share.parts],
+        )
+        .await?
+        .ok_or(Error::Inconsistent("a delivery without its account"))?;
+    tx.execute("UPDATE delivery SET turn_at = $2 WHERE id = $1", args![request.id, turn]).await?;
+    tx.commit().await?;
+    Ok(until(turn, now))
+}
+
+/// The carrier asked for a pause: nothing leaves through the account before it is over, whoever kept a turn within it.
+pub(super) async fn hold_back(
+    backend: &Backend,
+    tx: &mut Tx,
+    request: Request,
+    pause: Duration,
+) -> Result<()> {
+    tx.execute(
+        "UPDATE line_account
+         SET next_send_at = CASE WHEN next_send_at > $2 THEN next_send_at ELSE $2 END,
+             sends_held_until = CASE WHEN sends_held_until > $2 THEN sends_held_until ELSE $2 END
+         WHERE id = $1",
+        args![request.account, backend.clock.now() + millis(pause)],
+    )
+    .await?;
+    Ok(())
+}
+
+fn until(turn: Millis, now: Millis) -> Duration {
+    Duration::from_millis(u64::try_from(turn - now).unwrap_or(0))
+}
