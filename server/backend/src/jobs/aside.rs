@@ -52,13 +52,3 @@ pub async fn requeue(backend: &Backend) -> Result<Requeued> {
     }
     Ok(requeued)
 }
-
-/// Records for the operator how much stands aside now.
-pub async fn measure(backend: &Backend) -> Result<()> {
-    let mut tx = backend.store.read().await?;
-    let jobs = tx.number("SELECT COUNT(*) FROM job WHERE state = 'failed'", args![]).await?;
-    let webhooks = tx.number("SELECT COUNT(*) FROM journal_entry WHERE state = 'poisoned'", args![]).await?;
-    metrics::gauge!("jobs_failed").set(jobs as f64);
-    metrics::gauge!("webhooks_poisoned").set(webhooks as f64);
-    Ok(())
-}
