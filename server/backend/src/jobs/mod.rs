@@ -1,6 +1,6 @@
 //! Work that outlives a request: one file per job, run from a queue in the database.
 
-mod aside;
+pub(crate) mod aside;
 mod deliver_message;
 mod fetch_media;
 mod make_renditions;
@@ -9,6 +9,7 @@ pub mod queue;
 mod read_webhook;
 mod worker;
 
+pub(crate) use aside::requeue_of;
 pub use aside::{Requeued, requeue};
 pub use measure::measure;
 pub use worker::{run_due, work};

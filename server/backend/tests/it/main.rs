@@ -20,6 +20,7 @@ mod links;
 mod media;
 mod messaging;
 mod mms;
+mod operation;
 mod passwords;
 mod patients;
 mod people;
