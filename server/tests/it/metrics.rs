@@ -42,7 +42,10 @@ async fn every_number_of_the_page_on_operation_is_told() {
     running.app.simulators_settled().await;
 
     let samples = samples(running).await;
+    let page = include_str!("../../../docs/operation.md");
     let at_least = |name: &str, labels: &[&str], least: f64| {
+        let family = name.trim_end_matches("_count").trim_end_matches("_bucket");
+        assert!(page.contains(&format!("| `{family}` |")), "{family} is not on the page");
         let found = sum(&samples, name, labels).unwrap_or_else(|| panic!("no {name} {labels:?}"));
         assert!(found >= least, "{name} {labels:?}: {found}");
     };
