@@ -41,13 +41,13 @@ pub(crate) fn recorder() -> PrometheusHandle {
         .clone()
 }
 
-/// A stream of changes that somebody listens to; counted until it is dropped.
-pub(crate) struct OpenStream(());
+/// A stream of changes that somebody listens to, counted from [`begin`](Self::begin) until it is dropped.
+pub(crate) struct OpenStream;
 
 impl OpenStream {
     pub(crate) fn begin() -> Self {
         metrics::gauge!("live_streams").increment(1.0);
-        Self(())
+        Self
     }
 }
 

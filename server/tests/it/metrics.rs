@@ -35,9 +35,8 @@ async fn every_number_of_the_page_on_operation_is_told() {
     let stream = running.staff.request(Method::GET, "/api/live").send().await.unwrap();
     story.staff_send("Come at 3").await;
     story.until_state("Come at 3", "delivered").await;
-    let written =
-        running.staff.upload(&format!("/simulator/phones/{NUMBER}/replies"), &[("text", "I will")], b"");
-    assert_eq!(written.await.status, 201);
+    let replies = format!("/simulator/phones/{NUMBER}/replies");
+    assert_eq!(running.staff.upload(&replies, &[("text", "I will")], &[]).await.status, 201);
     story.until_shown("I will").await;
     running.app.simulators_settled().await;
 
