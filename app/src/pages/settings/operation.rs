@@ -10,7 +10,7 @@ use gloo_timers::callback::Interval;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
-use model::operation::{Alert, JobAside, Operation, Quarantined, WebhookAside};
+use model::operation::{Alert, JobAside, Operation, Quarantined, Replayed, WebhookAside};
 use model::staff::Permission;
 use send_wrapper::SendWrapper;
 
@@ -101,7 +101,7 @@ fn Whole(first: Operation) -> impl IntoView {
         now.with(|now| now.alerts.is_empty() && now.quarantined.is_empty()) && aside.get() == 0
     });
     let replay_all = move |_| {
-        standing.run(operation::replay_all(), |replayed| match replayed.left {
+        standing.run(operation::replay_all(), |replayed: Replayed| match replayed.left {
             0 => format!("{} at work again.", replayed.replayed),
             left => format!("{} at work again; {left} cannot be opened and stay.", replayed.replayed),
         });
