@@ -153,7 +153,7 @@ test('reports are well in every size and scheme', async ({ staff }) => {
 
 test('settings and what is not there are well in every size and scheme', async ({ staff }) => {
   const errors = listen(staff);
-  for (const tab of ['organisation', 'staff', 'lines', 'tokens', 'profile']) {
+  for (const tab of ['organisation', 'staff', 'lines', 'tokens', 'operation', 'profile']) {
     await staff.goto(`/settings/${tab}`, { waitUntil: 'networkidle' });
     await expectWell(staff, `Settings, ${tab}`, errors);
   }

@@ -2,6 +2,7 @@
 
 use crate::App;
 use crate::failure::{Asked, Problem};
+use crate::metrics::OpenStream;
 use crate::session::{Asker, Credential};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
@@ -79,6 +80,8 @@ struct Feed {
     moved: bool,
     /// When the caller was last known to be signed in. Asked again in time, however much there is to tell.
     checked_at: Millis,
+    /// Counted for as long as the stream is there.
+    _open: OpenStream,
 }
 
 impl Feed {
@@ -96,7 +99,9 @@ impl Feed {
             waiting.push_back(Event::default().event("moved").data("{}"));
         }
         let checked_at = app.backend.clock.now();
-        Self { app, caller, credential, changed, seq, waiting, may_have_more: true, moved, checked_at }
+        let may_have_more = true;
+        let _open = OpenStream::begin();
+        Self { app, caller, credential, changed, seq, waiting, may_have_more, moved, checked_at, _open }
     }
 
     fn into_stream(self) -> impl Stream<Item = Result<Event, Infallible>> {

@@ -26,7 +26,7 @@ pub fn with(app: App, beside: Router<App>) -> Router {
     // What browsers ask with a person's session.
     let people = Router::new()
         // /api/sms/… /api/conversations/… /api/patients/… /api/images/… /api/reports/… /api/live
-        // /api/whatsapp-templates /api/openapi.json /api/docs
+        // /api/whatsapp-templates /api/operation/… /api/openapi.json /api/docs
         .merge(rest::routes())
         // /simulator/phones/… (the simulated phone) /simulator/messages, /simulator/media/… (its carrier)
         .merge(simulator::routes())

@@ -15,6 +15,7 @@ pub mod live;
 pub mod media;
 pub mod message;
 mod money;
+pub mod operation;
 pub mod patient;
 pub mod phone;
 pub mod report;

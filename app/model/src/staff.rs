@@ -41,7 +41,8 @@ impl Role {
             | Permission::ManageStaff
             | Permission::ManageTokens
             | Permission::ManageLines
-            | Permission::ManageOrganisation => Self::Admin,
+            | Permission::ManageOrganisation
+            | Permission::ManageOperation => Self::Admin,
         };
         self >= least
     }
@@ -76,11 +77,13 @@ pub enum Permission {
     ManageLines,
     /// Name, country and words of the organisation.
     ManageOrganisation,
+    /// See what stands aside and put it back to work.
+    ManageOperation,
 }
 
 impl Permission {
     /// All of them, for the table's test and its page in the docs.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ReadConversations,
         Self::ReadPatients,
         Self::MarkRead,
@@ -94,6 +97,7 @@ impl Permission {
         Self::ManageTokens,
         Self::ManageLines,
         Self::ManageOrganisation,
+        Self::ManageOperation,
     ];
 }
 

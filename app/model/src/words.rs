@@ -34,6 +34,7 @@ mod tests {
         link::LinkState,
         media::*,
         message::*,
+        operation::AlertKind,
         report::GroupBy,
         staff::Role,
         whatsapp::TemplateState,
@@ -64,7 +65,8 @@ mod tests {
             GroupBy,
             Verification,
             LinkState,
-            TemplateState
+            TemplateState,
+            AlertKind
         );
     }
 }

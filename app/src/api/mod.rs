@@ -7,6 +7,7 @@ pub mod images;
 pub mod inbox;
 pub mod links;
 pub mod messages;
+pub mod operation;
 pub mod patients;
 pub mod reports;
 pub mod session;

@@ -2,6 +2,7 @@
 
 use super::lazy;
 use crate::api::session::{PageSession, Session, sign_in_path};
+use crate::parts::alerts::{AlertLine, Alerts};
 use crate::parts::chosen::Drafts;
 use crate::parts::live::Live;
 use crate::parts::outbox::Outbox;
@@ -48,6 +49,7 @@ fn Frame(session: Session) -> impl IntoView {
     let drafts = Drafts::new(session.me.staff_id);
     drafts.follow(live);
     provide_context(drafts);
+    provide_context(Alerts::start(&session, live));
     provide_context(SentPictures::default());
     provide_context(live);
     provide_context(shortcuts);
@@ -67,6 +69,7 @@ fn Frame(session: Session) -> impl IntoView {
                 <Show when=move || !connected.get()>
                     <Banner tone=Tone::Warn>"Waiting for connection. What you write is kept and sent as soon as it is back."</Banner>
                 </Show>
+                <AlertLine />
                 <main id="main" class="desk-page" tabindex="-1">
                     <Outlet />
                 </main>

@@ -1,5 +1,6 @@
 //! One file per live piece of a screen.
 
+pub mod alerts;
 pub mod filed_picture;
 pub mod gallery;
 pub mod image_upload;

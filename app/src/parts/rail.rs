@@ -2,6 +2,7 @@
 
 use crate::api::session::Session;
 use crate::browser;
+use crate::parts::alerts::Alerts;
 use crate::parts::sign_out::SignOut;
 use crate::ui::{Glyph, Icon, Menu, MenuItem, initials};
 use leptos::prelude::*;
@@ -14,8 +15,11 @@ const PLACES: [(&str, &str, Glyph, Option<Permission>); 5] = [
     ("/patients", "Patients", Glyph::Users, None),
     ("/images", "Images", Glyph::Photo, None),
     ("/reports", "Reports", Glyph::Report, Some(Permission::ReadReports)),
-    ("/settings", "Settings", Glyph::Settings, None),
+    (SETTINGS, "Settings", Glyph::Settings, None),
 ];
+
+/// Where admins find what asks for somebody to look; marked while something does.
+const SETTINGS: &str = "/settings";
 
 /// The simulated phone, where a line ends in one.
 const PHONE: (&str, &str, Glyph) = ("/phone", "Phone", Glyph::Phone);
@@ -24,6 +28,7 @@ const PHONE: (&str, &str, Glyph) = ("/phone", "Phone", Glyph::Phone);
 #[component]
 pub fn Rail() -> impl IntoView {
     let session = expect_context::<Session>();
+    let alerts = expect_context::<Alerts>();
     let sign_out = SignOut::of_page();
     let path = use_location().pathname;
     let here = move |place: &str| {
@@ -46,6 +51,7 @@ pub fn Rail() -> impl IntoView {
                                 <a href=href title=name aria-current=move || here(href).then_some("page")>
                                     <Icon glyph=glyph />
                                     <span>{name}</span>
+                                    {move || (href == SETTINGS && alerts.any()).then(|| view! { <i class="rail-mark" aria-hidden="true"></i> })}
                                 </a>
                             </li>
                         }

@@ -5,6 +5,7 @@
 //! header. Work that outlives a request is a job, recorded in the same transaction as its reason, and no job
 //! holds a transaction while it talks to the network.
 
+pub mod alerts;
 pub mod audit;
 pub mod caller;
 pub mod canary;
@@ -23,6 +24,7 @@ pub mod live;
 pub mod media;
 pub mod messages;
 pub mod numbers;
+pub mod operation;
 pub mod organisations;
 pub mod patients;
 pub mod reports;

@@ -24,6 +24,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
         (name = "images", description = "Photos in records"),
         (name = "reports", description = "How much came and went, and what it cost"),
         (name = "whatsapp", description = "Approved templates, which may be sent at any time"),
+        (name = "operation", description = "What stands aside, and the way back"),
         (name = "live", description = "Changes as they happen"),
     ),
     security(("token" = []), ("session" = [])),

@@ -4,6 +4,7 @@ mod conversations;
 mod docs;
 mod images;
 mod links;
+mod operation;
 mod patients;
 mod reports;
 mod sms;
@@ -61,6 +62,12 @@ fn calls() -> OpenApiRouter<App> {
         .routes(routes!(reports::messages))
         .routes(routes!(reports::messages_csv))
         .routes(routes!(whatsapp::templates))
+        .routes(routes!(operation::view))
+        .routes(routes!(operation::replay_all))
+        .routes(routes!(operation::replay_webhook))
+        .routes(routes!(operation::dismiss_webhook))
+        .routes(routes!(operation::replay_job))
+        .routes(routes!(operation::dismiss_job))
         .routes(routes!(live::live))
         .layer(DefaultBodyLimit::max(JSON_BYTES))
         .merge(uploads)

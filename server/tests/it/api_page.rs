@@ -32,6 +32,12 @@ async fn the_description_has_every_call() {
         ("/api/reports/messages", &["get"]),
         ("/api/reports/messages.csv", &["get"]),
         ("/api/whatsapp-templates", &["get"]),
+        ("/api/operation", &["get"]),
+        ("/api/operation/replay", &["post"]),
+        ("/api/operation/webhooks/{id}/replay", &["post"]),
+        ("/api/operation/webhooks/{id}/dismiss", &["post"]),
+        ("/api/operation/jobs/{id}/replay", &["post"]),
+        ("/api/operation/jobs/{id}/dismiss", &["post"]),
         ("/api/live", &["get"]),
     ] {
         for method in methods {

@@ -42,6 +42,12 @@ async fn each_role_may_what_the_table_says() {
         (Method::GET, "/api/reports/messages", Value::Null, [200, 200, 403]),
         (Method::GET, "/api/reports/messages.csv?group_by=line", Value::Null, [200, 200, 403]),
         (Method::GET, "/api/reports/messages?zone=Atlantis", Value::Null, [422, 422, 403]),
+        (Method::GET, "/api/operation", Value::Null, [200, 403, 403]),
+        (Method::POST, "/api/operation/replay", Value::Null, [200, 403, 403]),
+        (Method::POST, "/api/operation/webhooks/{none}/replay", Value::Null, [404, 403, 403]),
+        (Method::POST, "/api/operation/webhooks/{none}/dismiss", Value::Null, [404, 403, 403]),
+        (Method::POST, "/api/operation/jobs/{none}/replay", Value::Null, [404, 403, 403]),
+        (Method::POST, "/api/operation/jobs/{none}/dismiss", Value::Null, [404, 403, 403]),
     ];
     for (method, path, body, expected) in table {
         let path = path.replace("{patient}", &patient).replace("{none}", none);

@@ -11,9 +11,9 @@ use reqwest::Method;
 use serde_json::json;
 use sha1::Sha1;
 
-const TOKEN: &str = "test_auth_token_0123456789abcdef";
+pub(crate) const TOKEN: &str = "test_auth_token_0123456789abcdef";
 
-async fn line(running: &Running) -> LineView {
+pub(crate) async fn line(running: &Running) -> LineView {
     let new = NewLine {
         name: "Twilio".to_owned(),
         number: "0491 570 313".to_owned(),
@@ -24,7 +24,7 @@ async fn line(running: &Running) -> LineView {
 }
 
 /// The address as Twilio calls and signs it: what is pasted ends with what Twilio keeps for itself.
-fn called(line: &LineView) -> String {
+pub(crate) fn called(line: &LineView) -> String {
     line.accounts[0].inbound_url.strip_suffix("#rc=5&rp=5xx,ct,rt").unwrap().to_owned()
 }
 
@@ -50,7 +50,12 @@ pub(crate) fn sign(token: &str, url: &str, fields: &[(&str, &str)]) -> String {
     STANDARD.encode(mac.finalize().into_bytes())
 }
 
-async fn post(running: &Running, url: &str, fields: &[(&str, &str)], signature: &str) -> (u16, String) {
+pub(crate) async fn post(
+    running: &Running,
+    url: &str,
+    fields: &[(&str, &str)],
+    signature: &str,
+) -> (u16, String) {
     let request = running.nobody().request(Method::POST, url).header("x-twilio-signature", signature);
     let response = request.form(fields).send().await.unwrap();
     (response.status().as_u16(), response.text().await.unwrap())

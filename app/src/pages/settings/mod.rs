@@ -4,6 +4,7 @@ mod account_fields;
 pub mod carrier_form;
 pub mod carriers;
 pub mod lines;
+pub mod operation;
 pub mod organisation;
 pub mod profile;
 pub mod staff;
@@ -21,17 +22,19 @@ use leptos_router::hooks::{use_location, use_params_map};
 use lines::LinesPage;
 use model::live::Change;
 use model::staff::{Permission, Role};
+use operation::OperationPage;
 use organisation::OrganisationPage;
 use profile::ProfilePage;
 use staff::StaffPage;
 use tokens::TokensPage;
 
 /// Tabs: address, name, and what one must be allowed to do to see more than words there.
-const TABS: [(&str, &str, Option<Permission>); 5] = [
+const TABS: [(&str, &str, Option<Permission>); 6] = [
     ("/settings/organisation", "Organisation", None),
     ("/settings/staff", "Staff", Some(Permission::ManageStaff)),
     ("/settings/lines", "Lines", Some(Permission::ManageLines)),
     ("/settings/tokens", "API tokens", Some(Permission::ManageTokens)),
+    ("/settings/operation", "Operation", Some(Permission::ManageOperation)),
     ("/settings/profile", "Profile", None),
 ];
 
@@ -94,6 +97,7 @@ pub fn TabPage() -> impl IntoView {
         "staff" => StaffPage().into_any(),
         "lines" => LinesPage().into_any(),
         "tokens" => TokensPage().into_any(),
+        "operation" => OperationPage().into_any(),
         "profile" => ProfilePage().into_any(),
         _ => view! { <NothingHere /> }.into_any(),
     }

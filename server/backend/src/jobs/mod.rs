@@ -1,14 +1,17 @@
 //! Work that outlives a request: one file per job, run from a queue in the database.
 
-mod aside;
+pub(crate) mod aside;
 mod deliver_message;
 mod fetch_media;
 mod make_renditions;
+mod measure;
 pub mod queue;
 mod read_webhook;
 mod worker;
 
-pub use aside::{Requeued, measure, requeue};
+pub(crate) use aside::requeue_of;
+pub use aside::{Requeued, requeue};
+pub use measure::measure;
 pub use worker::{run_due, work};
 
 use crate::store::Tx;
@@ -40,11 +43,14 @@ pub(crate) enum Owner {
 }
 
 impl Job {
+    /// Every kind, for what counts them.
+    const KINDS: [&'static str; 4] = [DELIVER_MESSAGE, READ_WEBHOOK, FETCH_MEDIA, MAKE_RENDITIONS];
+
     /// The name of the job's kind and of the version of its payload.
     fn kind(&self) -> &'static str {
         match self {
-            Self::DeliverMessage { .. } => "deliver_message.v1",
-            Self::ReadWebhook { .. } => "read_webhook.v1",
+            Self::DeliverMessage { .. } => DELIVER_MESSAGE,
+            Self::ReadWebhook { .. } => READ_WEBHOOK,
             Self::FetchMedia { .. } => FETCH_MEDIA,
             Self::MakeRenditions { .. } => MAKE_RENDITIONS,
         }
@@ -113,6 +119,8 @@ pub(crate) enum Outcome {
     GiveUp { why: &'static str },
 }
 
+const DELIVER_MESSAGE: &str = "deliver_message.v1";
+const READ_WEBHOOK: &str = "read_webhook.v1";
 const FETCH_MEDIA: &str = "fetch_media.v1";
 const MAKE_RENDITIONS: &str = "make_renditions.v1";
 
@@ -138,6 +146,7 @@ mod tests {
             Job::FetchMedia { attachment_id: id.into() },
             Job::MakeRenditions { owner: Owner::PatientImage(id.into()) },
         ];
+        assert_eq!(jobs.each_ref().map(Job::kind), Job::KINDS);
         let forms: Vec<_> =
             jobs.iter().map(|job| serde_json::to_string(job).expect("a job serialises")).collect();
         assert_eq!(

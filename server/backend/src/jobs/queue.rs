@@ -298,16 +298,34 @@ pub(super) async fn set_aside(
 /// A job that stands aside.
 #[derive(sqlx::FromRow)]
 pub(super) struct SetAside {
-    id: Uuid,
+    pub(super) id: Uuid,
     org_id: Option<Uuid>,
+    /// Name and version.
+    pub(super) kind: String,
     payload_sealed: Vec<u8>,
+    /// Why it stands aside.
+    pub(super) failure: Option<String>,
+    pub(super) created_at: Millis,
 }
 
-/// Every job that stands aside, in the order they were made.
-pub(super) async fn all_set_aside(backend: &Backend) -> Result<Vec<SetAside>> {
-    let mut tx = backend.store.read().await?;
+impl SetAside {
+    /// What it was to do.
+    ///
+    /// # Errors
+    /// When this version cannot open its payload.
+    pub(super) fn job(&self, backend: &Backend) -> Result<Job> {
+        open_payload(backend, &self.payload_sealed)
+    }
+}
+
+/// Every job that stands aside, of one organisation or of all, in the order they were made.
+pub(super) async fn all_set_aside(tx: &mut Tx, org: Option<OrgId>) -> Result<Vec<SetAside>> {
     Ok(tx
-        .all("SELECT id, org_id, payload_sealed FROM job WHERE state = 'failed' ORDER BY id", args![])
+        .all(
+            "SELECT id, org_id, kind, payload_sealed, failure, created_at FROM job
+             WHERE state = 'failed' AND ($1 IS NULL OR org_id = $1) ORDER BY id",
+            args![org],
+        )
         .await?)
 }
 
@@ -316,7 +334,7 @@ pub(super) async fn all_set_aside(backend: &Backend) -> Result<Vec<SetAside>> {
 /// # Errors
 /// When this version cannot open its payload: it stays aside.
 pub(super) async fn put_back(backend: &Backend, aside: &SetAside) -> Result<()> {
-    let job = open_payload(backend, &aside.payload_sealed)?;
+    let job = aside.job(backend)?;
     let mut tx = backend.store.write().await?;
     let moved = tx
         .execute(

@@ -125,14 +125,23 @@ impl Blobs {
         &self,
         key: &BlobKey,
         media_type: &str,
+        body: ByteStream,
+        max_bytes: u64,
+    ) -> Result<Stored, BlobError> {
+        counted("put", self.store(&key.path(), media_type, body, max_bytes).await)
+    }
+
+    async fn store(
+        &self,
+        path: &str,
+        media_type: &str,
         mut body: ByteStream,
         max_bytes: u64,
     ) -> Result<Stored, BlobError> {
-        let path = key.path();
         let mut writer = match &self.0 {
-            Place::S3(place) => Writer::S3(place.writer(&path, media_type)),
-            Place::Folder(place) => Writer::Folder(place.writer(&path).await?),
-            Place::Memory(place) => Writer::Memory(place.writer(&path)),
+            Place::S3(place) => Writer::S3(place.writer(path, media_type)),
+            Place::Folder(place) => Writer::Folder(place.writer(path).await?),
+            Place::Memory(place) => Writer::Memory(place.writer(path)),
         };
         let mut hash = Sha256::new();
         let mut size = 0u64;
@@ -169,17 +178,18 @@ impl Blobs {
 
     /// A blob, or a `range` of its bytes (cut at its end).
     pub async fn get(&self, key: &BlobKey, range: Option<Range<u64>>) -> Result<BlobBody, BlobError> {
-        match &self.0 {
+        let found = match &self.0 {
             Place::S3(place) => Box::pin(place.get(&key.path(), range)).await,
             Place::Folder(place) => place.get(&key.path(), range).await,
             Place::Memory(place) => place.get(&key.path(), range),
-        }
+        };
+        counted("get", found)
     }
 
     /// A blob as a file of this machine, for readers that take no stream. It vanishes when it is closed.
     pub(crate) async fn open_file(&self, key: &BlobKey) -> Result<File, BlobError> {
         if let Place::Folder(place) = &self.0 {
-            return place.open(&key.path()).await;
+            return counted("get", place.open(&key.path()).await);
         }
         let mut body = self.get(key, None).await?.stream;
         let unlinked = tokio::task::spawn_blocking(tempfile::tempfile).await.map_err(interrupted)??;
@@ -194,23 +204,25 @@ impl Blobs {
 
     /// Copies a blob inside the store; the bytes do not travel through the server where the store can avoid it.
     pub async fn copy(&self, from: &BlobKey, to: &BlobKey) -> Result<(), BlobError> {
-        match &self.0 {
+        let copied = match &self.0 {
             Place::S3(place) => Box::pin(place.copy(&from.path(), &to.path())).await,
             Place::Folder(place) => place.copy(&from.path(), &to.path()).await,
             Place::Memory(place) => place.copy(&from.path(), &to.path()),
-        }
+        };
+        counted("copy", copied)
     }
 
     /// Takes a blob away; fine when there is none.
     pub async fn delete(&self, key: &BlobKey) -> Result<(), BlobError> {
-        match &self.0 {
+        let deleted = match &self.0 {
             Place::S3(place) => Box::pin(place.delete(&key.path())).await,
             Place::Folder(place) => place.delete(&key.path()).await,
             Place::Memory(place) => {
                 place.delete(&key.path());
                 Ok(())
             }
-        }
+        };
+        counted("delete", deleted)
     }
 
     /// Bytes of a blob, if there is one.
@@ -223,7 +235,7 @@ impl Blobs {
         match size {
             Ok(size) => Ok(Some(size)),
             Err(BlobError::Missing) => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => counted("size", Err(error)),
         }
     }
 
@@ -258,6 +270,17 @@ impl Blobs {
             Place::Folder(_) | Place::Memory(_) => None,
         }
     }
+}
+
+/// Counts a failure of the store itself, by what was asked of it. What its sender did is none.
+fn counted<T>(operation: &'static str, result: Result<T, BlobError>) -> Result<T, BlobError> {
+    let error = match &result {
+        Err(BlobError::Unavailable(_)) => "unavailable",
+        Err(BlobError::Missing) => "missing",
+        Ok(_) | Err(BlobError::Interrupted | BlobError::TooLarge) => return result,
+    };
+    metrics::counter!("blob_errors_total", "operation" => operation, "error" => error).increment(1);
+    result
 }
 
 /// A blocking task that did not end well.

@@ -185,10 +185,14 @@ pub(crate) async fn hear(
     delivery: DeliveryId,
     news: &News,
 ) -> Result<bool> {
-    let row: Option<(String,)> = tx
-        .one("SELECT state FROM delivery WHERE id = $1 AND org_id = $2", args![delivery, whole.org])
+    let row: Option<(String, String)> = tx
+        .one(
+            "SELECT d.state, a.provider FROM delivery d JOIN line_account a ON a.id = d.account_id
+             WHERE d.id = $1 AND d.org_id = $2",
+            args![delivery, whole.org],
+        )
         .await?;
-    let (before,) = row.ok_or(Error::Inconsistent("a delivery vanished"))?;
+    let (before, provider) = row.ok_or(Error::Inconsistent("a delivery vanished"))?;
     let before = known(DeliveryState::from_word(&before))?;
     let after = news.state.map_or(before, |state| before.advance(state));
     if after == before {
@@ -214,7 +218,7 @@ pub(crate) async fn hear(
             ],
         )
         .await?;
-        metrics::counter!("deliveries_total", "state" => after.as_str()).increment(1);
+        metrics::counter!("deliveries_total", "provider" => provider, "state" => after.as_str()).increment(1);
     }
     if let Some(price) = news.price {
         cost::told(tx, delivery, price).await?;

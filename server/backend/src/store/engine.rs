@@ -9,7 +9,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{SqlSafeStr, Transaction};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
@@ -130,19 +130,23 @@ impl Store {
 
     /// A consistent view to read from.
     pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
-        Ok(Tx(match &self.0 {
+        let asked = Instant::now();
+        let engine = match &self.0 {
             Pools::Sqlite { read, .. } => Engine::Sqlite(read.begin().await?),
             Pools::Postgres(pool) => Engine::Postgres(pool.begin_with("BEGIN READ ONLY").await?),
-        }))
+        };
+        Ok(Tx::begun(engine, "read", asked))
     }
 
     /// A transaction that writes. Dropping it without [`Tx::commit`] changes nothing.
     pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
-        Ok(Tx(match &self.0 {
+        let asked = Instant::now();
+        let engine = match &self.0 {
             // Taking the lock at the start: a reader that turns writer half-way can only fail.
             Pools::Sqlite { write, .. } => Engine::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
             Pools::Postgres(pool) => Engine::Postgres(pool.begin().await?),
-        }))
+        };
+        Ok(Tx::begun(engine, "write", asked))
     }
 
     /// Says a word of at most some thousand bytes to every process that listens on this database. SQLite carries none.
@@ -184,7 +188,11 @@ impl Listener {
 }
 
 /// A transaction on either engine.
-pub struct Tx(Engine);
+pub struct Tx {
+    engine: Engine,
+    /// When it could begin, for the operator.
+    begun: Instant,
+}
 
 enum Engine {
     Sqlite(Transaction<'static, Sqlite>),
@@ -192,13 +200,19 @@ enum Engine {
 }
 
 impl Tx {
+    /// Counts how long a transaction of this kind waited for its connection and, on SQLite, for the one writer's turn.
+    fn begun(engine: Engine, kind: &'static str, asked: Instant) -> Self {
+        metrics::histogram!("db_acquire_seconds", "kind" => kind).record(asked.elapsed().as_secs_f64());
+        Self { engine, begun: Instant::now() }
+    }
+
     /// Runs a statement; answers how many rows it touched.
     pub(crate) async fn execute(
         &mut self,
         sql: impl SqlSafeStr,
         args: Vec<Value>,
     ) -> Result<u64, StoreError> {
-        Ok(match &mut self.0 {
+        Ok(match &mut self.engine {
             Engine::Sqlite(tx) => {
                 sqlx::query_with(sql, sqlite_arguments(args)?).execute(&mut **tx).await?.rows_affected()
             }
@@ -214,7 +228,7 @@ impl Tx {
         sql: impl SqlSafeStr,
         args: Vec<Value>,
     ) -> Result<Vec<R>, StoreError> {
-        Ok(match &mut self.0 {
+        Ok(match &mut self.engine {
             Engine::Sqlite(tx) => {
                 sqlx::query_as_with(sql, sqlite_arguments(args)?).fetch_all(&mut **tx).await?
             }
@@ -230,7 +244,7 @@ impl Tx {
         sql: impl SqlSafeStr,
         args: Vec<Value>,
     ) -> Result<Option<R>, StoreError> {
-        Ok(match &mut self.0 {
+        Ok(match &mut self.engine {
             Engine::Sqlite(tx) => {
                 sqlx::query_as_with(sql, sqlite_arguments(args)?).fetch_optional(&mut **tx).await?
             }
@@ -247,16 +261,19 @@ impl Tx {
 
     /// Makes it so.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        match self.0 {
+        let committing = Instant::now();
+        match self.engine {
             Engine::Sqlite(tx) => tx.commit().await?,
             Engine::Postgres(tx) => tx.commit().await?,
         }
+        metrics::histogram!("db_commit_seconds").record(committing.elapsed().as_secs_f64());
+        metrics::histogram!("db_transaction_seconds").record(self.begun.elapsed().as_secs_f64());
         Ok(())
     }
 
     /// Whether this is PostgreSQL, for the few labelled differences.
     pub(crate) fn is_postgres(&self) -> bool {
-        matches!(self.0, Engine::Postgres(_))
+        matches!(self.engine, Engine::Postgres(_))
     }
 }
 

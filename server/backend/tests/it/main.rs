@@ -22,6 +22,7 @@ mod links;
 mod media;
 mod messaging;
 mod mms;
+mod operation;
 mod pacing;
 mod passwords;
 mod patients;

@@ -1,0 +1,218 @@
+//! What asks for an admin to look. Nothing is kept of it: each alert is computed from what is so now, and goes when
+//! that ends.
+
+use crate::conversations::rows::known;
+use crate::jobs::aside;
+use crate::operation::whole;
+use crate::store::{Tx, args};
+use crate::{Backend, Caller, Result};
+use model::line::ProviderKind;
+use model::operation::{Alert, AlertKind};
+use model::staff::Permission;
+use model::{Millis, OrgId};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+const HOUR: Millis = 60 * 60 * 1000;
+const DAY: Millis = 24 * HOUR;
+const WEEK: Millis = 7 * DAY;
+
+/// Webhooks in quarantine are told of for so long: what happened at night is seen in the morning. Whoever called knew
+/// the line's address, so that a single one counts.
+const REJECTED_WITHIN: Millis = DAY;
+
+/// So long after a job was due, nobody seems to work.
+const LATE_AFTER: Millis = 5 * 60 * 1000;
+
+/// A silence as long as this is compared with the same hours of the weeks before. Nights, weekends and quiet afternoons
+/// were silent then too.
+const SILENCE: Millis = 6 * HOUR;
+
+/// Fewer webhooks than this in the same hours of a week before tell nothing.
+const USUAL: i64 = 3;
+
+const OPERATION: &str = "/settings/operation";
+const LINES: &str = "/settings/lines";
+
+/// What asks for somebody to look in the caller's organisation, the gravest first.
+pub async fn list(backend: &Backend, caller: &Caller) -> Result<Vec<Alert>> {
+    caller.require(Permission::ManageOperation)?;
+    let mut tx = backend.store.read().await?;
+    of_org(backend, &mut tx, caller.org_id).await
+}
+
+pub(crate) async fn of_org(backend: &Backend, tx: &mut Tx, org: OrgId) -> Result<Vec<Alert>> {
+    let now = backend.clock.now();
+    let mut alerts = Vec::new();
+    alerts.extend(unread(tx, org).await?);
+    alerts.extend(rejected(tx, org, now).await?);
+    alerts.extend(stopped(tx, org, now).await?);
+    alerts.extend(failed(backend, tx, org).await?);
+    alerts.extend(late(tx, org, now).await?);
+    alerts.extend(uncertain(tx, org).await?);
+    Ok(alerts)
+}
+
+async fn unread(tx: &mut Tx, org: OrgId) -> Result<Option<Alert>> {
+    let sql = "SELECT COUNT(*), MIN(received_at) FROM journal_entry WHERE org_id = $1 AND state = 'poisoned'";
+    let found: Option<(i64, Option<Millis>)> = tx.one(sql, args![org]).await?;
+    Ok(counted(found).map(|(count, since)| Alert {
+        kind: AlertKind::WebhooksUnread,
+        since,
+        count,
+        text: format!("{} could not be read", webhooks(count)),
+        advice: "They are kept as they came. Replay them once the cause is gone.".to_owned(),
+        place: OPERATION.to_owned(),
+    }))
+}
+
+async fn rejected(tx: &mut Tx, org: OrgId, now: Millis) -> Result<Option<Alert>> {
+    let sql = "SELECT COUNT(*), MIN(received_at) FROM journal_entry
+               WHERE org_id = $1 AND state = 'quarantined' AND received_at >= $2";
+    let found: Option<(i64, Option<Millis>)> = tx.one(sql, args![org, now - REJECTED_WITHIN]).await?;
+    Ok(counted(found).map(|(count, since)| Alert {
+        kind: AlertKind::WebhooksRejected,
+        since,
+        count,
+        text: match count {
+            1 => "1 webhook of the last day did not prove where it comes from".to_owned(),
+            count => format!("{count} webhooks of the last day did not prove where they come from"),
+        },
+        advice: "Mostly the credentials or the server's public address are wrong. Lines has what came and checks it again."
+            .to_owned(),
+        place: LINES.to_owned(),
+    }))
+}
+
+/// Accounts of which no webhook comes, though in the same hours of both weeks before some did.
+async fn stopped(tx: &mut Tx, org: OrgId, now: Millis) -> Result<Vec<Alert>> {
+    let recent = by_account(tx, org, now - SILENCE, now + 1).await?;
+    let last_week = by_account(tx, org, now - WEEK - SILENCE, now - WEEK).await?;
+    let week_before = by_account(tx, org, now - 2 * WEEK - SILENCE, now - 2 * WEEK).await?;
+    let usual = |counts: &BTreeMap<Uuid, i64>, account: &Uuid| {
+        counts.get(account).is_some_and(|count| *count >= USUAL)
+    };
+    let mut alerts = Vec::new();
+    for account in last_week.keys() {
+        if recent.contains_key(account) || !usual(&last_week, account) || !usual(&week_before, account) {
+            continue;
+        }
+        let names: Option<(String, String)> = tx
+            .one(
+                "SELECT l.name, a.provider FROM line_account a JOIN line l ON l.id = a.line_id
+                 WHERE a.id = $1 AND a.disabled_at IS NULL AND l.disabled_at IS NULL",
+                args![*account],
+            )
+            .await?;
+        let Some((line, carrier)) = names else { continue };
+        let carrier = known(ProviderKind::from_word(&carrier))?.label();
+        let since = tx
+            .number(
+                "SELECT received_at FROM journal_entry WHERE org_id = $1 AND account_id = $2 AND state = 'done'
+                 ORDER BY received_at DESC LIMIT 1",
+                args![org, *account],
+            )
+            .await?;
+        alerts.push(Alert {
+            kind: AlertKind::WebhooksStopped,
+            since,
+            count: 1,
+            text: format!("Nothing has come from {carrier} for {line} in 6 hours in which it usually does"),
+            advice: "Check the webhook addresses in the carrier's console. On a holiday it may be right."
+                .to_owned(),
+            place: LINES.to_owned(),
+        });
+    }
+    Ok(alerts)
+}
+
+/// Webhooks of a stretch of time by the account through which they came, whatever became of them.
+async fn by_account(tx: &mut Tx, org: OrgId, from: Millis, until: Millis) -> Result<BTreeMap<Uuid, i64>> {
+    let rows: Vec<(Uuid, i64)> = tx
+        .all(
+            "SELECT account_id, COUNT(*) FROM journal_entry
+             WHERE org_id = $1 AND state IN ('pending', 'done', 'poisoned', 'quarantined', 'dismissed')
+               AND received_at >= $2 AND received_at < $3
+             GROUP BY account_id",
+            args![org, from, until],
+        )
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
+async fn failed(backend: &Backend, tx: &mut Tx, org: OrgId) -> Result<Option<Alert>> {
+    let jobs = aside::jobs(backend, tx, org).await?;
+    let oldest = jobs.iter().map(|job| job.created_at).min();
+    Ok(oldest.map(|since| {
+        let count = whole(jobs.len());
+        Alert {
+            kind: AlertKind::JobsFailed,
+            since,
+            count,
+            text: format!(
+                "{} set aside",
+                if count == 1 { "1 job was".to_owned() } else { format!("{count} jobs were") }
+            ),
+            advice: "Replay them once the cause is gone.".to_owned(),
+            place: OPERATION.to_owned(),
+        }
+    }))
+}
+
+async fn late(tx: &mut Tx, org: OrgId, now: Millis) -> Result<Option<Alert>> {
+    let sql = "SELECT COUNT(*), MIN(run_at) FROM job
+               WHERE org_id = $1 AND state IN ('ready', 'running') AND run_at <= $2
+                 AND (state = 'ready' OR lease_until <= $2)";
+    let found: Option<(i64, Option<Millis>)> = tx.one(sql, args![org, now - LATE_AFTER]).await?;
+    Ok(counted(found).map(|(count, since)| Alert {
+        kind: AlertKind::JobsLate,
+        since,
+        count,
+        text: format!(
+            "{} for more than 5 minutes",
+            if count == 1 { "1 job has waited".to_owned() } else { format!("{count} jobs have waited") }
+        ),
+        advice: "Messages may be late. Whoever runs the server should see whether it is well, and what its log says."
+            .to_owned(),
+        place: OPERATION.to_owned(),
+    }))
+}
+
+async fn uncertain(tx: &mut Tx, org: OrgId) -> Result<Option<Alert>> {
+    let count = tx
+        .number("SELECT COUNT(*) FROM message WHERE org_id = $1 AND state = 'uncertain'", args![org])
+        .await?;
+    let oldest: Option<(Uuid, Millis)> = tx
+        .one(
+            "SELECT conversation_id, state_at FROM message WHERE org_id = $1 AND state = 'uncertain'
+             ORDER BY state_at LIMIT 1",
+            args![org],
+        )
+        .await?;
+    Ok(oldest.map(|(conversation, since)| {
+        let text = match count {
+            1 => "1 message may not have arrived".to_owned(),
+            count => format!("{count} messages may not have arrived"),
+        };
+        Alert {
+            kind: AlertKind::MessagesUncertain,
+            since,
+            count: whole(count),
+            text,
+            advice:
+                "Ask the patient, or look into the carrier's console; then say what is so, on the message."
+                    .to_owned(),
+            place: format!("/c/{conversation}"),
+        }
+    }))
+}
+
+/// What an aggregate found, unless that is nothing.
+fn counted(found: Option<(i64, Option<Millis>)>) -> Option<(u32, Millis)> {
+    let (count, oldest) = found?;
+    Some((whole(count), oldest?))
+}
+
+fn webhooks(count: u32) -> String {
+    if count == 1 { "1 webhook".to_owned() } else { format!("{count} webhooks") }
+}
