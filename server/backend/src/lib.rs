@@ -24,6 +24,7 @@ pub mod messages;
 pub mod numbers;
 pub mod organisations;
 pub mod patients;
+pub mod reconcile;
 pub mod reports;
 pub mod share_links;
 pub mod sign_in;

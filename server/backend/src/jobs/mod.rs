@@ -9,6 +9,7 @@ mod read_webhook;
 mod worker;
 
 pub use aside::{Requeued, measure, requeue};
+pub(crate) use deliver_message::failed_later;
 pub use worker::{run_due, work};
 
 use crate::store::Tx;
