@@ -11,7 +11,6 @@ use crate::clock::millis;
 use crate::lines::{self, Route};
 use crate::store::args;
 use crate::{Backend, Result};
-use brought::Kept;
 use futures::future::join_all;
 use model::Millis;
 use providers::{Listed, NotListed, Recent, Verification};
@@ -151,21 +150,13 @@ async fn ask(backend: &Backend, route: &Route, younger: Duration) -> Result<Foun
             Listed::Outbound { status, to, text, at } => ours.push(Sent { status: *status, to, text, at }),
         }
     }
-    // Of one sender they are read in the order in which they are journalled.
-    webhooks.sort_by_key(|(at, _)| *at);
-    let (mut found, mut incomplete) = (0, cut_short);
-    for (at, webhook) in webhooks {
-        match brought::keep(backend, route, webhook, at).await? {
-            Kept::Known => {}
-            Kept::Found => found += 1,
-            Kept::NotYet => incomplete = true,
-        }
-    }
+    let (found, whole) = brought::keep(backend, route, webhooks).await?;
     let reports = sent::hear(backend, route, ours, settled).await?;
-    if !incomplete {
+    let complete = whole && !cut_short;
+    if complete {
         note_asked(backend, route, now).await?;
     }
-    Ok(Found { messages: found, reports, incomplete: usize::from(incomplete) })
+    Ok(Found { messages: found, reports, incomplete: usize::from(!complete) })
 }
 
 /// From when on an account's carrier is asked: not from before the account was here, for what another program sent and

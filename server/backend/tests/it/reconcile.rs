@@ -81,6 +81,25 @@ async fn the_pictures_of_a_message_that_was_found_are_fetched() {
 }
 
 #[tokio::test]
+async fn what_came_under_another_id_is_not_found_again() {
+    on_each_engine(async |t: TestBackend| {
+        is_read(&t, &text(&t, 9, 0, "STOP")).await;
+        is_read(&t, &text(&t, 2, 0, "OK")).await;
+        // The first is called otherwise in the list; the second was written twice.
+        let list =
+            [wrote(1, 0, "STOP", "09:00:00"), wrote(2, 0, "OK", "09:00:00"), wrote(3, 0, "OK", "09:01:00")];
+        lists(&t.carrier, &list, &[]).await;
+        t.later(MINUTE * 10).await;
+        assert_eq!(round(&t).await, Found { messages: 1, ..NOTHING });
+        t.run_jobs().await;
+        let id = inbox_ids(&t).await[0];
+        assert_eq!(texts(&t, id).await, ["STOP", "OK", "OK"]);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn after_a_long_stop_a_round_reaches_back_to_the_last_one() {
     on_each_engine(async |t: TestBackend| {
         lists(&t.carrier, &[], &[]).await;

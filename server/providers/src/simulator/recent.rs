@@ -14,7 +14,7 @@ pub(super) async fn recent(http: &Http, account: &Account, since: Millis) -> Res
     let credentials = Credentials::read(&account.credentials)
         .map_err(|error| NotListed(format!("The line's credentials are incomplete: {error}.")))?;
     let mut recent = Recent::default();
-    let mut after = 0;
+    let mut after = 0_u64;
     for page in 1..=MOST_PAGES {
         let mut url = below(&credentials.api_base, MESSAGES_PATH);
         url.query_pairs_mut()

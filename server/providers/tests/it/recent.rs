@@ -155,6 +155,50 @@ async fn clicksends_history_tells_both_directions_and_gives_our_reference_back()
 }
 
 #[tokio::test]
+async fn messagemedias_polling_lists_are_read_and_nothing_in_them_is_confirmed() {
+    let server = MockServer::start().await;
+    let reply = |id: &str, to: &str, content: &str, when: &str| {
+        json!({
+            "reply_id": id, "message_id": "877c19ef-fa2e-4cec-827a-e1df9b5509f7", "date_received": when,
+            "source_number": "+61491570156", "destination_number": to, "content": content,
+            "vendor_account_id": { "vendor_id": "MessageMedia", "account_id": "MyAccount001" },
+        })
+    };
+    let now = "2026-08-04T01:55:00.850Z";
+    let replies = json!({ "replies": [
+        reply("a175e797-2b54-468b-9850-41a3eab32f74", "+61491570006", "Yes please", now),
+        reply("a175e797-2b54-468b-9850-41a3eab32f75", "+61491570110", "To another number", now),
+        reply("a175e797-2b54-468b-9850-41a3eab32f76", "+61491570006", "Last month", "2026-07-04T01:55:00.850Z"),
+    ] });
+    let reports = json!({ "delivery_reports": [{
+        "delivery_report_id": "01e1fa0a-6e27-4945-9cdb-18644b4de043", "source_number": "+61491570156",
+        "date_received": now, "status": "delivered", "original_text": "Your quote is ready", "error_code": "220",
+        "message_id": "877c19ef-fa2e-4cec-827a-e1df9b5509f7", "metadata": { "reference": "delivery-1" },
+    }] });
+    for (list, answer) in [("/v1/replies", replies), ("/v1/delivery_reports", reports)] {
+        let asked = Mock::given(method("GET")).and(path(list));
+        asked.respond_with(ResponseTemplate::new(200).set_body_json(answer)).mount(&server).await;
+    }
+    let (http, account) =
+        (http_to(&[&server]), account(with(messagemedia_credentials(), "api_base", &server.uri())));
+    let recent = messagemedia().recent(&http, &account, SINCE).await.unwrap();
+    assert!(!recent.cut_short);
+    let webhooks = brought(&recent);
+    assert_eq!(webhooks.len(), 1);
+    let read = read(messagemedia(), account, webhooks[0]);
+    assert_eq!(read.external_id, "inbound:a175e797-2b54-468b-9850-41a3eab32f74", "as the webhook's");
+    assert_eq!(inbound(&read).text, "Yes please");
+    let sent = sent(&recent);
+    let [(status, "+61491570156", "Your quote is ready")] = sent.as_slice() else { panic!("one report") };
+    assert_eq!(
+        (status.state, status.reference.as_deref()),
+        (Some(DeliveryState::Delivered), Some("delivery-1"))
+    );
+    let requests = server.received_requests().await.unwrap();
+    assert!(requests.iter().all(|request| request.method.as_str() == "GET"));
+}
+
+#[tokio::test]
 async fn a_carrier_that_refuses_says_so_and_one_without_a_list_has_nothing() {
     let server = MockServer::start().await;
     Mock::given(method("GET")).respond_with(ResponseTemplate::new(401)).mount(&server).await;
