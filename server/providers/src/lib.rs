@@ -137,7 +137,7 @@ pub trait Provider: Send + Sync {
         _account: &'a Account,
         webhook: WebhookRequest,
     ) -> BoxFuture<'a, Result<WebhookRequest, NotListed>> {
-        Box::pin(async { Ok(webhook) })
+        Box::pin(async move { Ok(webhook) })
     }
 
     /// Looks whether credentials and sender work, and what is left to spend. Sends nothing and costs nothing.

@@ -57,7 +57,7 @@ pub(super) async fn keep(
         let carrier = providers::for_kind(route.provider);
         match carrier.complete(&backend.http, &route.account, message.webhook).await {
             Ok(webhook) => {
-                found += usize::from(journal(backend, route, &webhook, message.received, message.at).await?)
+                found += usize::from(journal(backend, route, &webhook, message.received, message.at).await?);
             }
             Err(NotListed(_)) => {
                 tracing::warn!(account = %route.account_id, "a carrier did not tell the pictures of a message");
