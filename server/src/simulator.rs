@@ -5,7 +5,7 @@ use crate::failure::{self, Asked, Id, Problem, Raw};
 use crate::session::Asker;
 use crate::uploads::{Form, Part};
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -74,7 +74,7 @@ impl Simulators {
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
-        .route("/simulator/messages", post(accept))
+        .route("/simulator/messages", get(known).post(accept))
         .route("/simulator/media/{id}", get(photo))
         .route("/simulator/lines", get(lines))
         .route("/simulator/lines/{number}/faults", get(faults).put(set_faults))
@@ -84,7 +84,7 @@ pub(crate) fn routes() -> Router<App> {
 
 /// What a line sends; only lines of this server have the secret that signs it.
 async fn accept(State(app): State<App>, headers: HeaderMap, Raw(body): Raw) -> Response {
-    let signature = headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok());
+    let signature = signature(&headers);
     let network = &app.simulators.network;
     let mut accepted = network.accept(signature, &body);
     if matches!(accepted, Err(AcceptError::Unsigned)) {
@@ -100,6 +100,29 @@ async fn accept(State(app): State<App>, headers: HeaderMap, Raw(body): Raw) -> R
         }
         Err(error) => error,
     };
+    not_taken(error)
+}
+
+/// What there is of a line's messages, for the line itself.
+async fn known(State(app): State<App>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+    let (signature, query) = (signature(&headers), query.unwrap_or_default());
+    let network = &app.simulators.network;
+    let mut known = network.known(signature, &query);
+    if matches!(known, Err(AcceptError::Unsigned)) {
+        app.simulators.register(&app.backend).await;
+        known = network.known(signature, &query);
+    }
+    match known {
+        Ok(known) => Json(known).into_response(),
+        Err(error) => not_taken(error),
+    }
+}
+
+fn signature(headers: &HeaderMap) -> Option<&str> {
+    headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok())
+}
+
+fn not_taken(error: AcceptError) -> Response {
     let code = match error {
         AcceptError::Unsigned => FailureCode::SignedOut,
         AcceptError::Malformed => FailureCode::Invalid,

@@ -179,6 +179,9 @@ pub struct MessageView {
     /// In words for staff: which carriers did not take it before another one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detour: Option<String>,
+    /// From the patient: the carrier's notification of it never came, and it was found when the carrier was asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub found_later: bool,
     /// Where its carrier takes few pictures at a time: the requests into which it was split, each with its own state.
     /// Empty for a message that is one request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -21,6 +21,8 @@ pub struct Faults {
     pub reordered: u8,
     /// Reports on a message that are never brought.
     pub missing: u8,
+    /// Messages from a phone that are never brought.
+    pub lost: u8,
     /// Messages that are reported on before the request to send them is answered.
     pub early: u8,
     /// Milliseconds that a webhook takes. Set to zero, what is on its way arrives at once.
@@ -48,6 +50,8 @@ pub enum Fault {
     Reordered,
     /// A report is never brought.
     Missing,
+    /// A message from a phone is never brought.
+    Lost,
     /// The reports come before the answer.
     Early,
     /// A request is answered 429.
@@ -72,6 +76,7 @@ impl Faults {
         duplicates: 60,
         reordered: 50,
         missing: 0,
+        lost: 0,
         early: 20,
         delay_ms: 1_500,
         busy: 30,
@@ -93,6 +98,7 @@ impl Faults {
             Fault::Duplicate => self.duplicates,
             Fault::Reordered => self.reordered,
             Fault::Missing => self.missing,
+            Fault::Lost => self.lost,
             Fault::Early => self.early,
             Fault::Busy => self.busy,
             Fault::Broken => self.broken,
@@ -110,6 +116,7 @@ impl Faults {
             Fault::Duplicate => &mut self.duplicates,
             Fault::Reordered => &mut self.reordered,
             Fault::Missing => &mut self.missing,
+            Fault::Lost => &mut self.lost,
             Fault::Early => &mut self.early,
             Fault::Busy => &mut self.busy,
             Fault::Broken => &mut self.broken,
@@ -142,6 +149,7 @@ crate::words::words!(Fault {
     Duplicate = "duplicates",
     Reordered = "reordered",
     Missing = "missing",
+    Lost = "lost",
     Early = "early",
     Busy = "busy",
     Broken = "broken",

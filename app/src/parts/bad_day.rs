@@ -128,6 +128,7 @@ fn words(fault: Fault) -> &'static str {
         Fault::Duplicate => "Webhooks come twice",
         Fault::Reordered => "“Delivered” is told before “sent”",
         Fault::Missing => "Reports never come",
+        Fault::Lost => "Messages from the phone never come",
         Fault::Early => "Reports come before the answer",
         Fault::Busy => "Sending is refused as too much (429)",
         Fault::Broken => "Sending fails at the carrier (500)",

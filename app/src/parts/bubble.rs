@@ -23,6 +23,10 @@ const SHOWN: usize = 4;
 /// picture that cannot be loaded at all must not be asked for without end.
 const RENEW_AFTER_MS: Millis = 60_000;
 
+/// What "Found later" means.
+const FOUND_LATER: &str =
+    "The carrier’s notification of this message never came. Heliograph asked the carrier and found it.";
+
 /// The separators before a message, and the message.
 #[component]
 pub fn Bubble(
@@ -61,6 +65,7 @@ pub fn Bubble(
     };
     let needs_words = move || {
         local.read().is_some()
+            || message.read().found_later
             || message.read().detour.is_some()
             || matches!(
                 message.read().state,
@@ -124,6 +129,7 @@ fn Foot(
     view! {
         <div class="bubble-foot">
             <Time at=at style=TimeStyle::Clock />
+            {move || message.read().found_later.then(|| view! { <span class="found-later" title=FOUND_LATER>"Found later"</span> })}
             {outbound
                 .then(|| {
                     let key = key.clone();

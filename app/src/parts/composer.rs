@@ -317,6 +317,7 @@ pub(crate) fn as_queued(
         line_id: None,
         carrier: None,
         detour: None,
+        found_later: false,
         requests: Vec::new(),
     }
 }

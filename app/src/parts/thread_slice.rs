@@ -65,6 +65,7 @@ mod tests {
             line_id: None,
             carrier: None,
             detour: None,
+            found_later: false,
             requests: Vec::new(),
         })
     }

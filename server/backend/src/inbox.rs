@@ -165,6 +165,47 @@ async fn journal(
     backend.journal().take(backend, entry).await
 }
 
+/// Makes durable what a webhook would have brought and the carrier listed at last; `false` for what is here already.
+/// `listed_at`: when it came to the carrier, as that says. Whoever calls commits, and wakes the organisation.
+pub(crate) async fn keep_found(
+    backend: &Backend,
+    tx: &mut Tx,
+    route: &Route,
+    request: &WebhookRequest,
+    received: Received,
+    listed_at: Millis,
+) -> Result<bool> {
+    let raw = serde_json::to_vec(request).map_err(|_| Error::Inconsistent("a webhook does not serialise"))?;
+    let (id, now): (JournalEntryId, Millis) = (backend.clock.new_id(), backend.clock.now());
+    // The carrier itself was asked, which is worth its signature.
+    let entry = pending(backend, route, Received { verified: true, ..received });
+    let inserted = tx
+        .execute(
+            "INSERT INTO journal_entry
+                 (id, org_id, account_id, kind, external_id, request_sealed, state, received_at, provider, listed_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             ON CONFLICT (account_id, kind, external_id) DO NOTHING",
+            args![
+                id,
+                route.org_id,
+                route.account_id,
+                request.kind.as_str(),
+                entry.external_id,
+                backend.keys.seal(Purpose::Journal, &raw),
+                entry.state,
+                now,
+                route.provider.as_str(),
+                listed_at
+            ],
+        )
+        .await?;
+    if inserted > 0 {
+        let job = Job::ReadWebhook { journal_entry_id: id };
+        queue::push(backend, tx, route.org_id, &job, entry.order_key.as_deref(), now).await?;
+    }
+    Ok(inserted > 0)
+}
+
 /// Makes an entry that stood in quarantine one like any other. If the same event has come again since, and was taken,
 /// the entry is dropped.
 pub(crate) async fn leave_quarantine(

@@ -27,6 +27,7 @@ pub mod numbers;
 pub mod operation;
 pub mod organisations;
 pub mod patients;
+pub mod reconcile;
 pub mod reports;
 pub mod schedule;
 pub mod share_links;

@@ -1,6 +1,7 @@
 //! ClickSend REST API, version 3: SMS and MMS. It signs nothing, so its webhook addresses carry a secret; what
 //! it pushes is hardly documented, so much is accepted.
 
+mod recent;
 mod tables;
 
 use crate::credentials::{api_base, required, text};
@@ -104,6 +105,15 @@ impl Provider for ClickSend {
         }
         // Never with credentials: the link may stand in the text, where whoever writes it chooses where it leads.
         Ok(MediaRequest { url: remote.clone(), login: None, login_only_if_asked: false, simulated: false })
+    }
+
+    fn recent<'a>(
+        &'a self,
+        http: &'a Http,
+        account: &'a Account,
+        since: Millis,
+    ) -> BoxFuture<'a, Result<Recent, NotListed>> {
+        Box::pin(recent::recent(http, account, since))
     }
 
     fn health<'a>(&'a self, http: &'a Http, account: &'a Account) -> BoxFuture<'a, Health> {

@@ -14,6 +14,7 @@ pub mod http;
 mod meaning;
 mod messagemedia;
 mod outbound;
+mod recent;
 mod secret;
 pub mod simulator;
 mod smsbroadcast;
@@ -27,6 +28,7 @@ pub use health::{Finding, Health, Subject, Verdict};
 pub use http::{Http, HttpError, Netguard, NoTrust};
 pub use model::line::Verification;
 pub use outbound::{Account, Blame, Limits, Outbound, OutboundMedia, Pace, Receipt, SendError, Template};
+pub use recent::{Listed, Recent};
 pub use secret::{SECRET_HEADER, SECRET_PARAMETER};
 pub use template::{CarrierTemplate, NotListed};
 pub use webhook::{
@@ -34,6 +36,7 @@ pub use webhook::{
 };
 
 use futures::future::BoxFuture;
+use model::Millis;
 use model::line::{ProviderKind, Tariff};
 use model::message::{Channel, DeliveryState};
 use model::phone::Country;
@@ -113,6 +116,28 @@ pub trait Provider: Send + Sync {
         _account: &'a Account,
     ) -> BoxFuture<'a, Result<Vec<CarrierTemplate>, NotListed>> {
         Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// What the carrier has of messages from and to the account's number since an instant; nothing where it has no list,
+    /// which its module says. Nothing is marked as read there by it.
+    fn recent<'a>(
+        &'a self,
+        _http: &'a Http,
+        _account: &'a Account,
+        _since: Millis,
+    ) -> BoxFuture<'a, Result<Recent, NotListed>> {
+        Box::pin(async { Ok(Recent::default()) })
+    }
+
+    /// Completes a webhook of [`recent`](Self::recent) that nobody has brought, where the carrier tells of its pictures
+    /// only when it is asked for each message by itself.
+    fn complete<'a>(
+        &'a self,
+        _http: &'a Http,
+        _account: &'a Account,
+        webhook: WebhookRequest,
+    ) -> BoxFuture<'a, Result<WebhookRequest, NotListed>> {
+        Box::pin(async move { Ok(webhook) })
     }
 
     /// Looks whether credentials and sender work, and what is left to spend. Sends nothing and costs nothing.

@@ -1,5 +1,6 @@
 //! Sinch MessageMedia, also sold as Sinch Engage: SMS and MMS.
 
+mod recent;
 mod signature;
 mod tables;
 
@@ -95,6 +96,15 @@ impl Provider for MessageMedia {
         }
         let login = own.then(|| credentials.login());
         Ok(MediaRequest { url: remote.clone(), login, login_only_if_asked: true, simulated: false })
+    }
+
+    fn recent<'a>(
+        &'a self,
+        http: &'a Http,
+        account: &'a Account,
+        since: Millis,
+    ) -> BoxFuture<'a, Result<Recent, NotListed>> {
+        Box::pin(recent::recent(http, account, since))
     }
 
     fn health<'a>(&'a self, http: &'a Http, account: &'a Account) -> BoxFuture<'a, Health> {

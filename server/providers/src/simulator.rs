@@ -4,17 +4,19 @@
 //! their pictures, shows them on phones and calls the line's public webhooks over HTTP as a real carrier would.
 
 mod hooks;
+mod known;
 mod mishaps;
 mod network;
 mod outcomes;
 mod phones;
+mod recent;
 mod whatsapp;
 mod wire;
 
 pub use network::{Network, NetworkSetup};
 pub use outcomes::{AcceptError, Acceptance, ReplyError};
 pub use phones::{HandedOut, PhoneMessage, PhoneMessageState, Photo, ShownPhoto};
-pub use wire::{AcceptAnswer, SIGNATURE_HEADER};
+pub use wire::{AcceptAnswer, KnownMessages, SIGNATURE_HEADER};
 
 use crate::http::{Answer, Call};
 use crate::*;
@@ -113,6 +115,15 @@ impl Provider for Simulator {
         _: &'a Account,
     ) -> BoxFuture<'a, Result<Vec<CarrierTemplate>, NotListed>> {
         Box::pin(async { Ok(whatsapp::templates()) })
+    }
+
+    fn recent<'a>(
+        &'a self,
+        http: &'a Http,
+        account: &'a Account,
+        since: Millis,
+    ) -> BoxFuture<'a, Result<Recent, NotListed>> {
+        Box::pin(recent::recent(http, account, since))
     }
 
     fn health<'a>(&'a self, _: &'a Http, _: &'a Account) -> BoxFuture<'a, Health> {

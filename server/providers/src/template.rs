@@ -20,7 +20,7 @@ pub struct CarrierTemplate {
     pub state: TemplateState,
 }
 
-/// The carrier did not tell its templates, and why, in words for staff.
+/// The carrier did not tell what it was asked for, and why, in words for staff.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotListed(pub String);

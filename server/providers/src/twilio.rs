@@ -1,6 +1,7 @@
 //! Twilio Programmable Messaging: SMS, MMS and WhatsApp.
 
 mod content;
+mod recent;
 mod signature;
 mod tables;
 
@@ -138,6 +139,24 @@ impl Provider for Twilio {
         account: &'a Account,
     ) -> BoxFuture<'a, Result<Vec<CarrierTemplate>, NotListed>> {
         Box::pin(content::templates(http, account))
+    }
+
+    fn recent<'a>(
+        &'a self,
+        http: &'a Http,
+        account: &'a Account,
+        since: Millis,
+    ) -> BoxFuture<'a, Result<Recent, NotListed>> {
+        Box::pin(recent::recent(http, account, since))
+    }
+
+    fn complete<'a>(
+        &'a self,
+        http: &'a Http,
+        account: &'a Account,
+        webhook: WebhookRequest,
+    ) -> BoxFuture<'a, Result<WebhookRequest, NotListed>> {
+        Box::pin(recent::complete(http, account, webhook))
     }
 
     fn health<'a>(&'a self, http: &'a Http, account: &'a Account) -> BoxFuture<'a, Health> {

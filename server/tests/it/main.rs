@@ -7,6 +7,7 @@ mod api_page;
 mod bad_day;
 mod carriers;
 mod doors;
+mod found_later;
 mod journey;
 mod keys;
 mod limits;

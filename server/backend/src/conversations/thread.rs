@@ -37,6 +37,7 @@ struct Record {
     provider: Option<String>,
     template_id: Option<Uuid>,
     template_variables: Option<String>,
+    found_later: bool,
 }
 
 /// Messages from a place on, and whether there are more beyond them.
@@ -157,7 +158,7 @@ async fn select(tx: &mut Tx, tail: &'static str, args: Vec<Value>) -> Result<Vec
     let sql = format!(
         "SELECT m.id, m.conversation_id, m.direction, m.channel, m.body, m.at, m.state, m.state_at, m.failure,
                 m.parts, m.client_id, s.name AS author, m.line_id, a.provider, m.template_id,
-                m.template_variables
+                m.template_variables, m.found_later
          FROM message m LEFT JOIN staff s ON s.id = m.author_id
          LEFT JOIN line_account a ON a.id = m.account_id WHERE {tail}"
     );
@@ -202,6 +203,7 @@ async fn views(backend: &Backend, tx: &mut Tx, org: OrgId, records: Vec<Record>)
                 line_id: record.line_id.map(Into::into),
                 carrier: carrier.or(of_account),
                 detour,
+                found_later: record.found_later,
                 requests,
             })
         })

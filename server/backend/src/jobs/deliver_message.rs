@@ -22,7 +22,7 @@ use model::media::AttachmentState;
 use model::message::{Channel, DeliveryState};
 use model::routing::pictures_of_request;
 use model::{Address, AttachmentId, DeliveryId, LineAccountId, Millis, NumberId, PhoneNumber};
-pub(super) use next_attempt::failed_later;
+pub(crate) use next_attempt::failed_later;
 use next_attempt::{Next, UNREACHABLE_REST, follow};
 use outbound::{Prepared, prepare};
 use providers::{Receipt, SendError, Template};

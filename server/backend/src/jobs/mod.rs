@@ -11,6 +11,7 @@ mod worker;
 
 pub(crate) use aside::requeue_of;
 pub use aside::{Requeued, requeue};
+pub(crate) use deliver_message::failed_later;
 pub use measure::measure;
 pub use worker::{run_due, work};
 

@@ -53,18 +53,20 @@ impl Journalled {
         struct Row {
             account_id: Uuid,
             request_sealed: Vec<u8>,
-            received_at: Millis,
+            at: Millis,
             provider: Option<String>,
             state: String,
         }
         let row: Option<Row> = tx
             .one(
-                "SELECT account_id, request_sealed, received_at, provider, state FROM journal_entry
-                 WHERE id = $1",
+                // What no webhook brought came when its carrier says: it stands between what was written before it
+                // and what was written since.
+                "SELECT account_id, request_sealed, COALESCE(listed_at, received_at) AS at, provider, state
+                 FROM journal_entry WHERE id = $1",
                 args![id],
             )
             .await?;
-        let Some(Row { account_id, request_sealed, received_at, provider, state }) = row else {
+        let Some(Row { account_id, request_sealed, at: received_at, provider, state }) = row else {
             return Ok(None);
         };
         let through = provider.as_deref().and_then(ProviderKind::from_word);
@@ -205,8 +207,9 @@ async fn receive(
     let inserted = tx
         .execute(
             "INSERT INTO message (id, org_id, conversation_id, line_id, direction, channel, body, at, state,
-                 state_at, parts, account_id, carrier_id, price_micros, price_currency)
-             VALUES ($1, $2, $3, $4, 'inbound', $5, $6, $7, 'delivered', $7, $8, $9, $10, $11, $12)
+                 state_at, parts, account_id, carrier_id, price_micros, price_currency, found_later)
+             VALUES ($1, $2, $3, $4, 'inbound', $5, $6, $7, 'delivered', $7, $8, $9, $10, $11, $12,
+                 (SELECT listed_at IS NOT NULL FROM journal_entry WHERE id = $13))
              ON CONFLICT (account_id, carrier_id) DO NOTHING",
             args![
                 message,
@@ -220,7 +223,8 @@ async fn receive(
                 route.account_id,
                 &inbound.carrier_id,
                 price.map(|price| price.micros),
-                price.map(|price| price.currency.as_str())
+                price.map(|price| price.currency.as_str()),
+                entry
             ],
         )
         .await?;

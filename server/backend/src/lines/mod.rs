@@ -14,7 +14,7 @@ pub(crate) use accounts::{cool_down, rest_ends_in};
 pub use quarantine::check_again;
 pub use route::{Route, simulators};
 pub(crate) use route::{
-    choices, line_of_inbound, options_beside, route_by_key, route_in, route_out, routes_of,
+    all_to_ask, choices, line_of_inbound, options_beside, route_by_key, route_in, route_out, routes_of,
 };
 
 use crate::clock::random_token;

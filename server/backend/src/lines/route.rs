@@ -67,6 +67,28 @@ pub async fn simulators(backend: &Backend) -> Result<Vec<Route>> {
     Ok(routes)
 }
 
+/// Every account of every organisation, to ask its carrier what the webhooks missed; while the server only pretends to
+/// send, the simulator in front of each line as well. One that cannot be opened is left out and holds nobody up.
+pub(crate) async fn all_to_ask(backend: &Backend, tx: &mut Tx) -> Result<Vec<Route>> {
+    let rows: Vec<Row> = tx
+        .all(select_lines!("l.disabled_at IS NULL AND a.disabled_at IS NULL ORDER BY l.id, a.id"), args![])
+        .await?;
+    let (mut routes, mut fronted) = (Vec::new(), HashSet::new());
+    for row in rows {
+        let Ok(stored) = row.stored_provider() else { continue };
+        let simulator = backend.settings.mock_mode && fronted.insert(row.id) && !row.is_simulator();
+        for provider in [Some(stored), simulator.then_some(ProviderKind::Simulator)].into_iter().flatten() {
+            match row.route(backend, provider) {
+                Ok(route) => routes.push(route),
+                Err(error) => {
+                    tracing::warn!(account = %row.account_id, %error, "an account cannot be opened");
+                }
+            }
+        }
+    }
+    Ok(routes)
+}
+
 /// Whether another organisation has the number in the simulated network, which is one for the whole server: as in a
 /// real one, a number belongs to one of them.
 pub(super) async fn is_simulated_elsewhere(

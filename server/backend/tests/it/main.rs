@@ -28,6 +28,7 @@ mod passwords;
 mod patients;
 mod people;
 mod photos;
+mod reconcile;
 mod reported;
 mod reports;
 mod schedule;

@@ -93,6 +93,18 @@ pub(super) fn state(code: &str, text: &str) -> Option<DeliveryState> {
     })
 }
 
+/// What a history's word says, in place of a code; `None` for an unknown one. That `Completed` means delivered is
+/// nowhere said.
+pub(super) fn listed_state(word: &str) -> Option<DeliveryState> {
+    Some(match word {
+        "Queued" | "Scheduled" | "WaitApproval" => DeliveryState::Accepted,
+        "Sent" | "Completed" => DeliveryState::Sent,
+        "Failed" => DeliveryState::Undelivered,
+        "Cancelled" | "CancelledAfterReview" => DeliveryState::Failed,
+        _ => return None,
+    })
+}
+
 fn find(word: &str) -> Option<&'static (&'static str, Meaning, &'static str)> {
     WORDS.iter().find(|(known, _, _)| *known == word)
 }

@@ -1,13 +1,14 @@
 //! The simulated carrier's network.
 
 use super::hooks;
+use super::known::Notes;
 use super::mishaps::{Delay, Mishaps};
 use super::outcomes::{AcceptError, Acceptance, ReplyError};
 use super::phones::{HandedOut, PhoneMessage, PhoneMessageState, Phones, Photo};
 use super::whatsapp;
 use super::wire::{
-    self, AcceptAnswer, MEDIA_PATH, MEDIA_USER, MESSAGES_PATH, SIGNATURE_HEADER, Submission, Webhook,
-    WebhookMedia,
+    self, AcceptAnswer, KnownMessages, KnownSent, MEDIA_PATH, MEDIA_USER, MESSAGES_PATH, Question,
+    SIGNATURE_HEADER, Submission, Webhook, WebhookMedia,
 };
 use crate::{Http, HttpError, Limits, below};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -58,6 +59,7 @@ struct State {
     phones: Phones,
     accepted: HashMap<(PhoneNumber, String), AcceptAnswer>,
     accepted_order: VecDeque<(PhoneNumber, String)>,
+    notes: Notes,
 }
 
 struct Line {
@@ -139,10 +141,43 @@ impl Network {
         {
             state.accepted.remove(&oldest);
         }
+        let sent = KnownSent {
+            reference: submission.reference.clone(),
+            to: submission.to.clone(),
+            text: submission.text.clone(),
+        };
+        let told =
+            Webhook::Status { id: id.clone(), status: answer.status.clone(), error_code: None, error: None };
+        state.notes.add(submission.from.clone(), (self.0.setup.now)(), told, Some(sent));
         drop(state);
         let network = self.clone();
         let delivery = self.run(async move { network.deliver(id, submission, early).await });
         Ok(Acceptance { answer: (!lost).then_some(answer), reports: early.then_some(delivery) })
+    }
+
+    /// What it has of a line's messages, given the query of a `GET` and its [`SIGNATURE_HEADER`]: also those that no
+    /// webhook brought.
+    ///
+    /// # Errors
+    /// See [`AcceptError`].
+    pub fn known(&self, signature: Option<&str>, query: &str) -> Result<KnownMessages, AcceptError> {
+        let field = |name: &str| {
+            let found = form_urlencoded::parse(query.as_bytes()).find(|(given, _)| given == name);
+            found.map(|(_, value)| value.into_owned()).ok_or(AcceptError::Malformed)
+        };
+        let number = |name: &str| field(name)?.parse::<u64>().map_err(|_| AcceptError::Malformed);
+        let question = Question {
+            line: PhoneNumber::from_e164(&field("line")?).map_err(|_| AcceptError::Malformed)?,
+            since: Millis::try_from(number("since")?).map_err(|_| AcceptError::Malformed)?,
+            after: number("after")?,
+        };
+        let state = self.state();
+        let line = state.lines.get(&question.line).ok_or(AcceptError::Unsigned)?;
+        let asked = format!("{MESSAGES_PATH}?{query}");
+        if !signature.is_some_and(|given| wire::holds(&line.secret, &asked, b"", given)) {
+            return Err(AcceptError::Unsigned);
+        }
+        Ok(state.notes.of(&question))
     }
 
     /// What a phone shows of its conversation with a line, oldest first: what is new or changed after the
@@ -208,20 +243,22 @@ impl Network {
         };
         let message = PhoneMessage { whatsapp, ..self.message(id.clone(), line, true, text) };
         let mut state = self.state();
-        let State { lines, phones, .. } = &mut *state;
+        let State { lines, phones, notes, .. } = &mut *state;
         let known = lines.get_mut(line).ok_or(ReplyError::UnknownLine)?;
+        notes.add(line.clone(), message.at, webhook.clone(), None);
         let shown = phones.show(phone, message, photos);
         for photo in &shown.photos {
             let (late, huge) =
                 (known.mishaps.happens(Fault::LateMedia), known.mishaps.happens(Fault::HugeMedia));
             phones.burden(&photo.id, late, huge);
         }
+        let lost = known.mishaps.happens(Fault::Lost);
         let (inbound_url, delay) = (known.inbound_url.clone(), known.mishaps.delay());
         drop(state);
         let (network, line, phone) = (self.clone(), line.clone(), phone.clone());
         self.run(async move {
             delay.over().await;
-            let taken = network.call(&line, &inbound_url, &webhook).await;
+            let taken = !lost && network.call(&line, &inbound_url, &webhook).await;
             let state = if taken { PhoneMessageState::Delivered } else { PhoneMessageState::Failed };
             network.state().phones.settle(&phone, &id, state);
         });
@@ -287,6 +324,7 @@ impl Network {
             }
         };
         for report in reports {
+            self.state().notes.report(&id, &report);
             if !self.happens(&line, Fault::Missing) {
                 if let Some(delay) = self.delay(&line).filter(|_| !at_once) {
                     delay.over().await;

@@ -1,7 +1,7 @@
 //! What the simulated carrier and its customer say to each other, and how they sign it.
 
 use hmac::{Hmac, KeyInit, Mac};
-use model::PhoneNumber;
+use model::{Millis, PhoneNumber};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use std::collections::BTreeMap;
@@ -11,7 +11,8 @@ use url::Url;
 /// Carries the hexadecimal HMAC-SHA256 of address, line feed and body, keyed with the line's secret.
 pub const SIGNATURE_HEADER: &str = "x-simulator-signature";
 
-/// The path, below the carrier's base, that takes messages; also the address that a submission is signed for.
+/// The path, below the carrier's base, that takes messages, and lists them when it is asked; also the address that a
+/// submission is signed for. A question is signed for it with its query.
 pub(super) const MESSAGES_PATH: &str = "simulator/messages";
 
 /// The path, below the carrier's base, that serves photos by id.
@@ -54,7 +55,7 @@ pub struct AcceptAnswer {
 }
 
 /// What the carrier posts to a line's webhooks.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Webhook {
     Inbound {
@@ -74,7 +75,41 @@ pub(super) enum Webhook {
     },
 }
 
+/// A question for what the carrier has of a line's messages.
+pub(super) struct Question {
+    pub line: PhoneNumber,
+    pub since: Millis,
+    /// The last number of the page before; from 0 on.
+    pub after: u64,
+}
+
+/// Some of what the carrier has of a line's messages, in the order in which it took them.
 #[derive(Serialize, Deserialize)]
+pub struct KnownMessages {
+    pub(super) messages: Vec<Known>,
+    /// Where to go on asking, where there is more.
+    pub(super) next: Option<u64>,
+}
+
+/// A message as the carrier lists it.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Known {
+    pub at: Millis,
+    /// What tells a line of it: of a phone's message the only webhook, of a line's the newest report.
+    pub told: Webhook,
+    /// Of a line's message.
+    pub sent: Option<KnownSent>,
+}
+
+/// What a line sent.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct KnownSent {
+    pub reference: String,
+    pub to: PhoneNumber,
+    pub text: String,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct WebhookMedia {
     pub url: Url,
     pub media_type: Option<String>,

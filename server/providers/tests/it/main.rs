@@ -9,6 +9,7 @@
 //! - `clicksend`: pictures handed over first, webhooks that carry a secret, and what a look at an account finds
 //! - `guard`: addresses, redirects, credentials and sizes
 //! - `network`: the simulated carrier, both sides together
+//! - `recent`: what the carriers list of late, and what is made of it
 //! - `vectors`: requests that the carriers' own libraries signed or accepted, and every change of them
 //! - `openapi`: what we send against the carriers' own descriptions of it
 
@@ -20,6 +21,7 @@ mod guard;
 mod messagemedia;
 mod network;
 mod openapi;
+mod recent;
 mod smsbroadcast;
 mod support;
 mod telnyx;

@@ -7,7 +7,8 @@ use providers::simulator::{
     AcceptError, Network, NetworkSetup, PhoneMessageState, Photo, ReplyError, SIGNATURE_HEADER,
 };
 use providers::{
-    Account, Event, Http, Outbound, Received, Rejected, SendError, Template, WebhookKind, WebhookRequest,
+    Account, Event, Http, Listed, Outbound, Received, Rejected, SendError, Template, Verification,
+    WebhookKind, WebhookRequest,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -62,6 +63,46 @@ async fn a_photo_travels_both_ways() {
             .media_request(&world.account, &url("https://media.example.test/simulator/media/1"))
             .is_err()
     );
+}
+
+#[tokio::test]
+async fn what_no_webhook_brought_stands_in_the_list() {
+    let world = World::new().await;
+    world.today(Faults::default().with(Fault::Lost, 100).with(Fault::Missing, 100));
+    for n in 0..150 {
+        let text = format!("Message {n}");
+        world.network.reply(&number(LINE), &number(PHONE), text, Vec::new()).unwrap();
+    }
+    let receipt = simulator().send(&world.http, &world.account, &outbound("Noted", &[])).await.unwrap();
+    world.network.settled().await;
+    assert!(
+        world.received("/hooks/inbound").await.is_empty() && world.received("/hooks/status").await.is_empty()
+    );
+
+    let recent = simulator().recent(&world.http, &world.account, 1_700_000_000_000).await.unwrap();
+    assert!(!recent.cut_short);
+    let lenient = Account { verification: Verification::Off, ..simulator_account(&world.server.uri()) };
+    let mut texts = Vec::new();
+    for listed in &recent.messages {
+        match listed {
+            Listed::Inbound { webhook, at } => {
+                let received = simulator().receive(&lenient, webhook).unwrap();
+                texts.push(inbound(&received).text.clone());
+                assert_eq!(*at, 1_700_000_000_000);
+            }
+            Listed::Outbound { status, to, text, .. } => {
+                assert_eq!((to.as_str(), text.as_str()), (PHONE, "Noted"));
+                assert_eq!(status.carrier_id, receipt.carrier_id);
+                assert_eq!(status.reference.as_deref(), Some("delivery-1"));
+                assert_eq!(status.state, Some(DeliveryState::Delivered));
+            }
+        }
+    }
+    assert_eq!(texts, (0..150).map(|n| format!("Message {n}")).collect::<Vec<_>>());
+    let later = simulator().recent(&world.http, &world.account, 1_700_000_000_001).await.unwrap();
+    assert!(later.messages.is_empty());
+    let stranger = account(json!({ "api_base": world.server.uri(), "secret": "another-secret-0123456789" }));
+    assert!(simulator().recent(&world.http, &stranger, 0).await.is_err());
 }
 
 #[tokio::test]
@@ -355,6 +396,16 @@ impl World {
             .respond_with(accept)
             .mount(&server)
             .await;
+        let listing = network.clone();
+        let list = move |request: &Request| {
+            let signature = request.headers.get(SIGNATURE_HEADER).and_then(|v| v.to_str().ok());
+            match listing.known(signature, request.url.query().unwrap_or_default()) {
+                Ok(known) => ResponseTemplate::new(200).set_body_json(known),
+                Err(_) => ResponseTemplate::new(401),
+            }
+        };
+        let asked = Mock::given(method("GET")).and(path("/simulator/messages"));
+        asked.respond_with(list).mount(&server).await;
         let serving = network.clone();
         let media = move |request: &Request| {
             let id = request.url.path().rsplit('/').next().unwrap();

@@ -44,12 +44,7 @@ impl Next {
 
 /// What follows when a carrier that had taken a delivery reports that certainly nothing of it reached the person. After
 /// an hour that is for staff to decide. The caller holds the message and commits.
-pub(in crate::jobs) async fn failed_later(
-    backend: &Backend,
-    tx: &mut Tx,
-    id: DeliveryId,
-    fault: Fault,
-) -> Result<()> {
+pub(crate) async fn failed_later(backend: &Backend, tx: &mut Tx, id: DeliveryId, fault: Fault) -> Result<()> {
     let Some((request, row)) = load(tx, id).await? else { return Ok(()) };
     // What a real carrier failed at is not made good by pretending, nor the other way round.
     if row.mock != backend.settings.mock_mode || is_late(backend, request) {

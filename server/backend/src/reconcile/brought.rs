@@ -1,0 +1,138 @@
+//! What patients wrote and no webhook brought.
+
+use crate::lines::Route;
+use crate::store::{Tx, args};
+use crate::{Backend, Result, inbox};
+use model::Millis;
+use providers::{Event, Inbound, NotListed, Received, WebhookRequest};
+use std::collections::HashSet;
+
+/// How far apart, in milliseconds, the carrier's instant and ours of one message may be.
+const APART: Millis = 10 * 60 * 1000;
+
+/// A message as a carrier lists it.
+struct Message {
+    at: Millis,
+    webhook: WebhookRequest,
+    received: Received,
+    inbound: Inbound,
+}
+
+impl Message {
+    fn read(route: &Route, at: Millis, webhook: WebhookRequest) -> Option<Self> {
+        let carrier = providers::for_kind(route.provider);
+        let Ok(received) = carrier.receive(&route.account, &webhook) else {
+            tracing::warn!(account = %route.account_id, "a carrier lists a message that cannot be read");
+            return None;
+        };
+        let inbound = received.events.iter().find_map(|event| match event {
+            Event::Inbound(inbound) => Some(inbound.clone()),
+            Event::Status(_) | Event::Ignored { .. } => None,
+        })?;
+        Some(Self { at, webhook, received, inbound })
+    }
+}
+
+/// Journals those of the listed messages that nobody has brought. Answers how many they are, and whether the carrier
+/// told all of each.
+pub(super) async fn keep(
+    backend: &Backend,
+    route: &Route,
+    listed: Vec<(Millis, WebhookRequest)>,
+) -> Result<(usize, bool)> {
+    let listed = listed.into_iter().filter_map(|(at, webhook)| Message::read(route, at, webhook));
+    let mut messages: Vec<Message> = listed.collect();
+    // Of one sender they are read in the order in which they are journalled.
+    messages.sort_by_key(|message| message.at);
+    let ids: HashSet<String> = messages.iter().map(|message| message.inbound.carrier_id.clone()).collect();
+    let (mut found, mut whole) = (0, true);
+    for message in messages {
+        let mut look = backend.store.read().await?;
+        let known = is_known(&mut look, route, &message).await?
+            || has_another_id(backend, &mut look, route, &message, &ids).await?;
+        drop(look);
+        if known {
+            continue;
+        }
+        let carrier = providers::for_kind(route.provider);
+        match carrier.complete(&backend.http, &route.account, message.webhook).await {
+            Ok(webhook) => {
+                found += usize::from(journal(backend, route, &webhook, message.received, message.at).await?);
+            }
+            Err(NotListed(_)) => {
+                tracing::warn!(account = %route.account_id, "a carrier did not tell the pictures of a message");
+                whole = false;
+            }
+        }
+    }
+    Ok((found, whole))
+}
+
+async fn journal(
+    backend: &Backend,
+    route: &Route,
+    webhook: &WebhookRequest,
+    received: Received,
+    listed_at: Millis,
+) -> Result<bool> {
+    let mut tx = backend.store.write().await?;
+    let kept = inbox::keep_found(backend, &mut tx, route, webhook, received, listed_at).await?;
+    tx.commit().await?;
+    if kept {
+        backend.live.wake(route.org_id);
+        metrics::counter!("messages_found_later_total", "provider" => route.provider.as_str()).increment(1);
+    }
+    Ok(kept)
+}
+
+/// Whether a message is here already, whichever door it came through: one address may take the messages of several
+/// numbers, and two organisations may share an account at a carrier, whose webhooks then go to one of them.
+async fn is_known(tx: &mut Tx, route: &Route, message: &Message) -> Result<bool> {
+    let provider = route.provider.as_str();
+    let messages = tx
+        .number(
+            "SELECT COUNT(*) FROM message WHERE carrier_id = $1
+               AND account_id IN (SELECT id FROM line_account WHERE provider = $2 OR id = $3)",
+            args![&message.inbound.carrier_id, provider, route.account_id],
+        )
+        .await?;
+    if messages > 0 {
+        return Ok(true);
+    }
+    let entries = tx
+        .number(
+            "SELECT COUNT(*) FROM journal_entry WHERE kind IN ('inbound', 'status') AND external_id = $1
+               AND account_id IN (SELECT id FROM line_account WHERE provider = $2 OR id = $3)",
+            args![&message.received.external_id, provider, route.account_id],
+        )
+        .await?;
+    Ok(entries > 0)
+}
+
+/// Whether the same sender's same words came at that time under an id that the list does not name: some carriers call a
+/// request to stop otherwise in their webhooks, and a template that a person wrote may leave the id out.
+async fn has_another_id(
+    backend: &Backend,
+    tx: &mut Tx,
+    route: &Route,
+    message: &Message,
+    listed: &HashSet<String>,
+) -> Result<bool> {
+    let rows: Vec<(Option<String>,)> = tx
+        .all(
+            "SELECT m.carrier_id FROM message m JOIN conversation c ON c.id = m.conversation_id
+             JOIN number n ON n.id = c.number_id
+             WHERE n.org_id = $1 AND n.hash = $2 AND m.account_id = $3 AND m.direction = 'inbound' AND m.body = $4
+               AND m.at >= $5 AND m.at <= $6",
+            args![
+                route.org_id,
+                backend.keys.hash_address(&message.inbound.from),
+                route.account_id,
+                &message.inbound.text,
+                message.at - APART,
+                message.at + APART
+            ],
+        )
+        .await?;
+    Ok(rows.into_iter().filter_map(|(id,)| id).any(|id| !listed.contains(&id)))
+}

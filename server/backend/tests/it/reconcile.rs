@@ -1,0 +1,311 @@
+//! What no webhook brought is found in the carriers' lists, once, and what nobody was sure about is settled by them.
+
+use crate::photos::{handed_out, jpeg, newest_message};
+use crate::twilio::*;
+use backend::inbox::Accepted;
+use backend::reconcile::{self, Found};
+use backend::testing::{TWILIO_ACCOUNT, TestBackend, fictitious_number, on_each_engine};
+use backend::{conversations, lines, messages};
+use model::conversation::InboxQuery;
+use model::line::ProviderKind;
+use model::media::AttachmentState;
+use model::message::{Channel, DeliveryState, MessageView};
+use serde_json::{Value, json};
+use std::time::Duration;
+use wiremock::matchers::{method, path, query_param};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+const LINE: &str = "+61491570006";
+
+/// What a round comes to in which nothing is new.
+const NOTHING: Found = Found { messages: 0, reports: 0, incomplete: 0 };
+
+#[tokio::test]
+async fn a_message_whose_webhook_never_came_is_found_once_and_says_so() {
+    on_each_engine(async |t: TestBackend| {
+        is_read(&t, &text(&t, 1, 0, "Brought")).await;
+        let list = [wrote(1, 0, "Brought", "09:00:00"), wrote(2, 0, "Are you open?", "09:03:00")];
+        lists(&t.carrier, &list, &[]).await;
+        t.later(MINUTE * 4).await;
+        assert_eq!(round(&t).await, NOTHING, "its webhook may be on its way");
+        t.later(MINUTE * 6).await;
+        assert_eq!(round(&t).await, Found { messages: 1, ..NOTHING });
+        t.run_jobs().await;
+
+        let id = inbox_ids(&t).await[0];
+        assert_eq!(texts(&t, id).await, ["Brought", "Are you open?"]);
+        let found = newest_message(&t).await;
+        assert!(found.found_later);
+        assert_eq!(found.at, backend::testing::START + 3 * 60_000, "when it came to the carrier");
+        assert_eq!(conversations::get(&t.backend, &t.admin, id).await.unwrap().row.unread, 2);
+        assert_eq!(t.count("SELECT COUNT(*) FROM message WHERE found_later").await, 1);
+
+        // The webhook comes after all, through either door, and the list goes on naming it.
+        assert_eq!(arrives(&t, &text(&t, 2, 0, "Are you open?")).await.unwrap(), Accepted::Repeated);
+        t.later(MINUTE * 10).await;
+        assert_eq!(round(&t).await, NOTHING);
+        t.run_jobs().await;
+        assert_eq!(texts(&t, id).await.len(), 2);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_pictures_of_a_message_that_was_found_are_fetched() {
+    on_each_engine(async |t: TestBackend| {
+        let photo = with(wrote(1, 0, "My foot", "09:01:00"), &json!({ "num_media": "1" }));
+        let message = format!("/2010-04-01/Accounts/{TWILIO_ACCOUNT}/Messages/{}", sid(1));
+        let of_message = format!("{message}/Media.json");
+        lists(&t.carrier, std::slice::from_ref(&photo), &[]).await;
+        answers(&t.carrier, &of_message, ResponseTemplate::new(503)).await;
+        t.later(MINUTE * 10).await;
+        // The list only counts them.
+        assert_eq!(round(&t).await, Found { incomplete: 1, ..NOTHING });
+        assert!(inbox_ids(&t).await.is_empty());
+
+        lists(&t.carrier, &[photo], &[]).await;
+        let list = json!({ "media_list": [{ "sid": "ME1", "content_type": "image/jpeg" }] });
+        answers(&t.carrier, &of_message, ResponseTemplate::new(200).set_body_json(list)).await;
+        answers(&t.carrier, &format!("{message}/Media/ME1"), handed_out(&jpeg(1), "image/jpeg")).await;
+        assert_eq!(round(&t).await, Found { messages: 1, ..NOTHING });
+        t.run_jobs().await;
+        let found = newest_message(&t).await;
+        assert_eq!((found.text.as_str(), found.channel, found.found_later), ("My foot", Channel::Mms, true));
+        assert_eq!(found.attachments[0].state, AttachmentState::Ready);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_came_under_another_id_is_not_found_again() {
+    on_each_engine(async |t: TestBackend| {
+        is_read(&t, &text(&t, 9, 0, "STOP")).await;
+        is_read(&t, &text(&t, 2, 0, "OK")).await;
+        // The first is called otherwise in the list; the second was written twice.
+        let list =
+            [wrote(1, 0, "STOP", "09:00:00"), wrote(2, 0, "OK", "09:00:00"), wrote(3, 0, "OK", "09:01:00")];
+        lists(&t.carrier, &list, &[]).await;
+        t.later(MINUTE * 10).await;
+        assert_eq!(round(&t).await, Found { messages: 1, ..NOTHING });
+        t.run_jobs().await;
+        let id = inbox_ids(&t).await[0];
+        assert_eq!(texts(&t, id).await, ["STOP", "OK", "OK"]);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_a_long_stop_a_round_reaches_back_to_the_last_one() {
+    on_each_engine(async |t: TestBackend| {
+        lists(&t.carrier, &[], &[]).await;
+        t.later(MINUTE * 10).await;
+        assert_eq!(round(&t).await, NOTHING);
+        let before_the_line = wrote(1, 0, "To another program", "08:59:59");
+        lists(&t.carrier, &[before_the_line, wrote(2, 0, "At half past nine", "09:30:00")], &[]).await;
+        t.later(MINUTE * 600).await;
+        assert_eq!(round(&t).await, Found { messages: 1, ..NOTHING });
+        t.run_jobs().await;
+        assert_eq!(newest_message(&t).await.text, "At half past nine");
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_that_nobody_was_sure_about_is_settled_by_the_list() {
+    on_each_engine(async |t: TestBackend| {
+        let message = uncertain(&t, "Come at 3", "a").await;
+        // Somebody else's, another text, and too late for it.
+        let others = [
+            went(1, 1, "Come at 3", "09:00:00", "delivered"),
+            went(2, 0, "Come at 4", "09:00:00", "delivered"),
+            went(3, 0, "Come at 3", "09:09:00", "delivered"),
+        ];
+        lists(&t.carrier, &[], &others).await;
+        assert_eq!(reconcile::look_up(&t.backend).await.unwrap(), NOTHING, "an answer may be on its way");
+        t.later(MINUTE * 3).await;
+        assert_eq!(reconcile::look_up(&t.backend).await.unwrap(), NOTHING);
+        assert_eq!(shown(&t, message.id).await.state, DeliveryState::Uncertain, "which proves nothing");
+
+        let own = with(went(4, 0, "Come at 3", "09:00:01", "delivered"), &json!({ "price": "-0.0500" }));
+        lists(&t.carrier, &[], &[&others[..], &[own][..]].concat()).await;
+        assert_eq!(reconcile::look_up(&t.backend).await.unwrap(), Found { reports: 1, ..NOTHING });
+        let settled = shown(&t, message.id).await;
+        assert_eq!((settled.state, settled.failure), (DeliveryState::Delivered, None));
+        assert_eq!(settled.price.map(|price| price.micros), Some(50_000));
+        assert_eq!(reconcile::look_up(&t.backend).await.unwrap(), NOTHING);
+        // A report that comes late knows the message.
+        is_read(&t, &status(&t, &sid(4), "read")).await;
+        assert_eq!(shown(&t, message.id).await.state, DeliveryState::Read);
+        assert_eq!(t.count("SELECT COUNT(*) FROM delivery").await, 1, "nothing was sent again");
+        assert_eq!(t.count("SELECT COUNT(*) FROM parked_status").await, 0, "what others sent is not kept");
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_equal_texts_stay_uncertain() {
+    on_each_engine(async |t: TestBackend| {
+        // Two requests and one message of the list.
+        let (first, second) = (uncertain(&t, "Come at 3", "a").await, uncertain(&t, "Come at 3", "b").await);
+        // One request and two messages of the list.
+        let third = uncertain(&t, "Bring your card", "c").await;
+        // A person has settled one of two.
+        let (fourth, fifth) = (uncertain(&t, "Call us", "d").await, uncertain(&t, "Call us", "e").await);
+        messages::resolve(&t.backend, &t.admin, fourth.id, false).await.unwrap();
+        let list = [
+            went(1, 0, "Come at 3", "09:00:01", "sent"),
+            went(2, 0, "Bring your card", "09:00:01", "sent"),
+            went(3, 0, "Bring your card", "09:00:02", "sent"),
+            went(4, 0, "Call us", "09:00:02", "sent"),
+        ];
+        lists(&t.carrier, &[], &list).await;
+        t.later(MINUTE * 10).await;
+        assert_eq!(round(&t).await, NOTHING);
+        for message in [&first, &second, &third, &fifth] {
+            assert_eq!(shown(&t, message.id).await.state, DeliveryState::Uncertain, "{}", message.text);
+        }
+        assert_eq!(shown(&t, fourth.id).await.state, DeliveryState::Failed);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_state_that_nobody_reported_is_heard_from_the_list() {
+    on_each_engine(async |t: TestBackend| {
+        carrier_accepts(&t).await;
+        let sent = messages::send(&t.backend, &t.admin, &to(0), &draft("Hello", "a")).await.unwrap();
+        t.run_jobs().await;
+        lists(&t.carrier, &[], &[went(1000, 0, "Hello", "09:00:00", "sent")]).await;
+        assert_eq!(round(&t).await, Found { reports: 1, ..NOTHING });
+        assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Sent);
+        is_read(&t, &status(&t, &sid(1000), "delivered")).await;
+        assert_eq!(round(&t).await, NOTHING, "nothing goes backwards");
+        assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Delivered);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_carrier_that_is_down_stops_nobody_and_is_asked_again() {
+    on_each_engine(async |t: TestBackend| {
+        let (down, other) = (MockServer::start().await, t.stranger().await);
+        lines::create(&t.backend, &other, line("0491 570 110", &down)).await.unwrap();
+        t.carrier.reset().await;
+        answers(&t.carrier, LIST, ResponseTemplate::new(503)).await;
+        t.later(MINUTE * 10).await;
+        // Neither may be called: the one answers with an error, the other is no address that is allowed.
+        assert_eq!(round(&t).await, Found { incomplete: 2, ..NOTHING });
+        lists(&t.carrier, &[wrote(1, 0, "Hello?", "09:01:00")], &[]).await;
+        assert_eq!(round(&t).await, Found { messages: 1, incomplete: 1, ..NOTHING });
+        t.run_jobs().await;
+        assert_eq!(newest_message(&t).await.text, "Hello?");
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn organisations_with_one_account_at_a_carrier_are_not_mixed() {
+    on_each_engine(async |t: TestBackend| {
+        let other = t.stranger().await;
+        lines::create(&t.backend, &other, line(LINE, &t.carrier)).await.unwrap();
+        is_read(&t, &text(&t, 1, 0, "For the clinic")).await;
+        carrier_accepts(&t).await;
+        messages::send(&t.backend, &t.admin, &to(0), &draft("From the clinic", "a")).await.unwrap();
+        t.run_jobs().await;
+        let sent = [went(1000, 0, "From the clinic", "09:00:00", "accepted")];
+        lists(&t.carrier, &[wrote(1, 0, "For the clinic", "09:00:00")], &sent).await;
+        t.later(MINUTE * 10).await;
+        assert_eq!(round(&t).await, NOTHING);
+        t.run_jobs().await;
+        let inbox = conversations::list(&t.backend, &other, &InboxQuery::default()).await.unwrap();
+        assert!(inbox.items.is_empty());
+        assert_eq!(t.count("SELECT COUNT(*) FROM message").await, 2);
+        t
+    })
+    .await;
+}
+
+const LIST: &str = "/2010-04-01/Accounts/AC00000000000000000000000000000001/Messages.json";
+
+async fn round(t: &TestBackend) -> Found {
+    reconcile::run(&t.backend).await.unwrap()
+}
+
+/// A message whose request the carrier did not answer.
+async fn uncertain(t: &TestBackend, text: &str, client_id: &str) -> MessageView {
+    carrier_answers(t, |_| ResponseTemplate::new(500)).await;
+    let message = messages::send(&t.backend, &t.admin, &to(0), &draft(text, client_id)).await.unwrap();
+    t.run_jobs().await;
+    let message = shown(t, message.id).await;
+    assert_eq!(message.state, DeliveryState::Uncertain);
+    message
+}
+
+/// From now on the carrier lists these messages to the line and from it.
+async fn lists(carrier: &MockServer, inbound: &[Value], outbound: &[Value]) {
+    carrier.reset().await;
+    for (side, messages) in [("To", inbound), ("From", outbound)] {
+        let page = json!({ "messages": messages, "next_page_uri": null });
+        let asked = Mock::given(method("GET")).and(path(LIST)).and(query_param(side, LINE));
+        asked
+            .respond_with(ResponseTemplate::new(200).set_body_json(page))
+            .with_priority(1)
+            .mount(carrier)
+            .await;
+    }
+    let nothing = json!({ "messages": [], "next_page_uri": null });
+    answers(carrier, LIST, ResponseTemplate::new(200).set_body_json(nothing)).await;
+}
+
+async fn answers(carrier: &MockServer, at: &str, answer: ResponseTemplate) {
+    Mock::given(method("GET")).and(path(at)).respond_with(answer).mount(carrier).await;
+}
+
+/// Patient `from` wrote to the line, at a time of the story's day.
+fn wrote(n: u32, from: usize, text: &str, time: &str) -> Value {
+    let from = fictitious_number(from);
+    json!({
+        "sid": sid(n), "direction": "inbound", "status": "received", "num_media": "0", "from": from.as_e164(),
+        "to": LINE, "body": text, "date_created": format!("Mon, 02 Mar 2026 {time} +0000"), "error_code": null,
+        "price": null, "price_unit": "USD",
+    })
+}
+
+/// The line sent to patient `to`.
+fn went(n: u32, to: usize, text: &str, time: &str, state: &str) -> Value {
+    let to = fictitious_number(to);
+    let sent = json!({ "direction": "outbound-api", "status": state, "from": LINE, "to": to.as_e164() });
+    with(wrote(n, 0, text, time), &sent)
+}
+
+/// A message with something else about it.
+fn with(mut message: Value, particular: &Value) -> Value {
+    for (name, value) in particular.as_object().unwrap() {
+        message[name] = value.clone();
+    }
+    message
+}
+
+/// Another line at the same account.
+fn line(number: &str, carrier: &MockServer) -> lines::NewLine {
+    lines::NewLine {
+        name: "Second".to_owned(),
+        number: number.to_owned(),
+        provider: ProviderKind::Twilio,
+        credentials: json!({
+            "account_sid": TWILIO_ACCOUNT,
+            "auth_token": backend::testing::TWILIO_TOKEN,
+            "api_base": carrier.uri(),
+        }),
+    }
+}

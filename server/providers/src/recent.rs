@@ -1,0 +1,59 @@
+//! What a carrier has of recent messages, for what its webhooks did not bring.
+
+use crate::{Account, Status, WebhookKind, WebhookRequest};
+use model::Millis;
+
+/// What a carrier lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recent {
+    /// In no particular order; one may stand there twice.
+    pub messages: Vec<Listed>,
+    /// There is more than could be read at once, so that the oldest are missing.
+    pub cut_short: bool,
+}
+
+/// A message as its carrier lists it.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Listed {
+    /// A patient wrote.
+    Inbound {
+        /// As the carrier's webhook brings it or would have, for [`crate::Provider::receive`]: whoever reads it finds the
+        /// same ids. Nothing signs it.
+        webhook: Box<WebhookRequest>,
+        /// When it came to the carrier.
+        at: Millis,
+    },
+    /// It left from the account's number, from here or through another program.
+    Outbound {
+        /// How far it has come.
+        status: Box<Status>,
+        /// As the carrier writes it, without a channel's prefix.
+        to: String,
+        /// Word for word.
+        text: String,
+        /// When the carrier took it.
+        at: Millis,
+    },
+}
+
+impl std::fmt::Debug for Listed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Inbound { .. } => "Inbound",
+            Self::Outbound { .. } => "Outbound",
+        })
+    }
+}
+
+/// A webhook that never came, as it would have.
+pub(crate) fn unbrought(account: &Account, content_type: &str, body: Vec<u8>, at: Millis) -> WebhookRequest {
+    WebhookRequest {
+        kind: WebhookKind::Inbound,
+        method: "POST".to_owned(),
+        url: account.inbound_url.to_string(),
+        headers: vec![("content-type".to_owned(), content_type.to_owned())],
+        body,
+        received_at: at,
+        client: None,
+    }
+}
