@@ -10,6 +10,7 @@ mod bench;
 mod check;
 mod run;
 mod test;
+mod torture;
 
 mod server;
 mod site;
@@ -33,6 +34,9 @@ cargo xtask <command>
                           ARGS are added to `heliograph serve`
   test [GROUP…]           install what tests need and run them: unit, stories, http, browser (default: all)
   check                   fmt, clippy, docs, cargo-deny, migrations in pairs
+  torture [--engine sqlite|postgres] [--kills N] [--messages N] [--seed N] [--processes]
+                          kill the server again and again while messages come in and go out, and count what was lost
+                          or sent twice; ends with one line of JSON for each engine
   bench NAME [ARGS…]      measure: preview, convert (against other software), webhooks
   site                    build the browser's side only and print where it lies
 ";
@@ -58,6 +62,7 @@ fn dispatch(args: &[String]) -> Result<ExitCode> {
         "run" => run::run(&workspace, rest),
         "test" => test::run(&workspace, rest),
         "check" => check::run(&workspace),
+        "torture" => torture::run(&workspace, rest),
         "bench" => bench::run(&workspace, rest).map(|()| ExitCode::SUCCESS),
         "site" => {
             machine::ensure(&[machine::TO_BUILD, wasm::needs()])?;

@@ -53,11 +53,12 @@ pub(crate) fn selection() -> impl Iterator<Item = &'static str> {
     HOST_PACKAGES.iter().flat_map(|package| ["--package", *package])
 }
 
-/// Builds every test of the host's packages and the debug server in one invocation.
+/// Builds every test of the host's packages, the short crash test, and the debug server in one invocation.
 pub(crate) fn build_tests(workspace: &Workspace) -> Result<BuiltTests> {
     let mut cargo = workspace.cargo(None);
     cargo.args(["test", "--locked", "--no-run", "--lib", "--bins", "--tests"]);
     cargo.arg("--message-format=json-render-diagnostics").args(selection());
+    cargo.args(["--package", "load"]);
     let mut child = cargo.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
     let stdout = child.stdout.take().context("cargo's output is piped")?;
     let mut programs = Vec::new();

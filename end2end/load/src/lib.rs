@@ -2,4 +2,5 @@
 //!
 //! Each program in `bin/` is started by `cargo xtask` and asks a Heliograph in processes of its own.
 
+pub mod torture;
 pub mod webhooks;

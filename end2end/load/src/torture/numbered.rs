@@ -1,0 +1,54 @@
+//! What the messages of a run say: their own number, so that each is found again wherever it went.
+
+use sha2::{Digest, Sha256};
+
+/// A picture of 96 x 64 pixels.
+const PHOTO: &[u8] = include_bytes!("../../../../server/tests/it/photo.png");
+
+const INBOUND: &str = "In ";
+const OUTBOUND: &str = "Out ";
+
+pub(super) fn inbound_text(number: usize) -> String {
+    format!("{INBOUND}{number:06}")
+}
+
+pub(super) fn outbound_text(number: usize) -> String {
+    format!("{OUTBOUND}{number:06}")
+}
+
+pub(super) fn inbound_number(text: &str) -> Option<usize> {
+    text.strip_prefix(INBOUND)?.parse().ok()
+}
+
+pub(super) fn outbound_number(text: &str) -> Option<usize> {
+    text.strip_prefix(OUTBOUND)?.parse().ok()
+}
+
+/// A photo of an inbound message: readers of PNG stop at its end, so that what follows makes each one different.
+pub(super) fn photo(number: usize, position: usize) -> Vec<u8> {
+    [PHOTO, inbound_text(number).as_bytes(), &[b' ', b'0' + u8::try_from(position).unwrap_or(0)]].concat()
+}
+
+pub(super) fn photo_hash(number: usize, position: usize) -> Vec<u8> {
+    Sha256::digest(photo(number, position)).to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_tells_its_number_and_direction() {
+        assert_eq!(inbound_number(&inbound_text(42)), Some(42));
+        assert_eq!(outbound_number(&outbound_text(1_234_567)), Some(1_234_567));
+        assert_eq!(outbound_number(&inbound_text(42)), None);
+    }
+
+    #[test]
+    fn no_two_photos_are_alike() {
+        let hashes = [photo_hash(1, 0), photo_hash(1, 1), photo_hash(2, 0), photo_hash(10, 0)];
+        for (position, hash) in hashes.iter().enumerate() {
+            assert!(!hashes[..position].contains(hash));
+        }
+    }
+}
