@@ -32,6 +32,7 @@ pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tokens;
+pub mod transfer;
 pub mod whatsapp;
 
 pub use caller::Caller;

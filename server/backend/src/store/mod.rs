@@ -8,4 +8,4 @@ mod engine;
 mod value;
 
 pub use engine::{Store, StoreError, Tx};
-pub(crate) use value::{Value, args, placeholders};
+pub(crate) use value::{Kind, Value, args, placeholders};
