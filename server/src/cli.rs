@@ -5,6 +5,7 @@ mod commands;
 use crate::config::Settings;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -26,8 +27,26 @@ enum Command {
         #[arg(long, value_name = "SCENE", num_args = 0..=1, require_equals = true, default_missing_value = "full")]
         demo: Option<Scene>,
     },
-    /// Bring the database up to date and stop.
-    Migrate,
+    /// Bring the database up to date and stop; or copy everything into another database, another store for photos, or
+    /// both. Stop the server before copying; a copy that was interrupted goes on where it was.
+    Migrate {
+        /// Copy every row into this database, which must be empty: `postgres://…` or `sqlite:PATH`.
+        #[arg(long, value_name = "URL")]
+        to: Option<String>,
+        /// Copy every photo and file there: `s3://BUCKET/PREFIX`, reached with the AWS settings, or a folder.
+        #[arg(long, value_name = "PLACE")]
+        blobs: Option<String>,
+    },
+    /// Write a backup of the database and of all photos into a new file, while the server runs. The keys are not in it.
+    Backup {
+        /// Where to write it.
+        file: PathBuf,
+    },
+    /// Put a backup back, into an empty data folder and an empty store for photos.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+    },
     /// Make the demo organisation and print a one-time sign-in link.
     Demo,
     /// Organisations.

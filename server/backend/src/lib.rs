@@ -6,6 +6,7 @@
 //! holds a transaction while it talks to the network.
 
 pub mod audit;
+pub mod backup;
 pub mod caller;
 pub mod canary;
 pub mod clock;

@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod lines;
+mod moving;
 
 use super::{Command, Jobs, Org, Staff, Token};
 use crate::config::{Config, ConfigError, Settings, env_example};
@@ -45,16 +46,23 @@ pub(super) async fn run(command: Command, settings: &Settings) -> Result<(), Com
     if let Command::Serve { demo } = command {
         return serve_until_told(&config, demo.map(Into::into)).await;
     }
+    if let Command::Restore { file } = &command {
+        return moving::restore(&config, file).await;
+    }
     let backend = setup::open(&config, config.public_base(config.addr)).await?;
-    let done = once(command, &backend).await;
+    let done = once(command, &backend, settings).await;
     backend.store.close().await;
     done
 }
 
-async fn once(command: Command, backend: &Backend) -> Result<(), CommandError> {
+async fn once(command: Command, backend: &Backend, settings: &Settings) -> Result<(), CommandError> {
     match command {
         // Opening it migrated it.
-        Command::Migrate => say("The database is up to date."),
+        Command::Migrate { to: None, blobs: None } => say("The database is up to date."),
+        Command::Migrate { to, blobs } => {
+            moving::migrate(backend, settings, to.as_deref(), blobs.as_deref()).await
+        }
+        Command::Backup { file } => moving::backup(backend, &file).await,
         Command::Demo => match demo::seed(backend, demo::Scene::Full).await? {
             Some(link) => say(&format!("Sign in once with {link}")),
             None => say("There is an organisation already, and its admin has a password."),
@@ -94,7 +102,7 @@ async fn once(command: Command, backend: &Backend) -> Result<(), CommandError> {
             }
             Ok(())
         }
-        Command::Serve { .. } | Command::Settings => Ok(()),
+        Command::Serve { .. } | Command::Restore { .. } | Command::Settings => Ok(()),
     }
 }
 
