@@ -64,6 +64,13 @@ enum Command {
     /// Work that was set aside because it kept failing; /metrics tells how much there is.
     #[command(subcommand)]
     Jobs(Jobs),
+    /// Check that database and store for photos fit together: every photo's bytes, what is made of them, what waits.
+    /// Prints what is wrong, and ends with 1 when something is.
+    Doctor {
+        /// Repair what can be repaired; ends with 1 only when something is left.
+        #[arg(long)]
+        repair: bool,
+    },
     /// Print every setting with its meaning and default, as a file of settings.
     Settings,
 }

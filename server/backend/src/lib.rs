@@ -13,6 +13,7 @@ pub mod clock;
 pub mod consent;
 pub mod conversations;
 pub mod demo;
+pub mod doctor;
 pub mod error;
 pub mod images;
 pub mod inbox;

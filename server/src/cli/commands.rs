@@ -62,6 +62,7 @@ async fn once(command: Command, backend: &Backend, settings: &Settings) -> Resul
         Command::Migrate { to, blobs } => {
             moving::migrate(backend, settings, to.as_deref(), blobs.as_deref()).await
         }
+        Command::Doctor { repair } => moving::doctor(backend, repair).await,
         Command::Backup { file } => moving::backup(backend, &file).await,
         Command::Demo => match demo::seed(backend, demo::Scene::Full).await? {
             Some(link) => say(&format!("Sign in once with {link}")),

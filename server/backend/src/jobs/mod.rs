@@ -9,6 +9,7 @@ mod read_webhook;
 mod worker;
 
 pub use aside::{Requeued, measure, requeue};
+pub(crate) use read_webhook::offered_at;
 pub use worker::{run_due, work};
 
 use crate::store::Tx;

@@ -4,6 +4,7 @@ use super::{CommandError, say};
 use crate::config::{BlobPlace, Config, KeySource, Settings, make_private_file, make_private_folder};
 use crate::setup::{self, SetupError};
 use backend::backup::{self, Made, Restored};
+use backend::doctor::{self, Finding, Report};
 use backend::store::StoreError;
 use backend::transfer::{self, Moved};
 use backend::{Backend, Clock, Store};
@@ -117,6 +118,35 @@ pub(super) async fn restore(config: &Config, file: &Path) -> Result<(), CommandE
         }
     }
     say("Then run heliograph doctor --repair, and heliograph serve.")
+}
+
+pub(super) async fn doctor(backend: &Backend, repair: bool) -> Result<(), CommandError> {
+    let mut tell = |finding: &Finding| {
+        let Finding { trouble, id, repaired } = finding;
+        let end = if *repaired { " (repaired)" } else { "" };
+        progress(&format!("{id}: {}{end}", trouble.words()));
+    };
+    let report = doctor::examine(backend, repair, &mut tell).await?;
+    let Report { originals, renditions, blobs, strange, conversations, findings } = &report;
+    say(&format!(
+        "Looked at {originals} photos and files with {renditions} copies made of them, {blobs} files in the store and \
+         {conversations} conversations."
+    ))?;
+    if *strange > 0 {
+        say(&format!("{strange} files in the store are none of Heliograph's and were left alone."))?;
+    }
+    match (findings.len(), report.left()) {
+        (0, _) => say("Nothing is wrong."),
+        (found, 0) => say(&format!(
+            "{found} things were wrong. All were repaired, or will be once the server has worked on its jobs."
+        )),
+        (found, left) if repair => Err(CommandError::Refused(format!(
+            "{found} things are wrong, and {left} of them cannot be repaired here"
+        ))),
+        (found, _) => Err(CommandError::Refused(format!(
+            "{found} things are wrong; heliograph doctor --repair repairs what can be repaired"
+        ))),
+    }
 }
 
 /// A line for whoever waits; what scripts read goes to standard output.
