@@ -11,6 +11,7 @@ mod journey;
 mod keys;
 mod lines;
 mod links;
+mod moving;
 mod repeating;
 mod reports;
 mod roles;
