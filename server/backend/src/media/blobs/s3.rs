@@ -237,8 +237,11 @@ impl Bucket {
         let page = list.set_continuation_token(token).send().await.map_err(failed)?;
         let next = page.next_continuation_token().filter(|_| page.is_truncated() == Some(true));
         let listed = page.contents().iter().filter_map(|object| {
-            let path = object.key()?.strip_prefix(self.prefix.as_str())?.to_owned();
-            Some(Listed { path, size: object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0) })
+            // Consoles mark folders with empty objects, which are no blobs.
+            let path =
+                object.key()?.strip_prefix(self.prefix.as_str()).filter(|path| !path.ends_with('/'))?;
+            let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+            Some(Listed { path: path.to_owned(), size })
         });
         Ok((listed.collect(), next.map(|token| Some(token.to_owned()))))
     }
