@@ -6,6 +6,7 @@ use crate::config::{Settings, given_as_options};
 use crate::serve::Duty;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -40,8 +41,26 @@ enum Command {
         #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
         workers: u16,
     },
-    /// Bring the database up to date and stop.
-    Migrate,
+    /// Bring the database up to date and stop; or copy everything into another database, another store for photos, or
+    /// both. Stop the server before copying; a copy that was interrupted goes on where it was.
+    Migrate {
+        /// Copy every row into this database, which must be empty: `postgres://…` or `sqlite:PATH`.
+        #[arg(long, value_name = "URL")]
+        to: Option<String>,
+        /// Copy every photo and file there: `s3://BUCKET/PREFIX`, reached with the AWS settings, or a folder.
+        #[arg(long, value_name = "PLACE")]
+        blobs: Option<String>,
+    },
+    /// Write a backup of the database and of all photos into a new file, while the server runs. The keys are not in it.
+    Backup {
+        /// Where to write it.
+        file: PathBuf,
+    },
+    /// Put a backup back, into an empty data folder and an empty store for photos.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+    },
     /// Make the demo organisation and print a one-time sign-in link.
     Demo,
     /// Organisations.
@@ -59,6 +78,13 @@ enum Command {
     /// Work that was set aside because it kept failing; /metrics tells how much there is.
     #[command(subcommand)]
     Jobs(Jobs),
+    /// Check that database and store for photos fit together: every photo's bytes, what is made of them, what waits.
+    /// Prints what is wrong, and ends with 1 when something is.
+    Doctor {
+        /// Repair what can be repaired; ends with 1 only when something is left.
+        #[arg(long)]
+        repair: bool,
+    },
     /// Print every setting with its meaning and default, as a file of settings.
     Settings,
 }

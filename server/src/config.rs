@@ -185,6 +185,22 @@ impl Config {
     }
 }
 
+impl BlobPlace {
+    /// A place that a command names: `s3://BUCKET/PREFIX`, reached with the settings' credentials, or a folder.
+    ///
+    /// # Errors
+    /// Names the setting that is wrong.
+    pub fn named(place: &str, raw: &Settings) -> Result<Self, ConfigError> {
+        match place.strip_prefix("s3://") {
+            Some(named) => {
+                let (bucket, folder) = named.split_once('/').unwrap_or((named, ""));
+                s3_place(raw, bucket, folder)
+            }
+            None => Ok(Self::Folder(place.into())),
+        }
+    }
+}
+
 fn app_url(text: &str) -> Result<Url, ConfigError> {
     let wrong = |problem| wrong("APP_URL", problem);
     let mut url: Url =
@@ -202,9 +218,14 @@ fn app_url(text: &str) -> Result<Url, ConfigError> {
 }
 
 fn blob_place(raw: &Settings, data: &Path) -> Result<BlobPlace, ConfigError> {
-    let Some(bucket) = given(&raw.aws_s3_bucket) else {
-        return Ok(BlobPlace::Folder(data.join("media")));
-    };
+    match given(&raw.aws_s3_bucket) {
+        Some(bucket) => s3_place(raw, bucket, given(&raw.aws_s3_folder).unwrap_or_default()),
+        None => Ok(BlobPlace::Folder(data.join("media"))),
+    }
+}
+
+/// A bucket, with what the settings say of the S3 server and of who asks.
+fn s3_place(raw: &Settings, bucket: &str, folder: &str) -> Result<BlobPlace, ConfigError> {
     let credentials = match (given(&raw.aws_access_key_id), given(&raw.aws_secret_access_key)) {
         (Some(id), Some(secret)) => Some((id.to_owned(), Secret(secret.to_owned()))),
         (None, None) => None,
@@ -219,7 +240,7 @@ fn blob_place(raw: &Settings, data: &Path) -> Result<BlobPlace, ConfigError> {
         region: given(&raw.aws_region).unwrap_or(raw::AWS_REGION).to_owned(),
         credentials,
         endpoint,
-        folder: given(&raw.aws_s3_folder).unwrap_or_default().trim_matches('/').to_owned(),
+        folder: folder.trim_matches('/').to_owned(),
     })
 }
 

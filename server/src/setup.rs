@@ -118,15 +118,20 @@ pub async fn first_admin(config: &Config, backend: &Backend) -> backend::Result<
 /// is open to others.
 fn prepare_data(config: &Config) -> io::Result<()> {
     make_private_folder(&config.data)?;
-    let Some(file) = config.database_url.expose().strip_prefix("sqlite:") else { return Ok(()) };
-    let file = file.strip_prefix("//").unwrap_or(file).split('?').next().unwrap_or_default();
-    match make_private_file(Path::new(file)) {
+    let Some(file) = sqlite_file(config.database_url.expose()) else { return Ok(()) };
+    match make_private_file(file) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
 }
 
-async fn open_blobs(place: &BlobPlace) -> Result<Blobs, BlobError> {
+/// The file of a SQLite database; `None` for PostgreSQL.
+pub(crate) fn sqlite_file(url: &str) -> Option<&Path> {
+    let file = url.strip_prefix("sqlite:")?;
+    Some(Path::new(file.strip_prefix("//").unwrap_or(file).split('?').next().unwrap_or_default()))
+}
+
+pub(crate) async fn open_blobs(place: &BlobPlace) -> Result<Blobs, BlobError> {
     match place {
         BlobPlace::Folder(folder) => Blobs::folder(folder).await,
         BlobPlace::S3 { bucket, region, credentials, endpoint, folder } => {

@@ -7,12 +7,14 @@
 
 pub mod alerts;
 pub mod audit;
+pub mod backup;
 pub mod caller;
 pub mod canary;
 pub mod clock;
 pub mod consent;
 pub mod conversations;
 pub mod demo;
+pub mod doctor;
 pub mod error;
 pub mod images;
 pub mod inbox;
@@ -37,6 +39,7 @@ pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tokens;
+pub mod transfer;
 pub mod whatsapp;
 
 pub use caller::Caller;

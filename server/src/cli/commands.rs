@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod lines;
+mod moving;
 mod supervise;
 
 use super::{Command, Jobs, Org, Staff, Token};
@@ -55,16 +56,24 @@ pub(super) async fn run(
         Command::Supervise { web, workers } => return supervise::run(&config, options, web, workers).await,
         _ => {}
     }
+    if let Command::Restore { file } = &command {
+        return moving::restore(&config, file).await;
+    }
     let backend = setup::open(&config, config.public_base(config.addr)).await?;
-    let done = once(command, &backend).await;
+    let done = once(command, &backend, settings).await;
     backend.store.close().await;
     done
 }
 
-async fn once(command: Command, backend: &Backend) -> Result<(), CommandError> {
+async fn once(command: Command, backend: &Backend, settings: &Settings) -> Result<(), CommandError> {
     match command {
         // Opening it migrated it.
-        Command::Migrate => say("The database is up to date."),
+        Command::Migrate { to: None, blobs: None } => say("The database is up to date."),
+        Command::Migrate { to, blobs } => {
+            moving::migrate(backend, settings, to.as_deref(), blobs.as_deref()).await
+        }
+        Command::Doctor { repair } => moving::doctor(backend, repair).await,
+        Command::Backup { file } => moving::backup(backend, &file).await,
         Command::Demo => match demo::seed(backend, demo::Scene::Full).await? {
             Some(link) => say(&format!("Sign in once with {link}")),
             None => say("There is an organisation already, and its admin has a password."),
@@ -104,7 +113,7 @@ async fn once(command: Command, backend: &Backend) -> Result<(), CommandError> {
             }
             Ok(())
         }
-        Command::Serve { .. } | Command::Supervise { .. } | Command::Settings => Ok(()),
+        Command::Serve { .. } | Command::Supervise { .. } | Command::Restore { .. } | Command::Settings => Ok(()),
     }
 }
 

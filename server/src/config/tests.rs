@@ -28,6 +28,19 @@ fn everything_has_a_default() {
 }
 
 #[test]
+fn a_place_for_photos_is_a_folder_or_a_bucket_with_a_prefix() {
+    let keys = settings(&["--aws-access-key-id", "id", "--aws-secret-access-key", "secret"]);
+    let named = |place| BlobPlace::named(place, &keys).unwrap();
+    assert!(matches!(named("/srv/photos"), BlobPlace::Folder(folder) if folder.ends_with("photos")));
+    let BlobPlace::S3 { bucket, folder, credentials, .. } = named("s3://clinic-photos/heliograph/") else {
+        panic!("a bucket");
+    };
+    assert_eq!((bucket.as_str(), folder.as_str()), ("clinic-photos", "heliograph"));
+    assert_eq!(credentials.unwrap().0, "id");
+    assert!(matches!(named("s3://clinic-photos"), BlobPlace::S3 { folder, .. } if folder.is_empty()));
+}
+
+#[test]
 fn an_empty_value_is_an_unset_one() {
     let config = Config::from_settings(&settings(&["--app-url", "", "--messaging-enabled", ""])).unwrap();
     assert!(config.app_url.is_none() && config.messaging_enabled);

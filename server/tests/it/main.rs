@@ -15,6 +15,7 @@ mod lines;
 mod links;
 mod logs;
 mod metrics;
+mod moving;
 mod operation;
 mod processes;
 mod repeating;

@@ -13,6 +13,7 @@ pub(crate) use aside::requeue_of;
 pub use aside::{Requeued, requeue};
 pub(crate) use deliver_message::failed_later;
 pub use measure::measure;
+pub(crate) use read_webhook::offered_at;
 pub use worker::{run_due, work};
 
 use crate::store::Tx;

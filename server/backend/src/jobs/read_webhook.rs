@@ -1,5 +1,9 @@
 //! A journalled webhook becomes messages and states.
 
+mod again;
+
+pub(crate) use again::offered_at;
+
 use super::deliver_message::{self, DELIVERY_PARAMETER};
 use super::queue::Claimed;
 use super::{Job, Outcome, queue};

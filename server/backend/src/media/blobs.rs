@@ -56,6 +56,15 @@ pub struct Stored {
     pub sha256: Vec<u8>,
 }
 
+/// A blob as its store lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// What [`BlobKey::from_path`] reads, where it is one of ours.
+    pub path: String,
+    /// In bytes.
+    pub size: u64,
+}
+
 /// A blob while it streams out.
 pub struct BlobBody {
     /// Bytes of the whole blob, also where only a range of it was asked for.
@@ -236,6 +245,28 @@ impl Blobs {
             Ok(size) => Ok(Some(size)),
             Err(BlobError::Missing) => Ok(None),
             Err(error) => counted("size", Err(error)),
+        }
+    }
+
+    /// Reads a blob to its end and tells what lies there.
+    pub(crate) async fn digest(&self, key: &BlobKey) -> Result<Stored, BlobError> {
+        let mut body = self.get(key, None).await?.stream;
+        let mut hash = Sha256::new();
+        let mut size = 0;
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk.map_err(|error| BlobError::Unavailable(error.kind().to_string()))?;
+            size += chunk.len() as u64;
+            hash.update(&chunk);
+        }
+        Ok(Stored { size, sha256: hash.finalize().to_vec() })
+    }
+
+    /// Everything that lies in the store, in no order. What comes or goes meanwhile may be among it or not.
+    pub fn list(&self) -> BoxStream<'static, Result<Listed, BlobError>> {
+        match &self.0 {
+            Place::S3(place) => place.list(),
+            Place::Folder(place) => place.list(),
+            Place::Memory(place) => futures::stream::iter(place.list().into_iter().map(Ok)).boxed(),
         }
     }
 

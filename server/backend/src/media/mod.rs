@@ -2,6 +2,7 @@
 
 pub(crate) mod attachment;
 pub mod blobs;
+pub(crate) mod inventory;
 pub(crate) mod kind;
 pub mod links;
 pub mod upload;

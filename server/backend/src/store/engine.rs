@@ -1,6 +1,6 @@
 //! The two engines, behind one transaction type.
 
-use super::value::{Record, Value};
+use super::value::{Kind, Record, Value, args, postgres_values, sqlite_values};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgListener, PgPool, PgPoolOptions, Postgres};
 use sqlx::sqlite::{
@@ -8,6 +8,7 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 use sqlx::{SqlSafeStr, Transaction};
+use std::path::Path;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -138,6 +139,31 @@ impl Store {
         Ok(Tx::begun(engine, "read", asked))
     }
 
+    /// One moment of the database, however many queries look at it.
+    pub(crate) async fn snapshot(&self) -> Result<Tx, StoreError> {
+        Ok(Tx(match &self.0 {
+            // Every transaction of SQLite sees one moment.
+            Pools::Sqlite { read, .. } => Engine::Sqlite(read.begin().await?),
+            Pools::Postgres(pool) => {
+                Engine::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
+            }
+        }))
+    }
+
+    /// Whether this is PostgreSQL, which has tools of its own for some things.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.0, Pools::Postgres(_))
+    }
+
+    /// Writes one moment of a SQLite database into `file`, which must be missing or empty, while others go on writing.
+    /// `false` where the database is PostgreSQL.
+    pub(crate) async fn copy_into(&self, file: &Path) -> Result<bool, StoreError> {
+        let Pools::Sqlite { read, .. } = &self.0 else { return Ok(false) };
+        let arguments = sqlite_arguments(args![file.to_string_lossy().into_owned()])?;
+        sqlx::query_with("VACUUM INTO $1", arguments).execute(read).await?;
+        Ok(true)
+    }
+
     /// A transaction that writes. Dropping it without [`Tx::commit`] changes nothing.
     pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
         let asked = Instant::now();
@@ -252,6 +278,26 @@ impl Tx {
                 sqlx::query_as_with(sql, postgres_arguments(args)?).fetch_optional(&mut **tx).await?
             }
         })
+    }
+
+    /// Every row of a query whose columns are known by their kinds only.
+    pub(crate) async fn values(
+        &mut self,
+        sql: impl SqlSafeStr,
+        args: Vec<Value>,
+        kinds: &[Kind],
+    ) -> Result<Vec<Vec<Value>>, StoreError> {
+        let rows: Result<Vec<Vec<Value>>, sqlx::Error> = match &mut self.0 {
+            Engine::Sqlite(tx) => {
+                let rows = sqlx::query_with(sql, sqlite_arguments(args)?).fetch_all(&mut **tx).await?;
+                rows.iter().map(|row| sqlite_values(row, kinds)).collect()
+            }
+            Engine::Postgres(tx) => {
+                let rows = sqlx::query_with(sql, postgres_arguments(args)?).fetch_all(&mut **tx).await?;
+                rows.iter().map(|row| postgres_values(row, kinds)).collect()
+            }
+        };
+        Ok(rows?)
     }
 
     /// A single number, such as a count; 0 where there is no row.

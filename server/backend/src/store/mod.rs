@@ -8,4 +8,4 @@ mod engine;
 mod value;
 
 pub use engine::{Store, StoreError, Tx};
-pub(crate) use value::{Value, args, placeholders, rows_at_once, rows_of_placeholders};
+pub(crate) use value::{Kind, Value, args, placeholders, rows_at_once, rows_of_placeholders};

@@ -16,11 +16,11 @@ impl<T> Record for T where
 }
 
 /// A value of one of the column types that the schema uses. Absent values keep their type, which PostgreSQL needs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Value {
     Id(Option<Uuid>),
     Int(Option<i64>),
-    Bool(bool),
+    Bool(Option<bool>),
     Text(Option<String>),
     Bytes(Option<Vec<u8>>),
 }
@@ -45,7 +45,7 @@ from! {
     usize => |v| Self::Int(Some(i64::try_from(v).unwrap_or(i64::MAX))),
     Option<i64> => |v| Self::Int(v),
     Option<u32> => |v| Self::Int(v.map(Into::into)),
-    bool => |v| Self::Bool(v),
+    bool => |v| Self::Bool(Some(v)),
     &str => |v| Self::Text(Some(v.to_owned())),
     String => |v| Self::Text(Some(v)),
     &String => |v| Self::Text(Some(v.clone())),
@@ -117,3 +117,37 @@ pub(crate) fn rows_of_placeholders(rows: usize, columns: usize) -> String {
         .collect::<Vec<_>>()
         .join(", ")
 }
+/// What a column holds, for rows that are read without a type of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Id,
+    Int,
+    Bool,
+    Text,
+    Bytes,
+}
+
+macro_rules! read {
+    ($name:ident, $row:ty) => {
+        /// A row's values, one for each kind.
+        pub(super) fn $name(row: &$row, kinds: &[Kind]) -> Result<Vec<Value>, sqlx::Error> {
+            use sqlx::Row;
+            kinds
+                .iter()
+                .enumerate()
+                .map(|(at, kind)| {
+                    Ok(match kind {
+                        Kind::Id => Value::Id(row.try_get(at)?),
+                        Kind::Int => Value::Int(row.try_get(at)?),
+                        Kind::Bool => Value::Bool(row.try_get(at)?),
+                        Kind::Text => Value::Text(row.try_get(at)?),
+                        Kind::Bytes => Value::Bytes(row.try_get(at)?),
+                    })
+                })
+                .collect()
+        }
+    };
+}
+
+read!(sqlite_values, SqliteRow);
+read!(postgres_values, PgRow);

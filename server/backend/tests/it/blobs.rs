@@ -37,6 +37,7 @@ async fn keeps_the_contract(blobs: &Blobs, part: usize) {
     what_is_stored_is_read_back(blobs, &key(&clock), part).await;
     what_ends_early_leaves_nothing(blobs, &key(&clock), part).await;
     copies_are_independent(blobs, &key(&clock)).await;
+    what_is_stored_is_listed(blobs, [key(&clock), key(&clock)]).await;
     what_is_missing_is_told_as_missing(blobs, &key(&clock)).await;
 }
 
@@ -100,6 +101,28 @@ async fn copies_are_independent(blobs: &Blobs, from: &BlobKey) {
     assert!(matches!(blobs.copy(from, &to).await, Err(BlobError::Missing)));
 }
 
+async fn what_is_stored_is_listed(blobs: &Blobs, keys: [BlobKey; 2]) {
+    let listed = async || {
+        let mut all = Vec::new();
+        let mut list = blobs.list();
+        while let Some(one) = list.next().await {
+            let one = one.unwrap();
+            all.push((one.path, one.size));
+        }
+        all.sort();
+        all
+    };
+    assert!(listed().await.is_empty());
+    for (n, key) in keys.iter().enumerate() {
+        blobs.put_bytes(key, "image/jpeg", Bytes::from(vec![1; n + 1])).await.unwrap();
+    }
+    assert_eq!(listed().await, vec![(keys[0].path(), 1), (keys[1].path(), 2)]);
+    for key in &keys {
+        blobs.delete(key).await.unwrap();
+    }
+    assert!(listed().await.is_empty());
+}
+
 async fn what_is_missing_is_told_as_missing(blobs: &Blobs, key: &BlobKey) {
     assert_eq!(blobs.size(key).await.unwrap(), None);
     assert!(matches!(blobs.get(key, None).await, Err(BlobError::Missing)));
@@ -142,7 +165,7 @@ async fn a_folder_that_cannot_be_written_is_unavailable_and_nothing_is_missing()
 }
 
 /// A bucket of its own on the server for tests, or `None` with a note.
-async fn bucket(folder: &str) -> Option<S3Settings> {
+pub(crate) async fn bucket(folder: &str) -> Option<S3Settings> {
     #[expect(clippy::disallowed_methods, reason = "tests are configured by their runner")]
     let given = |name| std::env::var(name).ok();
     let Some(endpoint) = given("HELIOGRAPH_TEST_S3") else {

@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a story may panic")]
 
 mod accounts;
+mod backups;
 mod blobs;
 mod carriers;
 mod cost;
 mod demo;
 mod detours;
+mod doctor;
 mod fetching;
 mod fitting;
 mod full_disk;
@@ -22,6 +24,7 @@ mod links;
 mod media;
 mod messaging;
 mod mms;
+mod moving;
 mod operation;
 mod pacing;
 mod passwords;

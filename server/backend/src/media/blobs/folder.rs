@@ -1,7 +1,8 @@
 //! Blobs in a folder that only the server's user can read.
 
-use super::{BlobBody, BlobError, interrupted};
+use super::{BlobBody, BlobError, Listed, interrupted};
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::ops::Range;
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::{NamedTempFile, TempPath};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+use tokio::sync::mpsc;
 use tokio_util::io::ReaderStream;
 
 /// Where bytes wait until all of them are there. On the same file system, so that a rename moves them.
@@ -109,6 +111,18 @@ impl Folder {
         Ok(blocking(move || std::fs::metadata(target)).await?.len())
     }
 
+    pub(super) fn list(&self) -> BoxStream<'static, Result<Listed, BlobError>> {
+        let root = self.root.clone();
+        let (found, mut listed) = mpsc::channel(256);
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = walk(&root, &found) {
+                // Nobody may be listening any more.
+                let _ = found.blocking_send(Err(broken(error)));
+            }
+        });
+        futures::stream::poll_fn(move |context| listed.poll_recv(context)).boxed()
+    }
+
     pub(super) async fn ready(&self) -> Result<(), BlobError> {
         self.writer("").await.map(drop)
     }
@@ -147,6 +161,39 @@ fn keep(mut path: TempPath, root: &Path, target: &Path) -> io::Result<()> {
         File::open(folder)?.sync_all()?;
     }
     Ok(())
+}
+
+/// Tells of every file below `root`, but those that are still on their way in.
+fn walk(root: &Path, found: &mpsc::Sender<Result<Listed, BlobError>>) -> io::Result<()> {
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        // A folder goes with its last blob.
+        let Some(entries) = unless_gone(std::fs::read_dir(&folder))? else { continue };
+        for entry in entries {
+            let entry = entry?;
+            let (path, kind) = (entry.path(), entry.file_type()?);
+            if kind.is_dir() {
+                if entry.file_name() != INCOMING {
+                    folders.push(path);
+                }
+                continue;
+            }
+            let Some(facts) = unless_gone(entry.metadata())? else { continue };
+            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+            if found.blocking_send(Ok(Listed { path: name, size: facts.len() })).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn unless_gone<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn make_private(folder: &Path) -> io::Result<()> {

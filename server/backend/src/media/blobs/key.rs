@@ -1,5 +1,6 @@
 //! Names of blobs.
 
+use crate::media::kind;
 use model::media::RenditionRole;
 use model::{AttachmentId, PatientId, PatientImageId};
 use std::borrow::Cow;
@@ -81,6 +82,19 @@ impl BlobKey {
         };
         // A UUID has several spellings; a key has one.
         (key.path() == path).then_some(key)
+    }
+
+    /// What a bucket notes of a blob that is copied into it. What an original really is stands in its row, and goes out
+    /// with every link.
+    pub(crate) fn noted_type(&self) -> &'static str {
+        match self {
+            Self::Outbound(_, variant) | Self::Inbound(_, variant) | Self::Image(_, _, variant) => {
+                match variant {
+                    Variant::Original => "application/octet-stream",
+                    Variant::Rendition(_) | Variant::Fitted(_) => kind::RENDITION,
+                }
+            }
+        }
     }
 
     /// The same owner's blob of another variant.

@@ -1,6 +1,6 @@
 //! Blobs in memory.
 
-use super::{BlobBody, BlobError};
+use super::{BlobBody, BlobError, Listed};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use std::collections::HashMap;
@@ -48,6 +48,11 @@ impl Memory {
 
     pub(super) fn delete(&self, path: &str) {
         self.all().remove(path);
+    }
+
+    pub(super) fn list(&self) -> Vec<Listed> {
+        let all = self.all();
+        all.iter().map(|(path, bytes)| Listed { path: path.clone(), size: bytes.len() as u64 }).collect()
     }
 
     pub(super) fn size(&self, path: &str) -> Result<u64, BlobError> {

@@ -1,6 +1,6 @@
 //! Blobs in an S3 bucket.
 
-use super::{BlobBody, BlobError, LinkTerms};
+use super::{BlobBody, BlobError, LinkTerms, Listed};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
@@ -12,7 +12,8 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -190,6 +191,22 @@ impl S3 {
         Ok(head.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0))
     }
 
+    /// Page after page, each when it is asked for.
+    pub(super) fn list(&self) -> BoxStream<'static, Result<Listed, BlobError>> {
+        let bucket = self.0.clone();
+        futures::stream::try_unfold(Some(None), move |next: Option<Option<String>>| {
+            let bucket = bucket.clone();
+            async move {
+                let Some(token) = next else { return Ok(None) };
+                let (page, next) = Box::pin(bucket.page(token)).await?;
+                let page = futures::stream::iter(page.into_iter().map(Ok::<_, BlobError>));
+                Ok::<_, BlobError>(Some((page, next)))
+            }
+        })
+        .try_flatten()
+        .boxed()
+    }
+
     pub(super) async fn ready(&self) -> Result<(), BlobError> {
         let Bucket { client, name, .. } = &*self.0;
         match client.head_bucket().bucket(name).send().await.map_err(failed) {
@@ -212,6 +229,21 @@ impl S3 {
 impl Bucket {
     fn key(&self, path: &str) -> String {
         format!("{}{path}", self.prefix)
+    }
+
+    /// One page of a listing, and how to ask for the next one, if there is one.
+    async fn page(&self, token: Option<String>) -> Result<(Vec<Listed>, Option<Option<String>>), BlobError> {
+        let list = self.client.list_objects_v2().bucket(&self.name).prefix(&self.prefix);
+        let page = list.set_continuation_token(token).send().await.map_err(failed)?;
+        let next = page.next_continuation_token().filter(|_| page.is_truncated() == Some(true));
+        let listed = page.contents().iter().filter_map(|object| {
+            // Consoles mark folders with empty objects, which are no blobs.
+            let path =
+                object.key()?.strip_prefix(self.prefix.as_str()).filter(|path| !path.ends_with('/'))?;
+            let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+            Some(Listed { path: path.to_owned(), size })
+        });
+        Ok((listed.collect(), next.map(|token| Some(token.to_owned()))))
     }
 
     /// For a request that carries a part of a blob, or that S3 works on before it answers.

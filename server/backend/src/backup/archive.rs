@@ -1,0 +1,207 @@
+//! The file: a tar archive whose last member says what the others are.
+
+use super::make_private_file;
+use crate::media::blobs::BlobKey;
+use model::Millis;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// The form that this version writes, and the only one that it reads.
+pub(super) const FORMAT: u32 = 1;
+
+/// The member that is the database.
+pub(super) const DATABASE: &str = "database.sqlite";
+
+/// What the names of photos and files begin with.
+const BLOBS: &str = "blobs/";
+
+const MANIFEST: &str = "manifest.json";
+
+/// What is in a backup. The serialised form is a promise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Of the archive.
+    pub format: u32,
+    /// Of the program that wrote it.
+    pub version: String,
+    /// What its database ran on.
+    pub engine: Engine,
+    /// When it was finished.
+    pub made_at: Millis,
+    /// Everything beside this manifest, by name.
+    pub members: BTreeMap<String, Member>,
+    /// Blobs that rows name and that were not there.
+    pub missing: Vec<String>,
+}
+
+/// What a database runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// The database is in the backup.
+    Sqlite,
+    /// The database is not in the backup: `pg_dump` takes it.
+    Postgres,
+}
+
+/// One member of the archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256, hexadecimal.
+    pub sha256: String,
+}
+
+/// Where a member's bytes lie in the archive.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) offset: u64,
+    pub(super) bytes: u64,
+}
+
+/// The member's name of a blob.
+pub(super) fn name_of(key: &BlobKey) -> String {
+    format!("{BLOBS}{}", key.path())
+}
+
+/// The blob that a member is; `None` for the others.
+pub(super) fn key_of(name: &str) -> Option<BlobKey> {
+    BlobKey::from_path(name.strip_prefix(BLOBS)?)
+}
+
+/// An archive while it is written, in a private folder beside its place.
+pub(super) struct Writer {
+    tar: tar::Builder<BufWriter<File>>,
+    members: BTreeMap<String, Member>,
+    path: PathBuf,
+    /// Goes with everything in it, unless the archive is finished.
+    _folder: TempDir,
+}
+
+impl Writer {
+    pub(super) fn create(folder: &Path) -> io::Result<Self> {
+        let folder = super::private_folder(folder)?;
+        let path = folder.path().join("backup.tar");
+        let tar = tar::Builder::new(BufWriter::new(make_private_file(&path)?));
+        Ok(Self { tar, members: BTreeMap::new(), path, _folder: folder })
+    }
+
+    pub(super) fn members(&self) -> &BTreeMap<String, Member> {
+        &self.members
+    }
+
+    /// Adds a member.
+    pub(super) fn with(mut self, name: String, mut content: File) -> io::Result<Self> {
+        content.rewind()?;
+        let bytes = content.metadata()?.len();
+        let mut hashed = Hashed::new(content.take(bytes));
+        self.tar.append_data(&mut header(bytes), &name, &mut hashed)?;
+        let (read, sha256) = hashed.end();
+        if read != bytes {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "a file became shorter while it was read",
+            ));
+        }
+        self.members.insert(name, Member { bytes, sha256 });
+        Ok(self)
+    }
+
+    /// Puts the archive in its place, where it survives a power cut.
+    pub(super) fn finish(mut self, manifest: &Manifest, target: &Path) -> io::Result<()> {
+        let manifest = serde_json::to_vec_pretty(manifest)?;
+        self.tar.append_data(&mut header(manifest.len() as u64), MANIFEST, manifest.as_slice())?;
+        let mut writer = self.tar.into_inner()?;
+        writer.flush()?;
+        writer.get_ref().sync_all()?;
+        std::fs::rename(&self.path, target)?;
+        File::open(super::folder_of(target))?.sync_all()
+    }
+}
+
+fn header(bytes: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Regular);
+    header.set_size(bytes);
+    header.set_mode(0o600);
+    header
+}
+
+/// Reads an archive from its beginning to its end, and finds every member as its manifest says.
+///
+/// # Errors
+/// `InvalidData` for anything else than a whole backup, in words for the operator.
+pub(super) fn examine(file: &Path) -> io::Result<(Manifest, BTreeMap<String, Place>)> {
+    let mut archive = tar::Archive::new(BufReader::new(File::open(file)?));
+    let (mut found, mut places, mut manifest) = (BTreeMap::new(), BTreeMap::new(), None);
+    for entry in archive.entries()? {
+        let entry = entry?;
+        let name = entry.path()?.to_string_lossy().into_owned();
+        let place = Place { offset: entry.raw_file_position(), bytes: entry.size() };
+        let mut hashed = Hashed::new(entry);
+        if name == MANIFEST {
+            let mut text = Vec::new();
+            hashed.read_to_end(&mut text)?;
+            manifest = Some(read_manifest(&text)?);
+            continue;
+        }
+        if name != DATABASE && key_of(&name).is_none() {
+            return Err(broken("it holds a file that no backup of ours holds"));
+        }
+        io::copy(&mut hashed, &mut io::sink())?;
+        let (bytes, sha256) = hashed.end();
+        found.insert(name.clone(), Member { bytes, sha256 });
+        places.insert(name, place);
+    }
+    let manifest = manifest.ok_or_else(|| broken("its end is missing"))?;
+    if manifest.members != found {
+        return Err(broken("its content is not what was put into it"));
+    }
+    Ok((manifest, places))
+}
+
+fn read_manifest(text: &[u8]) -> io::Result<Manifest> {
+    let manifest: Manifest =
+        serde_json::from_slice(text).map_err(|_| broken("its manifest cannot be read"))?;
+    if manifest.format != FORMAT {
+        return Err(broken("another version of Heliograph wrote it"));
+    }
+    Ok(manifest)
+}
+
+fn broken(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("this is no whole backup: {why}"))
+}
+
+/// Hashes what is read through it.
+struct Hashed<R> {
+    inner: R,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<R> Hashed<R> {
+    fn new(inner: R) -> Self {
+        Self { inner, hash: Sha256::new(), bytes: 0 }
+    }
+
+    /// How much was read, and its SHA-256 in hexadecimal.
+    fn end(self) -> (u64, String) {
+        (self.bytes, hex::encode(self.hash.finalize()))
+    }
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.hash.update(&buffer[..read]);
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}

@@ -1,0 +1,168 @@
+//! One file with everything that can be lost: the database at one moment, and every photo and file that it names.
+//!
+//! The keys are not in it. Whoever finds a backup without them reads no number and no credential; whoever keeps a backup
+//! without them has kept little.
+
+mod archive;
+mod restore;
+
+pub use archive::{Engine, Manifest, Member};
+pub use restore::{Restored, restore};
+
+use crate::media::blobs::{BlobError, BlobKey};
+use crate::media::inventory::{self, Original, Shelf};
+use crate::{Backend, Error, Result, Store};
+use archive::{DATABASE, Writer};
+use model::FailureCode;
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// After so many photos and files there is a line of progress.
+const TOLD_EVERY: usize = 1000;
+
+/// What a backup holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Whether the database is in it; PostgreSQL has tools of its own.
+    pub database: bool,
+    /// Photos and files, renditions included.
+    pub blobs: usize,
+    /// Bytes of everything.
+    pub bytes: u64,
+    /// Photos and files that the database names and that do not lie in the blob store (any more).
+    pub missing: usize,
+}
+
+/// Writes a backup into `file`, which must not exist yet; it appears whole or not at all, readable by its owner only.
+/// Others go on working meanwhile. `tell` gets a line of progress at a time.
+///
+/// # Errors
+/// `Conflict` when the file exists, `Unavailable` when it cannot be written, each with words for the operator.
+pub async fn make(backend: &Backend, file: &Path, tell: &mut dyn FnMut(&str)) -> Result<Made> {
+    if file.exists() {
+        return Err(refused(format!("{} exists already. Name another file.", file.display())));
+    }
+    let folder = folder_of(file);
+    // On the same disk as the backup, where there has to be room for it anyway.
+    let scratch = private_folder(&folder).map_err(of_file(&folder))?;
+    let snapshot = scratch.path().join(DATABASE);
+    make_private_file(&snapshot).map_err(of_file(&snapshot))?;
+    let has_database = backend.store.copy_into(&snapshot).await?;
+    let rows = if has_database { open(&snapshot).await? } else { backend.store.clone() };
+    let writer = Writer::create(&folder).map_err(of_file(&folder))?;
+    let mut packing = Packing { backend, writer, missing: Vec::new(), file, tell };
+    packing = packing.blobs(&rows).await?;
+    if has_database {
+        rows.close().await;
+        let database = File::open(&snapshot).map_err(of_file(&snapshot))?;
+        packing = packing.member(DATABASE.to_owned(), database).await?;
+    }
+    let Packing { writer, missing, .. } = packing;
+    let manifest = Manifest {
+        format: archive::FORMAT,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        engine: if has_database { Engine::Sqlite } else { Engine::Postgres },
+        made_at: backend.clock.now(),
+        members: writer.members().clone(),
+        missing,
+    };
+    let made = Made {
+        database: has_database,
+        blobs: manifest.members.len() - usize::from(has_database),
+        bytes: manifest.members.values().map(|member| member.bytes).sum(),
+        missing: manifest.missing.len(),
+    };
+    let target = file.to_owned();
+    blocking(move || writer.finish(&manifest, &target)).await.map_err(of_file(file))?;
+    Ok(made)
+}
+
+/// A backup while it is written.
+struct Packing<'a> {
+    backend: &'a Backend,
+    writer: Writer,
+    missing: Vec<String>,
+    file: &'a Path,
+    tell: &'a mut dyn FnMut(&str),
+}
+
+impl Packing<'_> {
+    /// Everything that the rows name; what was deleted since is noted.
+    async fn blobs(mut self, rows: &Store) -> Result<Self> {
+        for shelf in Shelf::ALL {
+            let mut after = None;
+            loop {
+                let mut tx = rows.read().await?;
+                let page = inventory::page(&mut tx, shelf, after).await?;
+                drop(tx);
+                let Some(last) = page.last() else { break };
+                after = Some(last.id());
+                for key in page.iter().flat_map(Original::keys) {
+                    self = self.blob(&key).await?;
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    async fn blob(mut self, key: &BlobKey) -> Result<Self> {
+        let blob = match self.backend.blobs.open_file(key).await {
+            Ok(blob) => blob,
+            Err(BlobError::Missing) => {
+                self.missing.push(key.path());
+                return Ok(self);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self = self.member(archive::name_of(key), blob).await?;
+        let there = self.writer.members().len();
+        if there.is_multiple_of(TOLD_EVERY) {
+            (self.tell)(&format!("{there} photos and files"));
+        }
+        Ok(self)
+    }
+
+    async fn member(self, name: String, content: File) -> Result<Self> {
+        let Self { backend, writer, missing, file, tell } = self;
+        let writer = blocking(move || writer.with(name, content)).await.map_err(of_file(file))?;
+        Ok(Self { backend, writer, missing, file, tell })
+    }
+}
+
+/// A copy of a database, apart from the one in use.
+async fn open(file: &Path) -> Result<Store> {
+    Ok(Store::connect(&format!("sqlite:{}", file.display())).await?)
+}
+
+fn folder_of(file: &Path) -> PathBuf {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+}
+
+/// A folder for what is not finished; it goes with its value.
+fn private_folder(beside: &Path) -> io::Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix(".heliograph-")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir_in(beside)
+}
+
+fn make_private_file(path: &Path) -> io::Result<File> {
+    File::options().write(true).create_new(true).mode(0o600).open(path)
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+/// What is wrong with a file or folder, for the operator.
+fn of_file(path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |error| Error::failure(FailureCode::Unavailable, format!("{}: {error}", path.display()))
+}
+
+fn refused(message: impl Into<String>) -> Error {
+    Error::failure(FailureCode::Conflict, message)
+}

@@ -1,0 +1,174 @@
+//! A backup becomes a database and a blob store again.
+
+use super::archive::{self, DATABASE, Engine, Manifest, Place};
+use super::{blocking, folder_of, make_private_file, of_file, open, private_folder, refused};
+use crate::media::blobs::{BlobError, BlobKey};
+use crate::store::args;
+use crate::{Blobs, Error, Result, Store};
+use futures::StreamExt;
+use model::Millis;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, SeekFrom};
+use std::path::{Path, PathBuf};
+use tokio::io::{AsyncReadExt, AsyncSeekExt, Take};
+use tokio_util::io::ReaderStream;
+
+/// After so many photos and files there is a line of progress.
+const TOLD_EVERY: usize = 1000;
+
+/// What was put back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// When the backup was made.
+    pub made_at: Millis,
+    /// Whether the database was in it.
+    pub database: bool,
+    /// Photos and files.
+    pub blobs: usize,
+    /// Requests to carriers that had not been made when the backup was made. Nobody knows what became of them, so they
+    /// are not made now: staff see them as uncertain.
+    pub held_back: u64,
+    /// Photos and files that were missing already when the backup was made.
+    pub missing: usize,
+}
+
+/// Checks all of a backup, then puts its photos and files into `blobs` and its database into `database`, the file of a
+/// SQLite database, or `None` where the server uses PostgreSQL. The database comes last, so that a restore that was
+/// stopped can be run again. `tell` gets a line of progress at a time.
+///
+/// # Errors
+/// `Conflict`, with words for the operator, unless both places are empty (or hold what this backup put there);
+/// `Unavailable` when the file is no whole backup or something cannot be written.
+pub async fn restore(
+    file: &Path,
+    database: Option<&Path>,
+    blobs: &Blobs,
+    now: Millis,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Restored> {
+    tell("checking the backup");
+    let whole = file.to_owned();
+    let (manifest, places) = blocking(move || archive::examine(&whole)).await.map_err(of_file(file))?;
+    refuse_used(&manifest, database, blobs).await?;
+    let mut restored = Restored {
+        made_at: manifest.made_at,
+        database: false,
+        blobs: 0,
+        held_back: 0,
+        missing: manifest.missing.len(),
+    };
+    for (name, place) in &places {
+        let Some(key) = archive::key_of(name) else { continue };
+        put_back(file, *place, &key, blobs, &manifest.members[name].sha256).await?;
+        restored.blobs += 1;
+        if restored.blobs.is_multiple_of(TOLD_EVERY) {
+            tell(&format!("{} photos and files", restored.blobs));
+        }
+    }
+    if let (Some(target), Some(place)) = (database, places.get(DATABASE)) {
+        restored.held_back = put_database_back(file, *place, target, now).await?;
+        restored.database = true;
+    }
+    Ok(restored)
+}
+
+async fn refuse_used(manifest: &Manifest, database: Option<&Path>, blobs: &Blobs) -> Result<()> {
+    match (manifest.engine, database) {
+        (Engine::Sqlite, None) => {
+            return Err(refused(
+                "This backup holds a SQLite database, and DATABASE_URL names PostgreSQL. Restore it without DATABASE_URL, \
+                 then move it with heliograph migrate --to.",
+            ));
+        }
+        (Engine::Postgres, Some(_)) => {
+            return Err(refused(
+                "This backup was made beside PostgreSQL and holds photos and files only. Set DATABASE_URL to the database \
+                 that pg_restore made.",
+            ));
+        }
+        (Engine::Sqlite, Some(file)) => {
+            // A log that lies beside it would be taken for the new database's own.
+            let log = PathBuf::from(format!("{}-wal", file.display()));
+            if log.exists() || file.metadata().is_ok_and(|facts| facts.len() > 0) {
+                return Err(refused(format!(
+                    "{} exists already. Restore into an empty data folder.",
+                    file.display()
+                )));
+            }
+        }
+        (Engine::Postgres, None) => {}
+    }
+    let expected: BTreeSet<String> =
+        manifest.members.keys().filter_map(|name| Some(archive::key_of(name)?.path())).collect();
+    let mut listed = blobs.list();
+    while let Some(blob) = listed.next().await {
+        if !expected.contains(&blob?.path) {
+            return Err(refused(
+                "The store for photos holds files that are not in this backup. Restore into an empty one.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn put_back(file: &Path, place: Place, key: &BlobKey, blobs: &Blobs, sha256: &str) -> Result<()> {
+    let part = part(file, place).await.map_err(of_file(file))?;
+    let body = ReaderStream::with_capacity(part, 64 * 1024).boxed();
+    let stored = blobs.put_stream(key, key.noted_type(), body, u64::MAX).await?;
+    if stored.size != place.bytes || hex::encode(&stored.sha256) != sha256 {
+        return Err(BlobError::Unavailable("the backup changed while it was read".to_owned()).into());
+    }
+    Ok(())
+}
+
+/// Answers how many requests to carriers were held back.
+async fn put_database_back(file: &Path, place: Place, target: &Path, now: Millis) -> Result<u64> {
+    let folder = folder_of(target);
+    let scratch = private_folder(&folder).map_err(of_file(&folder))?;
+    let fresh = scratch.path().join(DATABASE);
+    let copied = async {
+        let mut part = part(file, place).await?;
+        let mut content = tokio::fs::File::from_std(make_private_file(&fresh)?);
+        tokio::io::copy(&mut part, &mut content).await?;
+        content.sync_all().await
+    };
+    copied.await.map_err(of_file(&fresh))?;
+    let store = open(&fresh).await?;
+    store.migrate().await?;
+    let held_back = hold_back(&store, now).await?;
+    store.close().await;
+    if PathBuf::from(format!("{}-wal", fresh.display())).exists() {
+        return Err(Error::Inconsistent("a database that was closed left its log"));
+    }
+    let (from, to) = (fresh, target.to_owned());
+    blocking(move || {
+        File::open(&from)?.sync_all()?;
+        std::fs::rename(&from, &to)?;
+        File::open(folder_of(&to))?.sync_all()
+    })
+    .await
+    .map_err(of_file(target))?;
+    Ok(held_back)
+}
+
+/// Requests that waited when the backup was made were most likely made since: they count as made, with an outcome that
+/// nobody knows. Nobody is texted twice.
+async fn hold_back(store: &Store, now: Millis) -> Result<u64> {
+    let mut tx = store.write().await?;
+    let held = tx
+        .execute(
+            "UPDATE delivery SET marked_at = $1 WHERE state IN ('queued', 'sending') AND marked_at IS NULL",
+            args![now],
+        )
+        .await?;
+    tx.commit().await?;
+    Ok(held)
+}
+
+/// A member's bytes.
+async fn part(file: &Path, place: Place) -> io::Result<Take<tokio::fs::File>> {
+    let mut file = tokio::fs::File::open(file).await?;
+    file.seek(SeekFrom::Start(place.offset)).await?;
+    Ok(file.take(place.bytes))
+}

@@ -1,0 +1,83 @@
+//! Blobs from one store into another.
+
+use super::Moved;
+use crate::media::blobs::{BlobError, BlobKey, Listed};
+use crate::{Blobs, Result};
+use futures::StreamExt;
+
+/// Blobs on their way at the same time.
+const AT_ONCE: usize = 8;
+
+/// After so many blobs there is a line of progress.
+const TOLD_EVERY: u64 = 1000;
+
+/// What became of one.
+enum Carried {
+    Written(u64),
+    /// It lay there already, with the same bytes.
+    There(u64),
+    /// It was deleted before its turn came.
+    Gone,
+    /// Its name is none of ours.
+    Strange,
+}
+
+/// Copies every blob that is not there with the same bytes, and reads what was written back.
+pub(super) async fn copy(
+    from: &Blobs,
+    to: &Blobs,
+    moved: &mut Moved,
+    tell: &mut dyn FnMut(&str),
+) -> Result<()> {
+    let mut carried = from
+        .list()
+        .map(|listed| {
+            let (from, to) = (from.clone(), to.clone());
+            async move { carry(&from, &to, listed?).await }
+        })
+        .buffer_unordered(AT_ONCE);
+    while let Some(one) = carried.next().await {
+        match one? {
+            Carried::Written(bytes) => {
+                moved.blobs_written += 1;
+                moved.bytes += bytes;
+            }
+            Carried::There(bytes) => moved.bytes += bytes,
+            Carried::Strange => {
+                moved.strange += 1;
+                continue;
+            }
+            Carried::Gone => continue,
+        }
+        moved.blobs += 1;
+        if moved.blobs.is_multiple_of(TOLD_EVERY) {
+            tell(&format!("photos and files: {} are there", moved.blobs));
+        }
+    }
+    tell(&format!("photos and files: {} lie in both places with equal bytes", moved.blobs));
+    Ok(())
+}
+
+async fn carry(from: &Blobs, to: &Blobs, listed: Listed) -> Result<Carried, BlobError> {
+    let Some(key) = BlobKey::from_path(&listed.path) else { return Ok(Carried::Strange) };
+    if to.size(&key).await? == Some(listed.size) {
+        let ours = match from.digest(&key).await {
+            Ok(ours) => ours,
+            Err(BlobError::Missing) => return Ok(Carried::Gone),
+            Err(error) => return Err(error),
+        };
+        if to.digest(&key).await? == ours {
+            return Ok(Carried::There(ours.size));
+        }
+    }
+    let body = match from.get(&key, None).await {
+        Ok(body) => body,
+        Err(BlobError::Missing) => return Ok(Carried::Gone),
+        Err(error) => return Err(error),
+    };
+    let stored = to.put_stream(&key, key.noted_type(), body.stream, u64::MAX).await?;
+    if to.digest(&key).await? != stored {
+        return Err(BlobError::Unavailable("what was stored there reads back differently".to_owned()));
+    }
+    Ok(Carried::Written(stored.size))
+}

@@ -1,0 +1,131 @@
+//! Moving house: every row into another database, every blob into another store.
+//!
+//! Both can be stopped at any moment and begun again: what is there and equal already is left as it is. Nobody may
+//! write meanwhile, which is found out at the end; and the other place must be empty, or hold nothing but what an
+//! earlier run put there.
+
+mod blobs;
+mod rows;
+mod tables;
+
+use crate::store::{Store, Tx, args};
+use crate::{Backend, Blobs, Error, Result};
+use model::FailureCode;
+use tables::Table;
+
+pub use tables::unnamed_tables;
+
+/// What was moved.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Rows that are in both databases now.
+    pub rows: u64,
+    /// Of these, those that this run wrote.
+    pub rows_written: u64,
+    /// Blobs that lie in both stores now.
+    pub blobs: u64,
+    /// Of these, those that this run wrote.
+    pub blobs_written: u64,
+    /// Bytes of all blobs.
+    pub bytes: u64,
+    /// Files in the store of before whose names are none of ours; they stay where they are.
+    pub strange: u64,
+}
+
+/// Copies the rows into `store` and the blobs into `blobs`, as far as each is given, and compares them. `store` is
+/// migrated already. `tell` gets a line of progress at a time.
+///
+/// # Errors
+/// `Conflict`, with words for the operator, when the other database holds rows that this one has not, when it was written
+/// with other keys, or when something was written here meanwhile.
+pub async fn run(
+    backend: &Backend,
+    store: Option<&Store>,
+    blobs: Option<&Blobs>,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Moved> {
+    let before = state(&mut backend.store.snapshot().await?).await?;
+    let mut moved = Moved::default();
+    if let Some(store) = store {
+        move_rows(backend, store, &mut moved, tell).await?;
+    }
+    if let Some(blobs) = blobs {
+        blobs::copy(&backend.blobs, blobs, &mut moved, tell).await?;
+    }
+    if state(&mut backend.store.snapshot().await?).await? != before {
+        return Err(refused(
+            "Something was written while it was copied, so that the copy lacks it. Stop the server, and run this again.",
+        ));
+    }
+    Ok(moved)
+}
+
+async fn move_rows(
+    backend: &Backend,
+    store: &Store,
+    moved: &mut Moved,
+    tell: &mut dyn FnMut(&str),
+) -> Result<()> {
+    if !unnamed_tables(store).await?.is_empty() {
+        return Err(Error::Inconsistent("a table that this version does not know how to copy"));
+    }
+    let mut from = backend.store.snapshot().await?;
+    let tables = {
+        let mut to = store.snapshot().await?;
+        let tables = Table::all(&mut from, &mut to).await?;
+        refuse_foreign(&mut from, &mut to, &tables).await?;
+        tables
+    };
+    for table in &tables {
+        moved.rows_written += rows::copy(&mut from, store, &table.without_deferred()).await?;
+        tell(&format!("{}: copied", table.name()));
+    }
+    // What refers to rows of tables that come later is filled in when these are there.
+    for table in tables.iter().filter(|table| table.has_deferred()) {
+        rows::copy(&mut from, store, table).await?;
+    }
+    let mut to = store.snapshot().await?;
+    for table in &tables {
+        let count = rows::verify(&mut from, &mut to, table).await?;
+        tell(&format!("{}: {count} rows, equal in both databases", table.name()));
+        moved.rows += count;
+    }
+    Ok(())
+}
+
+/// Never touches a database that anybody else uses, or that went on by itself after it was copied.
+async fn refuse_foreign(from: &mut Tx, to: &mut Tx, tables: &[Table]) -> Result<()> {
+    for table in tables {
+        let foreign = rows::foreign(from, to, table).await?;
+        if foreign > 0 {
+            return Err(refused(format!(
+                "The other database holds rows that this one has not ({foreign} or more in {}). Name an empty database; \
+                 if it holds nothing but an earlier copy, empty it first.",
+                table.name()
+            )));
+        }
+    }
+    const KEYS: &str = "SELECT name, hash FROM key_canary ORDER BY name";
+    let ours: Vec<(String, Vec<u8>)> = from.all(KEYS, args![]).await?;
+    let theirs: Vec<(String, Vec<u8>)> = to.all(KEYS, args![]).await?;
+    if theirs.iter().any(|key| !ours.contains(key)) {
+        return Err(refused("The other database was written with other keys. Name an empty database."));
+    }
+    Ok(())
+}
+
+/// What differs as soon as anybody works with the database: how many rows each table has, and how many changes open
+/// screens were told of.
+async fn state(tx: &mut Tx) -> Result<Vec<i64>> {
+    let mut state = Vec::with_capacity(tables::TABLES.len() + 1);
+    for name in tables::TABLES {
+        state.push(rows::count(tx, name).await?);
+    }
+    let told = "SELECT CAST(COALESCE(SUM(live_seq), 0) AS BIGINT) FROM organisation";
+    state.push(tx.number(told, args![]).await?);
+    Ok(state)
+}
+
+fn refused(message: impl Into<String>) -> Error {
+    Error::failure(FailureCode::Conflict, message)
+}

@@ -1,0 +1,201 @@
+//! Backups, and what they become.
+
+use crate::moving::{PASSWORD, elsewhere, seen, usual_day};
+use crate::photos::{files_below, jpeg, uploads};
+use crate::twilio::{asked_to_send, carrier_accepts, draft, failure, is_read, shown, text, to};
+use backend::backup::{self, Made, Restored};
+use backend::media::blobs::{BlobKey, Variant};
+use backend::testing::{START, TestBackend, on_each_engine};
+use backend::{Blobs, Store, conversations, doctor, jobs, messages, sign_in};
+use model::FailureCode;
+use model::message::DeliveryState;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+async fn make(t: &TestBackend, file: &Path) -> Made {
+    backup::make(&t.backend, file, &mut |_: &str| {}).await.unwrap()
+}
+
+/// Where a backup is put back: the file of the database, unless the story runs on PostgreSQL, and a folder.
+struct Place {
+    database: Option<PathBuf>,
+    media: PathBuf,
+}
+
+impl Place {
+    fn new(t: &TestBackend, folder: &Path) -> Self {
+        let database = (!t.backend.store.is_postgres()).then(|| folder.join("heliograph.db"));
+        Self { database, media: folder.join("media") }
+    }
+
+    async fn blobs(&self) -> Blobs {
+        Blobs::folder(&self.media).await.unwrap()
+    }
+
+    async fn restore(&self, file: &Path) -> Result<Restored, backend::Error> {
+        backup::restore(file, self.database.as_deref(), &self.blobs().await, START, &mut |_: &str| {}).await
+    }
+
+    /// The database that was put back, or PostgreSQL's, which is put back by its own tools.
+    async fn store(&self, t: &TestBackend) -> Store {
+        match &self.database {
+            Some(file) => Store::connect(&format!("sqlite:{}", file.display())).await.unwrap(),
+            None => t.backend.store.clone(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_backup_that_was_made_while_others_wrote_is_a_whole_clinic() {
+    on_each_engine(async |t: TestBackend| {
+        usual_day(&t).await;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("clinic.backup");
+        let others_write = async {
+            for n in 10..30 {
+                is_read(&t, &text(&t, n, 3, "One more")).await;
+            }
+        };
+        let (made, ()) = tokio::join!(make(&t, &file), others_write);
+        assert_eq!((made.database, made.missing), (!t.backend.store.is_postgres(), 0));
+        assert!(made.blobs > 8 && made.bytes > 0, "{made:?}");
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(files_below(folder.path()), [file.clone()]);
+
+        let place = Place::new(&t, folder.path());
+        let restored = place.restore(&file).await.unwrap();
+        assert_eq!((restored.database, restored.blobs, restored.held_back), (made.database, made.blobs, 0));
+        let store = place.store(&t).await;
+        let there = elsewhere(&t, store.clone(), place.blobs().await);
+        let report = doctor::examine(&there, false, &mut |_| {}).await.unwrap();
+        // A webhook that was being read at that moment is read when the server starts.
+        assert!(report.findings.is_empty(), "{report:?}");
+        assert!(report.originals >= 3 && report.conversations >= 3, "{report:?}");
+        sign_in::sign_in(&there, "sam@clinic.example", PASSWORD, "192.0.2.1").await.unwrap();
+        jobs::run_due(&there).await.unwrap();
+        if made.database {
+            store.close().await;
+        }
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn staff_see_what_they_saw() {
+    on_each_engine(async |t: TestBackend| {
+        usual_day(&t).await;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("clinic.backup");
+        make(&t, &file).await;
+        let place = Place::new(&t, folder.path());
+        place.restore(&file).await.unwrap();
+        let store = place.store(&t).await;
+        let there = elsewhere(&t, store.clone(), place.blobs().await);
+        assert_eq!(seen(&there, &t).await, seen(&t.backend, &t).await);
+        if place.database.is_some() {
+            store.close().await;
+        }
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_waited_to_be_sent_is_not_sent_a_second_time() {
+    on_each_engine(async |t: TestBackend| {
+        if t.backend.store.is_postgres() {
+            return t;
+        }
+        usual_day(&t).await;
+        let waiting = messages::send(&t.backend, &t.admin, &to(1), &draft("See you", "three")).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("clinic.backup");
+        make(&t, &file).await;
+        t.run_jobs().await;
+        assert_eq!(shown(&t, waiting.id).await.state, DeliveryState::Accepted);
+
+        carrier_accepts(&t).await;
+        let place = Place::new(&t, folder.path());
+        assert_eq!(place.restore(&file).await.unwrap().held_back, 1);
+        let store = place.store(&t).await;
+        let there = elsewhere(&t, store.clone(), place.blobs().await);
+        jobs::run_due(&there).await.unwrap();
+        let message = conversations::message(&there, &t.admin, waiting.id).await.unwrap();
+        assert_eq!(message.state, DeliveryState::Uncertain);
+        assert!(!asked_to_send(&t).await.contains(&"See you".to_owned()));
+        store.close().await;
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_is_put_over_what_is_there() {
+    on_each_engine(async |t: TestBackend| {
+        usual_day(&t).await;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("clinic.backup");
+        make(&t, &file).await;
+        let again = failure(backup::make(&t.backend, &file, &mut |_: &str| {}).await);
+        assert!(again.message.contains("exists already"), "{}", again.message);
+
+        let place = Place::new(&t, folder.path());
+        let stranger = BlobKey::Inbound(t.backend.clock.new_id(), Variant::Original);
+        place.blobs().await.put_bytes(&stranger, "image/jpeg", jpeg(9).into()).await.unwrap();
+        let refused = failure(place.restore(&file).await);
+        assert_eq!(refused.code, FailureCode::Conflict);
+        assert!(refused.message.contains("not in this backup"), "{}", refused.message);
+        place.blobs().await.delete(&stranger).await.unwrap();
+
+        place.restore(&file).await.unwrap();
+        if place.database.is_some() {
+            let refused = failure(place.restore(&file).await);
+            assert!(refused.message.contains("empty data folder"), "{}", refused.message);
+        }
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_backup_that_is_not_whole_is_refused_before_anything_is_put_back() {
+    on_each_engine(async |t: TestBackend| {
+        usual_day(&t).await;
+        let folder = tempfile::tempdir().unwrap();
+        let whole = folder.path().join("clinic.backup");
+        make(&t, &whole).await;
+        let bytes = std::fs::read(&whole).unwrap();
+        let mut flipped = bytes.clone();
+        // Behind the header of the first member.
+        flipped[600] ^= 1;
+        for damaged in [flipped, bytes[..bytes.len() / 2].to_vec(), b"no archive".to_vec(), Vec::new()] {
+            let file = folder.path().join("damaged.backup");
+            std::fs::write(&file, damaged).unwrap();
+            let place = Place::new(&t, folder.path());
+            let refused = failure(place.restore(&file).await);
+            assert_eq!(refused.code, FailureCode::Unavailable, "{}", refused.message);
+            assert_eq!(files_below(&place.media), Vec::<PathBuf>::new());
+            assert!(place.database.is_none_or(|file| !file.exists()));
+        }
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_photo_that_is_gone_is_told_and_the_rest_is_kept() {
+    on_each_engine(async |t: TestBackend| {
+        usual_day(&t).await;
+        let lost = uploads(&t, "lost.jpg", &jpeg(3)).await.unwrap().media_id;
+        t.run_jobs().await;
+        t.backend.blobs.delete(&BlobKey::Outbound(lost, Variant::Original)).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("clinic.backup");
+        assert_eq!(make(&t, &file).await.missing, 1);
+        let place = Place::new(&t, folder.path());
+        assert_eq!(place.restore(&file).await.unwrap().missing, 1);
+        t
+    })
+    .await;
+}

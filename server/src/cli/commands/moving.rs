@@ -1,0 +1,155 @@
+//! Copies of everything: into another place, into a backup, and back.
+
+use super::{CommandError, say};
+use crate::config::{BlobPlace, Config, KeySource, Settings, make_private_file, make_private_folder};
+use crate::setup::{self, SetupError};
+use backend::backup::{self, Made, Restored};
+use backend::doctor::{self, Finding, Report};
+use backend::store::StoreError;
+use backend::transfer::{self, Moved};
+use backend::{Backend, Clock, Store};
+use std::io;
+use std::path::Path;
+
+pub(super) async fn migrate(
+    backend: &Backend,
+    settings: &Settings,
+    to: Option<&str>,
+    blobs: Option<&str>,
+) -> Result<(), CommandError> {
+    let store = match to {
+        Some(url) => Some(open_target(url).await?),
+        None => None,
+    };
+    let place = match blobs {
+        Some(place) => {
+            let place = BlobPlace::named(place, settings)?;
+            let blobs = setup::open_blobs(&place).await.map_err(SetupError::from)?;
+            blobs.ready().await.map_err(SetupError::from)?;
+            Some(blobs)
+        }
+        None => None,
+    };
+    let moved = transfer::run(backend, store.as_ref(), place.as_ref(), &mut progress).await;
+    if let Some(store) = &store {
+        store.close().await;
+    }
+    let Moved { rows, rows_written, blobs: files, blobs_written, bytes, strange } = moved?;
+    if to.is_some() {
+        say(&format!("Database: {rows} rows are equal in both ({rows_written} of them written now)."))?;
+    }
+    if place.is_some() {
+        say(&format!(
+            "Photos and files: {files} with {bytes} bytes are equal in both ({blobs_written} of them written now)."
+        ))?;
+    }
+    if strange > 0 {
+        say(&format!("{strange} files in the old store are none of Heliograph's and were left there."))?;
+    }
+    say(
+        "Now set DATABASE_URL and AWS_S3_BUCKET (or HELIOGRAPH_DATA) to the new places, keep HELIOGRAPH_MASTER_KEY and \
+         PHONE_HASH_KEY or their files as they are, and start the server there. Without the same keys nothing that is \
+         sealed can be read. Nothing was changed in the old places: keep them until the new ones have proved themselves, \
+         and never start a server on both.",
+    )
+}
+
+/// Migrated, and with SQLite readable by its owner only.
+async fn open_target(url: &str) -> Result<Store, CommandError> {
+    if let Some(file) = setup::sqlite_file(url) {
+        match make_private_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(CommandError::Refused(format!("--to: {}: {error}", file.display())));
+            }
+            _ => {}
+        }
+    }
+    let unusable =
+        |error: StoreError| CommandError::Refused(format!("--to: the database cannot be used: {error}"));
+    let store = Store::connect(url).await.map_err(unusable)?;
+    store.migrate().await.map_err(unusable)?;
+    Ok(store)
+}
+
+pub(super) async fn backup(backend: &Backend, file: &Path) -> Result<(), CommandError> {
+    let Made { database, blobs, bytes, missing } = backup::make(backend, file, &mut progress).await?;
+    say(&format!("{}: {blobs} photos and files, {bytes} bytes.", file.display()))?;
+    if !database {
+        say(
+            "The database is not in it, since PostgreSQL has its own tool, which is to run before this one:\n  \
+             pg_dump --format=custom --file=heliograph.dump \"$DATABASE_URL\"",
+        )?;
+    }
+    if missing > 0 {
+        say(&format!(
+            "{missing} photos and files that the database names were not in the store; heliograph doctor tells which."
+        ))?;
+    }
+    say(
+        "The keys are not in it. Keep the files keys/master.key and keys/phone.key of the data folder (or the values of \
+         HELIOGRAPH_MASTER_KEY and PHONE_HASH_KEY) apart from it: without them it cannot be read.",
+    )
+}
+
+pub(super) async fn restore(config: &Config, file: &Path) -> Result<(), CommandError> {
+    make_private_folder(&config.data)?;
+    let blobs = setup::open_blobs(&config.blobs).await.map_err(SetupError::from)?;
+    let database = setup::sqlite_file(config.database_url.expose());
+    let restored = backup::restore(file, database, &blobs, Clock::system().now(), &mut progress).await?;
+    let Restored { database, blobs, held_back, missing, .. } = restored;
+    say(&format!("{blobs} photos and files were put back, each with the bytes it had."))?;
+    if database {
+        say("The database was put back.")?;
+    }
+    if held_back > 0 {
+        say(&format!(
+            "{held_back} messages waited to be sent when the backup was made. Nobody knows whether they were sent since: \
+             they are not sent now, and staff will see them as uncertain."
+        ))?;
+    }
+    if missing > 0 {
+        say(&format!("{missing} photos and files were missing already when the backup was made."))?;
+    }
+    for key in [&config.master_key, &config.phone_key] {
+        if let KeySource::Own(path) = key
+            && !path.exists()
+        {
+            say(&format!("Put your copy of {} back before you start the server.", path.display()))?;
+        }
+    }
+    say("Then run heliograph doctor --repair, and heliograph serve.")
+}
+
+pub(super) async fn doctor(backend: &Backend, repair: bool) -> Result<(), CommandError> {
+    let mut tell = |finding: &Finding| {
+        let Finding { trouble, id, repaired } = finding;
+        let end = if *repaired { " (repaired)" } else { "" };
+        progress(&format!("{id}: {}{end}", trouble.words()));
+    };
+    let report = doctor::examine(backend, repair, &mut tell).await?;
+    let Report { originals, renditions, blobs, strange, conversations, findings } = &report;
+    say(&format!(
+        "Looked at {originals} photos and files with {renditions} copies made of them, {blobs} files in the store and \
+         {conversations} conversations."
+    ))?;
+    if *strange > 0 {
+        say(&format!("{strange} files in the store are none of Heliograph's and were left alone."))?;
+    }
+    match (findings.len(), report.left()) {
+        (0, _) => say("Nothing is wrong."),
+        (found, 0) => say(&format!(
+            "{found} things were wrong. All were repaired, or will be once the server has worked on its jobs."
+        )),
+        (found, left) if repair => Err(CommandError::Refused(format!(
+            "{found} things are wrong, and {left} of them cannot be repaired here"
+        ))),
+        (found, _) => Err(CommandError::Refused(format!(
+            "{found} things are wrong; heliograph doctor --repair repairs what can be repaired"
+        ))),
+    }
+}
+
+/// A line for whoever waits; what scripts read goes to standard output.
+fn progress(line: &str) {
+    eprintln!("{line}");
+}

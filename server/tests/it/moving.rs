@@ -1,0 +1,59 @@
+//! The commands that copy, keep and check everything, as an operator runs them.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Runs the program with a data folder of its own, and with no settings but those that are named.
+fn heliograph(data: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_heliograph"))
+        .env_clear()
+        // No file of settings lies there.
+        .current_dir(data.parent().unwrap())
+        .arg("--data")
+        .arg(data)
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_clinic_is_backed_up_put_back_moved_and_found_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+    said(&heliograph(&old, &["demo"]));
+    assert!(said(&heliograph(&old, &["migrate"])).contains("up to date"));
+
+    let backup = folder.path().join("clinic.backup");
+    let backup = backup.to_str().unwrap();
+    let kept = said(&heliograph(&old, &["backup", backup]));
+    assert!(kept.contains("keys/master.key"), "{kept}");
+    assert!(!heliograph(&old, &["backup", backup]).status.success(), "a backup is never replaced");
+
+    let back = said(&heliograph(&new, &["restore", backup]));
+    assert!(back.contains("master.key back") && back.contains("phone.key back"), "{back}");
+    let without_keys = heliograph(&new, &["doctor"]);
+    assert!(!without_keys.status.success(), "nothing is opened without the keys");
+    std::fs::create_dir_all(new.join("keys")).unwrap();
+    for key in ["master.key", "phone.key"] {
+        std::fs::copy(old.join("keys").join(key), new.join("keys").join(key)).unwrap();
+    }
+    said(&heliograph(&new, &["doctor", "--repair"]));
+    assert!(said(&heliograph(&new, &["doctor"])).contains("Nothing is wrong"));
+    assert!(!heliograph(&new, &["restore", backup]).status.success(), "nothing is put over what is there");
+
+    let target = format!("sqlite:{}", folder.path().join("moved.db").display());
+    let photos = folder.path().join("moved-photos");
+    let moving = ["migrate", "--to", &target, "--blobs", photos.to_str().unwrap()];
+    assert!(said(&heliograph(&new, &moving)).contains("are equal in both"));
+    assert!(said(&heliograph(&new, &moving)).contains("(0 of them written now)"));
+    let foreign = heliograph(&folder.path().join("third"), &["demo"]);
+    said(&foreign);
+    let refused = heliograph(&folder.path().join("third"), &moving);
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("rows that this one has not"));
+}
