@@ -11,6 +11,7 @@ mod journey;
 mod keys;
 mod lines;
 mod links;
+mod messages;
 mod repeating;
 mod reports;
 mod roles;

@@ -26,6 +26,7 @@ mod people;
 mod photos;
 mod reported;
 mod reports;
+mod search;
 mod senders;
 mod sending;
 mod templates;
