@@ -1,7 +1,8 @@
-//! `cargo xtask bench NAME [FILES…]`: measures Heliograph against other software in one run, prints a
-//! table, and ends with one line of JSON.
+//! `cargo xtask bench NAME [ARGS…]`: measures Heliograph, against other software in one run where there is some, prints
+//! a table, and ends with one line of JSON.
 
 mod convert;
+mod inbox;
 mod preview;
 mod table;
 
@@ -9,23 +10,26 @@ use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 
-/// One benchmark: what it is called, and how it is run with files of the caller's own, or with its
-/// usual ones where there are none.
-type Bench = fn(&Workspace, &[PathBuf]) -> Result<()>;
+/// One benchmark: what it is called, and how it is run with arguments of the caller's own, such as files, or as usual
+/// where there are none.
+type Bench = fn(&Workspace, &[String]) -> Result<()>;
 
-const BENCHES: &[(&str, Bench)] = &[("preview", preview::run), ("convert", convert::run)];
+const BENCHES: &[(&str, Bench)] =
+    &[("preview", preview::run), ("convert", convert::run), ("inbox", inbox::run)];
 
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     let names = || BENCHES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    let Some((name, files)) = args.split_first() else { bail!("name a benchmark: {}", names()) };
+    let Some((name, args)) = args.split_first() else { bail!("name a benchmark: {}", names()) };
     let Some((_, bench)) = BENCHES.iter().find(|(known, _)| known == name) else {
         bail!("there is no benchmark {name:?}: choose from {}", names())
     };
-    let files = files
-        .iter()
-        .map(|file| std::fs::canonicalize(file).with_context(|| format!("cannot find {file}")))
-        .collect::<Result<Vec<_>>>()?;
-    bench(workspace, &files)
+    bench(workspace, args)
+}
+
+/// Arguments that name files.
+fn files(args: &[String]) -> Result<Vec<PathBuf>> {
+    let found = |file: &String| std::fs::canonicalize(file).with_context(|| format!("cannot find {file}"));
+    args.iter().map(found).collect()
 }
 
 /// A photo of the shared test media, such as `heic/arrow.heic`.

@@ -32,7 +32,8 @@ cargo xtask <command>
                           ARGS are added to `heliograph serve`
   test [GROUP…]           install what tests need and run them: unit, stories, http, browser (default: all)
   check                   fmt, clippy, docs, cargo-deny, migrations in pairs
-  bench NAME [FILE…]      measure against other software: preview, convert
+  bench NAME [ARG…]       measure; against other software: preview, convert (ARGs are files); a large
+                          organisation: inbox
   site                    build the browser's side only and print where it lies
 ";
 

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test there is, with everything it needs.
 
 mod browser;
-mod postgres;
+pub(crate) mod postgres;
 mod programs;
 mod s3;
 

@@ -1,4 +1,4 @@
-//! A PostgreSQL of the tests' own.
+//! A PostgreSQL of the tests' and benchmarks' own.
 
 use crate::children::{Scratch, Server, free_ports};
 use crate::machine;
@@ -10,8 +10,7 @@ use std::os::unix::fs::chown;
 use std::path::Path;
 use std::process::Command;
 
-/// A cluster that lasts as long as this value. It trusts everyone on the loopback address and writes
-/// nothing through to the disk, because nothing in it is to be kept.
+/// A cluster that lasts as long as this value. It trusts everyone on the loopback address.
 pub(crate) struct Postgres {
     // Dropped in this order: the server stops before its folder goes.
     _server: Server,
@@ -20,8 +19,15 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
+    /// Writes nothing through to the disk, because nothing in it is to be kept.
     pub(crate) fn start() -> Result<Self> {
-        step("started a PostgreSQL for the tests", start)
+        let settings = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
+        step("started a PostgreSQL for the tests", || start(&settings))
+    }
+
+    /// Acknowledges what is on the disk, as one that keeps its data does.
+    pub(crate) fn start_durable() -> Result<Self> {
+        step("started a PostgreSQL that writes through to the disk", || start(&[]))
     }
 
     /// Names a superuser, so that tests can make databases of their own.
@@ -30,7 +36,8 @@ impl Postgres {
     }
 }
 
-fn start() -> Result<Postgres> {
+/// With settings of its own beside those that all have.
+fn start(settings: &[&str]) -> Result<Postgres> {
     let binaries =
         machine::postgres_binaries().context("PostgreSQL is installed, but initdb is not found")?;
     let folder = Scratch::new("postgres")?;
@@ -50,15 +57,9 @@ fn start() -> Result<Postgres> {
     output(&mut initdb)?;
     let port = free_ports(1)?[0];
     let mut args = vec!["-D".to_owned(), data.display().to_string(), "-p".to_owned(), port.to_string()];
-    for setting in [
-        "listen_addresses=127.0.0.1",
-        "unix_socket_directories=",
-        "fsync=off",
-        "synchronous_commit=off",
-        "full_page_writes=off",
-        "max_connections=300",
-    ] {
-        args.extend(["-c".to_owned(), setting.to_owned()]);
+    let usual = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300"];
+    for setting in usual.iter().chain(settings) {
+        args.extend(["-c".to_owned(), (*setting).to_owned()]);
     }
     let log = folder.path().join("server.log");
     // SIGINT is its fast shutdown: it does not wait for clients to leave.
