@@ -25,8 +25,8 @@ pub fn with(app: App, beside: Router<App>) -> Router {
     let same_origin = from_fn_with_state(app.clone(), guards::same_origin);
     // What browsers ask with a person's session.
     let people = Router::new()
-        // /api/sms/… /api/conversations/… /api/patients/… /api/images/… /api/reports/… /api/live
-        // /api/whatsapp-templates /api/operation/… /api/openapi.json /api/docs
+        // /api/sms/… /api/conversations/… /api/messages/… /api/patients/… /api/images/… /api/reports/…
+        // /api/live /api/whatsapp-templates /api/operation/… /api/openapi.json /api/docs
         .merge(rest::routes())
         // /simulator/phones/… (the simulated phone) /simulator/messages, /simulator/media/… (its carrier)
         .merge(simulator::routes())

@@ -90,6 +90,7 @@ pub async fn open(config: &Config, app_url: Url) -> Result<Backend, SetupError> 
     }
     refuse_wrong_key(canary::note_keys(&backend).await?)?;
     backend::patients::fold_references(&backend).await?;
+    backend::patients::index_names(&backend).await?;
     Ok(backend)
 }
 

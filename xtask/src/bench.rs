@@ -1,7 +1,8 @@
-//! `cargo xtask bench NAME [ARGS…]`: measures Heliograph, beside other software or the machine's own limits, in one run,
+//! `cargo xtask bench NAME [ARGS…]`: measures Heliograph, beside other software or the machine's own limits in one run,
 //! prints a table, and ends with one line of JSON.
 
 mod convert;
+mod inbox;
 mod preview;
 mod table;
 mod webhooks;
@@ -11,37 +12,30 @@ use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 
-/// One benchmark.
-#[derive(Clone, Copy)]
-enum Bench {
-    /// Run with files of the caller's own, or with its usual ones where there are none.
-    OnFiles(fn(&Workspace, &[PathBuf]) -> Result<()>),
-    /// Run by a program of the crate `load`, which is given the arguments.
-    OnServer(fn(&Workspace, &[String]) -> Result<()>),
-}
+/// One benchmark: what it is called, and how it is run with arguments of the caller's own, such as files, or as usual
+/// where there are none.
+type Bench = fn(&Workspace, &[String]) -> Result<()>;
 
 const BENCHES: &[(&str, Bench)] = &[
-    ("preview", Bench::OnFiles(preview::run)),
-    ("convert", Bench::OnFiles(convert::run)),
-    ("webhooks", Bench::OnServer(webhooks::run)),
+    ("preview", preview::run),
+    ("convert", convert::run),
+    ("webhooks", webhooks::run),
+    ("inbox", inbox::run),
 ];
 
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     let names = || BENCHES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    let Some((name, rest)) = args.split_first() else { bail!("name a benchmark: {}", names()) };
+    let Some((name, args)) = args.split_first() else { bail!("name a benchmark: {}", names()) };
     let Some((_, bench)) = BENCHES.iter().find(|(known, _)| known == name) else {
         bail!("there is no benchmark {name:?}: choose from {}", names())
     };
-    match bench {
-        Bench::OnFiles(bench) => bench(workspace, &files(rest)?),
-        Bench::OnServer(bench) => bench(workspace, rest),
-    }
+    bench(workspace, args)
 }
 
+/// Arguments that name files.
 fn files(args: &[String]) -> Result<Vec<PathBuf>> {
-    args.iter()
-        .map(|file| std::fs::canonicalize(file).with_context(|| format!("cannot find {file}")))
-        .collect()
+    let found = |file: &String| std::fs::canonicalize(file).with_context(|| format!("cannot find {file}"));
+    args.iter().map(found).collect()
 }
 
 /// Builds a program of the crate `load` as it is measured; answers with its path.

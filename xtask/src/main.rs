@@ -37,7 +37,8 @@ cargo xtask <command>
   torture [--engine sqlite|postgres] [--kills N] [--messages N] [--seed N] [--processes]
                           kill the server again and again while messages come in and go out, and count what was lost
                           or sent twice; ends with one line of JSON for each engine
-  bench NAME [ARGS…]      measure: preview, convert (against other software), webhooks
+  bench NAME [ARG…]       measure; against other software: preview, convert (ARGs are files); against the machine's
+                          own limits: webhooks; a large organisation: inbox
   site                    build the browser's side only and print where it lies
 ";
 

@@ -46,6 +46,22 @@ impl Channel {
     }
 }
 
+/// A message that a search found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FoundMessage {
+    /// The message.
+    pub message_id: MessageId,
+    /// Where it stands.
+    pub conversation_id: ConversationId,
+    /// When it was sent or received.
+    #[cfg_attr(feature = "openapi", schema(value_type = i64))]
+    pub at: Millis,
+    /// At most 160 characters of its text, around the first word that was looked for; `…` stands for what is before
+    /// them.
+    pub excerpt: String,
+}
+
 /// How far an outbound message has come, as far as we know. An inbound one is `Delivered`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

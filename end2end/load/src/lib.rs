@@ -2,5 +2,6 @@
 //!
 //! Each program in `bin/` is started by `cargo xtask` and asks a Heliograph in processes of its own.
 
+pub mod inbox;
 pub mod torture;
 pub mod webhooks;

@@ -1,5 +1,9 @@
 //! Patients and their numbers.
 
+pub(crate) mod names;
+
+pub use names::index_names;
+
 use crate::limits::{self, Action, Whose};
 use crate::store::{Tx, args, placeholders};
 use crate::{Backend, Caller, Error, Result, audit, live, numbers, organisations};
@@ -9,6 +13,7 @@ use model::patient::{NumberInput, PatientChange, PatientInput, PatientNumber, Pa
 use model::phone::Country;
 use model::staff::Permission;
 use model::{ConversationId, FailureCode, NumberId, OrgId, Page, PatientId, PhoneNumber};
+use names::Parts;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
@@ -46,25 +51,39 @@ pub async fn list(
     let mut tx = backend.store.read().await?;
     let mut values = args![caller.org_id, after_name, after_id];
     let mut condition = String::new();
+    let mut patients = "patient p".to_owned();
     if let Some(text) = search {
         let numbers = numbers::search(backend, &mut tx, caller.org_id, text).await?;
         values.push(like_pattern(text).into());
         condition =
             "AND (p.name_folded LIKE $4 ESCAPE '\\' OR p.reference_folded LIKE $4 ESCAPE '\\'".to_owned();
+        let mut owners = String::new();
         if !numbers.is_empty() {
-            condition.push_str(" OR EXISTS (SELECT 1 FROM patient_number pn WHERE pn.patient_id = p.id AND pn.number_id IN (");
-            condition.push_str(&placeholders(5, numbers.len()));
-            condition.push_str("))");
+            let among = format!("pn.number_id IN ({})", placeholders(5, numbers.len()));
+            condition.push_str(" OR EXISTS (SELECT 1 FROM patient_number pn WHERE pn.patient_id = p.id AND ");
+            condition.push_str(&among);
+            condition.push(')');
+            owners = format!("UNION SELECT pn.patient_id FROM patient_number pn WHERE {among}");
             values.extend(numbers.into_iter().map(Into::into));
         }
         condition.push(')');
+        if let Some(Parts { from, below }) = names::fewest(&mut tx, caller.org_id, text).await? {
+            let (at, end) = (values.len() + 1, values.len() + 2);
+            values.extend(args![from, below]);
+            // To SQLite the order of a CROSS JOIN is an order: these few are looked up, in place of a walk through all.
+            patients = format!(
+                "(SELECT DISTINCT np.patient_id AS id FROM patient_name_part np
+                  WHERE np.org_id = $1 AND np.part >= ${at} AND np.part < ${end} {owners}) f CROSS JOIN patient p"
+            );
+            condition.push_str(" AND p.id = f.id");
+        }
     }
     let sql = format!(
         "SELECT p.id, p.name, p.name_folded,
                 (SELECT COUNT(*) FROM patient_image i WHERE i.patient_id = p.id AND i.deleted_at IS NULL) AS images,
                 (SELECT n.address_sealed FROM patient_number pn JOIN number n ON n.id = pn.number_id
                  WHERE pn.patient_id = p.id ORDER BY pn.position LIMIT 1) AS address_sealed
-         FROM patient p
+         FROM {patients}
          WHERE p.org_id = $1 AND p.deleted_at IS NULL AND (p.name_folded, p.id) > ($2, $3) {condition}
          ORDER BY p.name_folded, p.id LIMIT {}",
         PAGE + 1
@@ -118,6 +137,7 @@ pub async fn create(backend: &Backend, caller: &Caller, input: &PatientInput) ->
         ],
     )
     .await?;
+    names::index(&mut tx, caller.org_id, id, valid.name, valid.reference).await?;
     set_numbers(backend, &mut tx, caller.org_id, id, &valid.numbers).await?;
     settle(backend, tx, caller, "patient.create", id).await
 }
@@ -184,6 +204,7 @@ pub async fn change(
         ],
     )
     .await?;
+    names::index(&mut tx, caller.org_id, id, valid.name, valid.reference).await?;
     if !numbers_stay {
         set_numbers(backend, &mut tx, caller.org_id, id, &valid.numbers).await?;
     }
@@ -213,6 +234,7 @@ pub async fn delete(backend: &Backend, caller: &Caller, id: PatientId) -> Result
         .await?;
     }
     tx.execute("DELETE FROM conversation_patient WHERE patient_id = $1", args![id]).await?;
+    tx.execute("DELETE FROM patient_name_part WHERE patient_id = $1", args![id]).await?;
     audit::note(backend, &mut tx, caller, "patient.delete", "patient", Some(id.0)).await?;
     live::record(backend, &mut tx, caller.org_id, Change::PatientChanged { patient_id: id }).await?;
     tx.commit().await?;

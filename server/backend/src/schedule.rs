@@ -2,7 +2,7 @@
 
 use crate::clock::millis;
 use crate::store::args;
-use crate::{Backend, Result, media};
+use crate::{Backend, Result, media, reconcile};
 use std::time::Duration;
 
 /// How often the schedule is looked at.
@@ -16,15 +16,21 @@ const AGAIN: Duration = Duration::from_secs(60);
 enum Recurring {
     /// Drops uploads that were never sent.
     SweepUploads,
+    /// Asks carriers for what their webhooks did not bring.
+    Reconcile,
+    /// Asks carriers what became of messages whose outcome nobody knows.
+    LookUp,
 }
 
 impl Recurring {
-    const ALL: [Self; 1] = [Self::SweepUploads];
+    const ALL: [Self; 3] = [Self::SweepUploads, Self::Reconcile, Self::LookUp];
 
     /// What its row is called.
     fn name(self) -> &'static str {
         match self {
             Self::SweepUploads => "sweep_uploads",
+            Self::Reconcile => "reconcile",
+            Self::LookUp => "look_up",
         }
     }
 
@@ -32,6 +38,8 @@ impl Recurring {
     fn period(self) -> Duration {
         match self {
             Self::SweepUploads => Duration::from_secs(24 * 3600),
+            Self::Reconcile => Duration::from_secs(10 * 60),
+            Self::LookUp => Duration::from_secs(60),
         }
     }
 
@@ -42,6 +50,12 @@ impl Recurring {
                 if swept > 0 {
                     tracing::info!(swept, "uploads that were never sent are gone");
                 }
+            }
+            Self::Reconcile => {
+                reconcile::run(backend).await?;
+            }
+            Self::LookUp => {
+                reconcile::look_up(backend).await?;
             }
         }
         Ok(())

@@ -19,6 +19,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
     tags(
         (name = "sms", description = "Sending, threads and filing by patient"),
         (name = "conversations", description = "The inbox"),
+        (name = "messages", description = "Old texts by their words"),
         (name = "links", description = "Private links in place of MMS"),
         (name = "patients", description = "Records"),
         (name = "images", description = "Photos in records"),

@@ -4,6 +4,7 @@ mod conversations;
 mod docs;
 mod images;
 mod links;
+mod messages;
 mod operation;
 mod patients;
 mod reports;
@@ -53,6 +54,7 @@ fn calls() -> OpenApiRouter<App> {
         .routes(routes!(conversations::get))
         .routes(routes!(conversations::reply))
         .routes(routes!(conversations::read))
+        .routes(routes!(messages::search))
         .routes(routes!(links::revoke))
         .routes(routes!(links::extend))
         .routes(routes!(links::resend))

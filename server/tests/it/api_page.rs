@@ -21,6 +21,7 @@ async fn the_description_has_every_call() {
         ("/api/conversations/{id}/reply", &["post"]),
         ("/api/conversations/{id}/reply-with-media", &["post"]),
         ("/api/conversations/{id}/read", &["patch"]),
+        ("/api/messages/search", &["get"]),
         ("/api/messages/{id}/link/revoke", &["post"]),
         ("/api/messages/{id}/link/extend", &["post"]),
         ("/api/messages/{id}/link/resend", &["post"]),

@@ -14,6 +14,7 @@ mod limits;
 mod lines;
 mod links;
 mod logs;
+mod messages;
 mod metrics;
 mod moving;
 mod operation;

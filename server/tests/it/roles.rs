@@ -23,6 +23,8 @@ async fn each_role_may_what_the_table_says() {
         (Method::GET, "/api/conversations/{none}", Value::Null, [404, 404, 404]),
         (Method::POST, "/api/conversations/{none}/reply", json!({"message": "x"}), [404, 404, 403]),
         (Method::PATCH, "/api/conversations/{none}/read", json!({}), [404, 404, 404]),
+        (Method::GET, "/api/messages/search?q=tooth", Value::Null, [200, 200, 200]),
+        (Method::GET, "/api/messages/search?q=tooth&cursor=none", Value::Null, [422, 422, 422]),
         (Method::POST, "/api/messages/{none}/link/revoke", Value::Null, [404, 404, 403]),
         (Method::POST, "/api/messages/{none}/link/extend", Value::Null, [404, 404, 403]),
         (Method::POST, "/api/messages/{none}/link/resend", json!({}), [404, 404, 403]),

@@ -19,7 +19,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{table, test_media};
+use super::{files, table, test_media};
 use crate::machine;
 use crate::process::{execute, output, step};
 use crate::tools::{self, Node};
@@ -31,10 +31,11 @@ const ROUNDS: usize = 11;
 /// Longest side of a copy in pixels, and most bytes of it.
 const LIMITS: (u32, u64) = (1024, 600_000);
 
-pub(super) fn run(workspace: &Workspace, files: &[PathBuf]) -> Result<()> {
+pub(super) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
+    let files = files(args)?;
     machine::ensure(&[machine::TO_BUILD, machine::FOR_PYTHON])?;
     let programs = Programs::install(workspace)?;
-    let files = if files.is_empty() { programs.usual_files(workspace)? } else { files.to_vec() };
+    let files = if files.is_empty() { programs.usual_files(workspace)? } else { files };
 
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let one = programs.measure(&files, 1)?;

@@ -1,16 +1,17 @@
 //! From a photo chosen to its preview painted, in Chromium: our composer against the npm packages heic2any
 //! and heic-to. `end2end/bench/preview.mjs` measures and prints; its last line is the JSON.
 
+use super::files;
 use crate::process::execute;
 use crate::tools::Node;
 use crate::workspace::Workspace;
 use crate::{machine, server, site, wasm};
 use anyhow::Result;
-use std::path::PathBuf;
 
 const COMPARED_WITH: &[&str] = &["heic2any@0.0.4", "heic-to@1.5.2"];
 
-pub(super) fn run(workspace: &Workspace, files: &[PathBuf]) -> Result<()> {
+pub(super) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
+    let files = files(args)?;
     machine::ensure(&[machine::TO_BUILD, machine::FOR_BROWSER, machine::FOR_PYTHON, wasm::needs()])?;
     // The preview is made in the page; of the server it wants files, which a debug build hands out as well.
     let program = server::build(workspace)?;
@@ -22,7 +23,7 @@ pub(super) fn run(workspace: &Workspace, files: &[PathBuf]) -> Result<()> {
     execute(
         node.command()?
             .arg("bench/preview.mjs")
-            .args(files)
+            .args(&files)
             .current_dir(&folder)
             .env("HELIOGRAPH_BIN", program)
             .env("HELIOGRAPH_SITE", site)

@@ -9,6 +9,7 @@ pub(crate) use thread::view as message_view;
 pub use thread::{message, thread};
 
 use crate::limits::{self, Action, Whose};
+use crate::patients::names::{self, Parts};
 use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result, audit, live, messages, numbers, organisations, patients};
 use cursor::Cursor;
@@ -244,7 +245,8 @@ pub(crate) async fn count_unread(tx: &mut Tx, id: ConversationId) -> Result<()> 
     Ok(())
 }
 
-/// Narrows a list to a part of a patient's name, a whole number, or its last digits.
+/// Narrows a list to a part of a patient's name, a whole number, or its last digits. Rare names lead to their
+/// conversations; one that many patients have is met soon on the way through the inbox.
 async fn search(backend: &Backend, tx: &mut Tx, org: OrgId, text: &str, filter: &mut Filter) -> Result<()> {
     let numbers = numbers::search(backend, tx, org, text).await?;
     let words: Vec<String> = text
@@ -255,16 +257,31 @@ async fn search(backend: &Backend, tx: &mut Tx, org: OrgId, text: &str, filter: 
             format!(r"p.name_folded LIKE {part} ESCAPE '\'")
         })
         .collect();
-    let by_name = format!(
-        "EXISTS (SELECT 1 FROM conversation_patient l JOIN patient p ON p.id = l.patient_id
-                 WHERE l.conversation_id = c.id AND p.deleted_at IS NULL AND {})",
-        words.join(" AND ")
-    );
-    if numbers.is_empty() {
-        filter.and(&by_name);
+    let named = format!("p.deleted_at IS NULL AND {}", words.join(" AND "));
+    let numbers: Vec<String> = numbers.into_iter().map(|id| filter.bind(id)).collect();
+    let numbers = (!numbers.is_empty()).then(|| format!("number_id IN ({})", numbers.join(", ")));
+    if let Some(Parts { from, below }) = names::fewest(tx, org, text).await? {
+        let (from, below) = (filter.bind(from), filter.bind(below));
+        let mut found = format!(
+            "SELECT DISTINCT l.conversation_id AS id
+             FROM patient_name_part np CROSS JOIN patient p CROSS JOIN conversation_patient l
+             WHERE np.org_id = $1 AND np.part >= {from} AND np.part < {below} AND p.id = np.patient_id AND {named}
+             AND l.patient_id = p.id"
+        );
+        if let Some(numbers) = numbers {
+            found.push_str(" UNION SELECT id FROM conversation WHERE org_id = $1 AND ");
+            found.push_str(&numbers);
+        }
+        filter.among(found);
         return Ok(());
     }
-    let ids: Vec<String> = numbers.into_iter().map(|id| filter.bind(id)).collect();
-    filter.and(&format!("(c.number_id IN ({}) OR {by_name})", ids.join(", ")));
+    let by_name = format!(
+        "EXISTS (SELECT 1 FROM conversation_patient l JOIN patient p ON p.id = l.patient_id
+                 WHERE l.conversation_id = c.id AND {named})"
+    );
+    match numbers {
+        Some(numbers) => filter.and(&format!("(c.{numbers} OR {by_name})")),
+        None => filter.and(&by_name),
+    }
     Ok(())
 }

@@ -13,13 +13,15 @@ use uuid::Uuid;
 /// Which conversations of an organisation; `c` is the conversation.
 pub(super) struct Filter {
     conditions: String,
+    /// A query of ids, of few conversations: they are looked up, in place of a walk through the whole inbox.
+    among: Option<String>,
     args: Vec<Value>,
 }
 
 impl Filter {
     /// All of them.
     pub(super) fn new(org: OrgId) -> Self {
-        Self { conditions: "c.org_id = $1".to_owned(), args: args![org] }
+        Self { conditions: "c.org_id = $1".to_owned(), among: None, args: args![org] }
     }
 
     /// The placeholder of a value, to name in a condition.
@@ -33,6 +35,13 @@ impl Filter {
     pub(super) fn and(&mut self, condition: &str) {
         self.conditions.push_str(" AND ");
         self.conditions.push_str(condition);
+    }
+
+    /// Only those whose `id` is in the answer of a query, which are few and come once each. As with [`Filter::and`], nothing
+    /// in it was typed by anyone; `$1` is the organisation.
+    pub(super) fn among(&mut self, query: String) {
+        self.among = Some(query);
+        self.and("c.id = f.id");
     }
 }
 
@@ -60,12 +69,17 @@ pub(super) async fn load(
     limit: usize,
 ) -> Result<Vec<(Cursor, ConversationRow)>> {
     let limit = filter.bind(limit);
+    let conversations = match &filter.among {
+        // To SQLite the order of a CROSS JOIN is an order.
+        Some(query) => format!("({query}) f CROSS JOIN conversation c"),
+        None => "conversation c".to_owned(),
+    };
     let sql = format!(
         "SELECT c.id, c.number_id, n.address_sealed, c.unread, c.assigned_to, c.last_at,
                 m.direction, m.channel, SUBSTR(m.body, 1, 160) AS excerpt, m.at, m.state,
                 EXISTS (SELECT 1 FROM attachment a WHERE a.message_id = c.last_message_id
                         AND (a.direction = 'inbound' OR a.media_type LIKE 'image/%')) AS has_photo
-         FROM conversation c
+         FROM {conversations}
          JOIN number n ON n.id = c.number_id
          LEFT JOIN message m ON m.id = c.last_message_id
          WHERE {} ORDER BY c.last_at DESC, c.id DESC LIMIT {limit}",

@@ -6,9 +6,11 @@ mod fetched;
 mod repeated;
 mod reported;
 mod route;
+mod search;
 
 pub use fetched::send_with_url;
 pub(crate) use route::{Asked, NO_WAY_BACK, ability, for_part};
+pub use search::search;
 
 use crate::limits::{self, Action, Whose};
 use crate::share_links::Leaving;

@@ -14,6 +14,7 @@ pub(super) const TABLES: &[&str] = &[
     "number",
     "number_tail",
     "patient",
+    "patient_name_part",
     "patient_number",
     "line",
     "line_account",

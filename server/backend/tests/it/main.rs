@@ -35,6 +35,7 @@ mod reconcile;
 mod reported;
 mod reports;
 mod schedule;
+mod search;
 mod senders;
 mod sending;
 mod templates;
