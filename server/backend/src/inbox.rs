@@ -178,7 +178,7 @@ pub(crate) async fn keep_found(
     let raw = serde_json::to_vec(request).map_err(|_| Error::Inconsistent("a webhook does not serialise"))?;
     let (id, now): (JournalEntryId, Millis) = (backend.clock.new_id(), backend.clock.now());
     // The carrier itself was asked, which is worth its signature.
-    let entry = pending(backend, route, Received { verified: true, ..received });
+    let standing = pending(backend, route, Received { verified: true, ..received });
     let inserted = tx
         .execute(
             "INSERT INTO journal_entry
@@ -190,9 +190,9 @@ pub(crate) async fn keep_found(
                 route.org_id,
                 route.account_id,
                 request.kind.as_str(),
-                entry.external_id,
+                standing.external_id,
                 backend.keys.seal(Purpose::Journal, &raw),
-                entry.state,
+                standing.state.as_str(),
                 now,
                 route.provider.as_str(),
                 listed_at
@@ -201,7 +201,7 @@ pub(crate) async fn keep_found(
         .await?;
     if inserted > 0 {
         let job = Job::ReadWebhook { journal_entry_id: id };
-        queue::push(backend, tx, route.org_id, &job, entry.order_key.as_deref(), now).await?;
+        queue::push(backend, tx, route.org_id, &job, standing.order_key.as_deref(), now).await?;
     }
     Ok(inserted > 0)
 }

@@ -52,7 +52,7 @@ pub(super) enum State {
 }
 
 impl State {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Poisoned => "poisoned",

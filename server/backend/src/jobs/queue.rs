@@ -7,7 +7,7 @@
 use super::Job;
 use crate::clock::millis;
 use crate::keys::Purpose;
-use crate::store::{Tx, Value, args, placeholders, rows_at_once, rows_of_placeholders};
+use crate::store::{Tx, Value, args, rows_at_once, rows_of_placeholders};
 use crate::{Backend, Error, Result};
 use model::{JobId, Millis, OrgId};
 use sqlx::AssertSqlSafe;
@@ -119,74 +119,60 @@ pub(crate) async fn push_all(backend: &Backend, tx: &mut Tx, jobs: &[Push], run_
     Ok(())
 }
 
-/// Which kinds of jobs.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Kinds<'a> {
-    Only(&'a [&'a str]),
-    AllBut(&'a [&'a str]),
-}
+/// How many jobs of each kind are wanted.
+pub(super) type Wanted = (&'static str, usize);
 
-impl Kinds<'_> {
-    /// As a condition, its placeholders from `first` on.
-    fn condition(self, first: usize) -> String {
-        match self {
-            Self::AllBut([]) => String::new(),
-            Self::AllBut(kinds) => format!(" AND j.kind NOT IN ({})", placeholders(first, kinds.len())),
-            Self::Only(kinds) => format!(" AND j.kind IN ({})", placeholders(first, kinds.len())),
-        }
-    }
-
-    fn values(self) -> impl Iterator<Item = Value> {
-        let (Self::Only(kinds) | Self::AllBut(kinds)) = self;
-        kinds.iter().map(|kind| Value::from(*kind)).collect::<Vec<_>>().into_iter()
-    }
-}
-
-/// Takes at most `most` jobs of some kinds that are due: what has waited longest, and of each order the first. Those
-/// whose holders stopped beating are due again.
-pub(super) async fn claim(backend: &Backend, kinds: Kinds<'_>, most: usize) -> Result<Vec<Claimed>> {
+/// Takes jobs that are due, of each kind at most as many as are wanted: what has waited longest, and of each order the
+/// first. Those whose holders stopped beating are due again.
+///
+/// Each kind is looked for by itself, along its own stretch of the index: of a hundred thousand webhooks that wait, none
+/// is looked at on the way to a picture.
+pub(super) async fn claim(backend: &Backend, wanted: &[Wanted]) -> Result<Vec<Claimed>> {
     let now = backend.clock.now();
     // A look first, without the writer's lock: mostly there is nothing to do.
     let mut look = backend.store.read().await?;
-    let due = format!(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM job j WHERE j.state = 'ready' AND j.run_at <= $1{} LIMIT 1) AS due",
-        kinds.condition(2)
-    );
-    let mut values = args![now];
-    values.extend(kinds.values());
-    let due = look.number(AssertSqlSafe(due), values).await?;
+    let mut due = Vec::new();
+    for &(kind, most) in wanted {
+        let ready = "SELECT COUNT(*) FROM (
+            SELECT 1 FROM job WHERE kind = $1 AND state = 'ready' AND run_at <= $2 LIMIT 1) AS due";
+        if look.number(ready, args![kind, now]).await? > 0 {
+            due.push((kind, most));
+        }
+    }
     let abandoned = "SELECT COUNT(*) FROM job WHERE state = 'running' AND lease_until < $1";
-    let abandoned = look.number(abandoned, args![now]).await?;
+    let abandoned = look.number(abandoned, args![now]).await? > 0;
     drop(look);
-    if due == 0 && abandoned == 0 {
+    if due.is_empty() && !abandoned {
         return Ok(Vec::new());
     }
     let mut tx = backend.store.write().await?;
-    if abandoned > 0 {
+    if abandoned {
         tx.execute(
             "UPDATE job SET state = 'ready', lease_until = NULL WHERE state = 'running' AND lease_until < $1",
             args![now],
         )
         .await?;
+        due = wanted.to_vec();
     }
     // PostgreSQL has several writers: each takes rows that no other holds.
     let lock = if tx.is_postgres() { "FOR UPDATE OF j SKIP LOCKED" } else { "" };
     let take = format!(
         "WITH next AS MATERIALIZED (
              SELECT j.id FROM job j
-             WHERE j.state = 'ready' AND j.run_at <= $2{}
+             WHERE j.kind = $3 AND j.state = 'ready' AND j.run_at <= $2
                AND NOT EXISTS (
                    SELECT 1 FROM job earlier
                    WHERE earlier.order_key = j.order_key AND earlier.id < j.id AND earlier.state <> 'failed')
-             ORDER BY j.run_at, j.id LIMIT $3 {lock})
+             ORDER BY j.run_at, j.id LIMIT $4 {lock})
          UPDATE job SET state = 'running', lease_until = $1, attempts = attempts + 1
          WHERE id IN (SELECT id FROM next)
-         RETURNING id, org_id, kind, payload_sealed, attempts, waits, outages, errors",
-        kinds.condition(4)
+         RETURNING id, org_id, kind, payload_sealed, attempts, waits, outages, errors"
     );
-    let mut values = args![now + millis(LEASE), now, most];
-    values.extend(kinds.values());
-    let mut claimed: Vec<Claimed> = tx.all(AssertSqlSafe(take), values).await?;
+    let mut claimed: Vec<Claimed> = Vec::new();
+    for (kind, most) in due {
+        let values = args![now + millis(LEASE), now, kind, most];
+        claimed.extend(tx.all::<Claimed>(AssertSqlSafe(take.clone()), values).await?);
+    }
     tx.commit().await?;
     // Ids rise with time; a statement answers in no order.
     claimed.sort_by_key(|job| job.id);

@@ -126,7 +126,7 @@ pub(super) async fn run(backend: &Backend, claimed: &Claimed, id: JournalEntryId
         args![id, state, failure, Some(backend.clock.now()).filter(|_| state != "pending")],
     )
     .await?;
-    let settled = state != "pending";
+    let settled = !matches!(read, Read::Again);
     if settled && !claimed.finish_in(&mut tx).await? {
         return Err(Error::Inconsistent("a webhook was read for longer than its job was ours"));
     }

@@ -1,7 +1,7 @@
 //! Runs what the queue holds, several jobs side by side.
 
-use super::queue::{self, Because, Claimed, Kinds};
-use super::{FETCH_MEDIA, Job, MAKE_RENDITIONS, Outcome, backoff};
+use super::queue::{self, Because, Claimed};
+use super::{DELIVER_MESSAGE, FETCH_MEDIA, Job, MAKE_RENDITIONS, Outcome, READ_WEBHOOK, backoff};
 use crate::{Backend, Error, Result};
 use futures::FutureExt;
 use std::collections::HashMap;
@@ -16,12 +16,11 @@ const MAX_ERRORS: u32 = 20;
 /// The longest wait after an error of ours.
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 
-/// Jobs that run side by side in one process.
-const SIDE_BY_SIDE: usize = 8;
-
-/// How many of them may be of one kind. Pictures take long; the places that are left read webhooks and deliver, so
-/// that no text waits for a picture.
-const CAPS: [(&str, usize); 2] = [
+/// How many jobs of each kind run side by side in one process. Each kind has places of its own, so that no text waits for
+/// a picture, and no photo for a carrier that is slow.
+const PLACES: [queue::Wanted; 4] = [
+    (DELIVER_MESSAGE, 5),
+    (READ_WEBHOOK, 4),
     (FETCH_MEDIA, 3),
     // Each decodes on several threads and may take hundreds of megabytes.
     (MAKE_RENDITIONS, 2),
@@ -35,8 +34,8 @@ pub async fn work(backend: Backend, stop: impl Future<Output = ()> + Send) {
     let mut running = Running::default();
     let mut stop = std::pin::pin!(stop);
     loop {
-        while running.has_room() {
-            match running.claim(&backend).await {
+        loop {
+            match queue::claim(&backend, &running.wanted()).await {
                 Ok(claimed) if claimed.is_empty() => break,
                 Ok(claimed) => claimed.into_iter().for_each(|claimed| running.start(&backend, claimed)),
                 Err(error) => {
@@ -49,7 +48,7 @@ pub async fn work(backend: Backend, stop: impl Future<Output = ()> + Send) {
             () = &mut stop => break,
             // A finished job may have made room, or made its successor due.
             Some(()) = running.ended() => {}
-            () = backend.live.jobs.notified(), if running.has_room() => {}
+            () = backend.live.jobs.notified() => {}
             () = tokio::time::sleep(POLL) => {}
         }
     }
@@ -64,28 +63,11 @@ struct Running {
 }
 
 impl Running {
-    fn has_room(&self) -> bool {
-        self.tasks.len() < SIDE_BY_SIDE
-    }
-
-    /// What may run beside that which runs already. Pictures first, one by one up to their caps: a flood of texts leaves
-    /// them their places. Everything else comes as many at a time as there is room for.
-    async fn claim(&self, backend: &Backend) -> Result<Vec<Claimed>> {
-        let with_room = self.capped_kinds_with_room();
-        if !with_room.is_empty() {
-            let claimed = queue::claim(backend, Kinds::Only(&with_room), 1).await?;
-            if !claimed.is_empty() {
-                return Ok(claimed);
-            }
-        }
-        let capped = CAPS.map(|(kind, _)| kind);
-        queue::claim(backend, Kinds::AllBut(&capped), SIDE_BY_SIDE - self.tasks.len()).await
-    }
-
-    /// Kinds that have a cap, of which more may run.
-    fn capped_kinds_with_room(&self) -> Vec<&'static str> {
+    /// What has a place left.
+    fn wanted(&self) -> Vec<queue::Wanted> {
         let running = |kind| self.kinds.values().filter(|running| *running == kind).count();
-        CAPS.into_iter().filter(|(kind, most)| running(*kind) < *most).map(|(kind, _)| kind).collect()
+        let left = PLACES.map(|(kind, places)| (kind, places.saturating_sub(running(kind))));
+        left.into_iter().filter(|(_, left)| *left > 0).collect()
     }
 
     fn start(&mut self, backend: &Backend, claimed: Claimed) {
@@ -108,11 +90,21 @@ impl Running {
 /// Runs every job that is due, and those they lead to, until none is due. Answers how many ran. For stories.
 pub async fn run_due(backend: &Backend) -> Result<usize> {
     let mut ran = 0;
-    while let Some(claimed) = queue::claim(backend, Kinds::AllBut(&[]), 1).await?.pop() {
+    while let Some(claimed) = next(backend).await? {
         run_claimed(backend, claimed).await;
         ran += 1;
     }
     Ok(ran)
+}
+
+/// The next job, of whatever kind it is.
+async fn next(backend: &Backend) -> Result<Option<Claimed>> {
+    for (kind, _) in PLACES {
+        if let Some(claimed) = queue::claim(backend, &[(kind, 1)]).await?.pop() {
+            return Ok(Some(claimed));
+        }
+    }
+    Ok(None)
 }
 
 async fn run_claimed(backend: &Backend, claimed: Claimed) {
@@ -194,7 +186,7 @@ mod tests {
     use model::message::{DeliveryState, Draft, MessageView, Recipient};
 
     async fn claims_one(t: &TestBackend) -> Option<Claimed> {
-        queue::claim(&t.backend, Kinds::AllBut(&[]), 1).await.expect("a claim").pop()
+        next(&t.backend).await.expect("a claim")
     }
 
     /// After any wait and any lease.

@@ -141,18 +141,15 @@ impl Store {
 
     /// One moment of the database, however many queries look at it.
     pub(crate) async fn snapshot(&self) -> Result<Tx, StoreError> {
-        Ok(Tx(match &self.0 {
+        let asked = Instant::now();
+        let engine = match &self.0 {
             // Every transaction of SQLite sees one moment.
             Pools::Sqlite { read, .. } => Engine::Sqlite(read.begin().await?),
             Pools::Postgres(pool) => {
                 Engine::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
             }
-        }))
-    }
-
-    /// Whether this is PostgreSQL, which has tools of its own for some things.
-    pub fn is_postgres(&self) -> bool {
-        matches!(self.0, Pools::Postgres(_))
+        };
+        Ok(Tx::begun(engine, "read", asked))
     }
 
     /// Writes one moment of a SQLite database into `file`, which must be missing or empty, while others go on writing.
@@ -287,7 +284,7 @@ impl Tx {
         args: Vec<Value>,
         kinds: &[Kind],
     ) -> Result<Vec<Vec<Value>>, StoreError> {
-        let rows: Result<Vec<Vec<Value>>, sqlx::Error> = match &mut self.0 {
+        let rows: Result<Vec<Vec<Value>>, sqlx::Error> = match &mut self.engine {
             Engine::Sqlite(tx) => {
                 let rows = sqlx::query_with(sql, sqlite_arguments(args)?).fetch_all(&mut **tx).await?;
                 rows.iter().map(|row| sqlite_values(row, kinds)).collect()

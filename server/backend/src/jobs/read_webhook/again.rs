@@ -22,7 +22,9 @@ pub(crate) async fn offered_at(backend: &Backend, tx: &mut Tx, id: AttachmentId)
     // A message is of the moment in which its webhook came.
     let entries: Vec<(Uuid,)> = tx
         .all(
-            "SELECT id FROM journal_entry WHERE account_id = $1 AND kind = 'inbound' AND received_at = $2 ORDER BY id",
+            "SELECT id FROM journal_entry
+             WHERE account_id = $1 AND kind = 'inbound'
+               AND COALESCE(listed_at, received_at) = $2 ORDER BY id",
             args![account, at],
         )
         .await?;
