@@ -8,7 +8,6 @@ mod sending;
 use super::dice::Dice;
 use super::numbered::photo;
 use super::twilio::{Doors, LINE, login};
-use anyhow::Result;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
