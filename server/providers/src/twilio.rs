@@ -421,6 +421,7 @@ struct OwnNumbers {
 #[derive(Deserialize)]
 struct OwnNumber {
     sms_url: Option<String>,
+    sms_fallback_url: Option<String>,
     capabilities: Capabilities,
 }
 
@@ -496,7 +497,36 @@ fn about_number(credentials: &Credentials, account: &Account, number: &OwnNumber
             "The number belongs to a messaging service. Check in Twilio's console, under the service's \
              integration, that incoming messages go to the line's inbound address or to the sender's webhook.",
         ),
-        None => health::calls("Twilio", number.sms_url.as_deref(), &account.inbound_url),
+        None => calls(account, number),
     };
     vec![Finding::new(Subject::Sender, sender.0, sender.1), webhooks]
+}
+
+/// Whether Twilio brings messages to the line's address, and brings them again when we could not answer: it does so only
+/// where the address asks for it by its ending, and after that at the fallback address.
+fn calls(account: &Account, number: &OwnNumber) -> Finding {
+    let entered = number.sms_url.as_deref();
+    let found = health::calls("Twilio", entered, &account.inbound_url);
+    if found.verdict != Verdict::Good {
+        return found;
+    }
+    let asks_again = entered.and_then(|entered| entered.split_once('#')).is_some_and(|(_, ending)| ending == ADDRESS_ENDING);
+    if !asks_again {
+        return Finding::new(
+            Subject::Webhooks,
+            Verdict::Bad,
+            "Twilio brings messages to this line, but each only once: what comes while this server cannot answer gets \
+             lost. Paste the line's inbound address from Settings > Lines again, with everything that stands after its #.",
+        );
+    }
+    let fallback = health::calls("Twilio", number.sms_fallback_url.as_deref(), &account.inbound_url);
+    if fallback.verdict != Verdict::Good {
+        return Finding::new(
+            Subject::Webhooks,
+            Verdict::Unknown,
+            "Twilio brings messages to this line and tries again, but has no fallback address of this line's. Paste the \
+             inbound address into the field for when the primary handler fails as well.",
+        );
+    }
+    found
 }

@@ -38,8 +38,8 @@ async fn no_text_number_name_link_or_token_is_logged() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    // The whole server runs on this thread.
-    let listening = tracing::subscriber::set_default(subscriber);
+    // For the whole process: what other tests log meanwhile is looked at as well.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
     let story = Story::begin(Running::start().await, NUMBER).await;
     let running = &story.running;
     story.staff_send("Your results are in").await;
@@ -60,7 +60,6 @@ async fn no_text_number_name_link_or_token_is_logged() {
     running.nobody().get("/api/conversations").await;
     let cookie = running.session(model::staff::Role::Staff).await;
     running.app.simulators_settled().await;
-    drop(listening);
 
     let text = log.text();
     assert!(

@@ -5,13 +5,14 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
 use load::webhooks::clinic::{self, Reached};
 use load::webhooks::drive::{self, Outcome};
-use load::webhooks::{disk, sign};
+use load::webhooks::{disk, files, sign};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use url::Url;
 
 /// Connections that a carrier keeps open in a storm.
 const CONNECTIONS: usize = 128;
@@ -46,13 +47,13 @@ enum What {
         without_sqlite: bool,
     },
     /// The server that is measured.
-    Serve { data: PathBuf, database_url: String },
+    Serve { data: PathBuf, database_url: String, carrier: Url },
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     match Cli::parse().command {
-        What::Serve { data, database_url } => clinic::serve(&data, &database_url).await,
+        What::Serve { data, database_url, carrier } => clinic::serve(&data, &database_url, &carrier).await,
         What::Measure { postgres, webhooks, without_sqlite } => {
             let mut engines = Vec::new();
             if !without_sqlite {
@@ -71,27 +72,32 @@ async fn measure(engine: &str, url: Option<String>, webhooks: u64) -> Result<ser
     let folder = tempfile::tempdir()?;
     let url = url.unwrap_or_else(|| format!("sqlite:{}", folder.path().join("heliograph.db").display()));
     let commit = disk::commits_per_second(&url, folder.path(), MEASURED_FOR).await?;
-    let (server, reached) = start(folder.path(), &url).await?;
+    let carrier = files::serve().await?;
+    let (server, reached) = start(folder.path(), &url, &carrier).await?;
     let process = server.id().context("the server runs")?;
     let Reached { authority, door, unkept_door } = reached;
     let make = |path: &str, from: u64, count: u64| -> Vec<Vec<u8>> {
-        (from..from + count).map(|n| sign::request(&authority, path, n)).collect()
+        (from..from + count).map(|n| sign::request(&authority, path, &carrier, n)).collect()
     };
 
     drive::flat_out(&authority, make(&unkept_door, 0, UNKEPT / 10), CONNECTIONS).await?;
     let bare = drive::flat_out(&authority, make(&unkept_door, 0, UNKEPT), CONNECTIONS).await?;
     ensure!(bare.errors == 0, "the door that keeps nothing refused {} webhooks", bare.errors);
 
-    let resident_before = resident(process)?;
-    let kept = drive::flat_out(&authority, make(&door, 0, webhooks), CONNECTIONS).await?;
-    let resident_after = resident(process)?;
+    let mut kept = Outcome::default();
+    let mut resident_mb = vec![resident(process)?];
+    for tenth in 0..10 {
+        let requests = make(&door, tenth * webhooks / 10, webhooks / 10);
+        kept.add(drive::flat_out(&authority, requests, CONNECTIONS).await?);
+        resident_mb.push(resident(process)?);
+    }
     let drained = drained(&authority, kept.took).await?;
     let half = kept.rate() / 2.0;
     let even = (half * MEASURED_FOR.as_secs_f64()) as u64;
     let at_half = drive::at_rate(&authority, make(&door, webhooks, even), CONNECTIONS, half).await?;
     stop(server).await?;
     tell(engine, commit, &bare, &kept, &at_half, drained);
-    println!("  memory {resident_before} MB before, {resident_after} MB after {webhooks} webhooks");
+    println!("  memory after each tenth: {resident_mb:?} MB");
     Ok(json!({
         "engine": engine,
         "bare_per_s": bare.rate().round(),
@@ -99,8 +105,8 @@ async fn measure(engine: &str, url: Option<String>, webhooks: u64) -> Result<ser
         "webhooks_per_s": kept.rate().round(),
         "p99_ms": at_half.quantile(0.99).as_secs_f64() * 1000.0,
         "errors": kept.errors + at_half.errors,
-        "rss_mb": resident_after,
-        "rss_before_mb": resident_before,
+        "rss_mb": resident_mb.last(),
+        "rss_mb_after_each_tenth": resident_mb,
         "drained_per_s": (webhooks as f64 / drained.as_secs_f64()).round(),
     }))
 }
@@ -128,9 +134,9 @@ fn tell(engine: &str, commit: f64, bare: &Outcome, kept: &Outcome, at_half: &Out
 }
 
 /// A server in a process of its own, once it listens.
-async fn start(data: &Path, database_url: &str) -> Result<(Child, Reached)> {
+async fn start(data: &Path, database_url: &str, carrier: &str) -> Result<(Child, Reached)> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("serve").arg(data).arg(database_url).stdout(Stdio::piped()).kill_on_drop(true);
+    command.arg("serve").arg(data).args([database_url, carrier]).stdout(Stdio::piped()).kill_on_drop(true);
     let mut server = command.spawn().context("cannot start the server")?;
     let stdout = server.stdout.take().context("its output is piped")?;
     let line = BufReader::new(stdout).lines().next_line().await?.context("the server ended at once")?;

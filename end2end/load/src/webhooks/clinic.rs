@@ -13,6 +13,7 @@ use server::{App, routes, setup, unkept_webhooks};
 use std::net::SocketAddr;
 use std::path::Path;
 use tokio::net::TcpListener;
+use url::Url;
 
 /// How the server is reached, told on its standard output as one line of JSON.
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,11 +26,14 @@ pub struct Reached {
     pub unkept_door: String,
 }
 
-/// Serves until the process is ended. Jobs run as they do in the product; pictures are not there to be fetched.
-pub async fn serve(data: &Path, database_url: &str) -> Result<()> {
+/// Serves until the process is ended. Jobs run as they do in the product; files are fetched from `carrier`, the address of
+/// whoever plays it.
+pub async fn serve(data: &Path, database_url: &str, carrier: &Url) -> Result<()> {
     let command = Settings::augment_args(Command::new("heliograph").no_binary_name(true));
     let data = data.to_str().context("the folder's name is text")?;
-    let given = command.get_matches_from(["--data", data, "--database-url", database_url]);
+    let carriers_door = carrier.socket_addrs(|| None)?.first().context("a host and a port")?.to_string();
+    let given = ["--data", data, "--database-url", database_url, "--allow-private", &carriers_door];
+    let given = command.get_matches_from(given);
     let config = Config::from_settings(&Settings::from_arg_matches(&given)?)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -39,10 +43,10 @@ pub async fn serve(data: &Path, database_url: &str) -> Result<()> {
         name: "Front desk".to_owned(),
         number: LINE.to_owned(),
         provider: ProviderKind::Twilio,
-        credentials: json!({ "account_sid": ACCOUNT, "auth_token": TOKEN, "api_base": "http://127.0.0.1:9" }),
+        credentials: json!({ "account_sid": ACCOUNT, "auth_token": TOKEN, "api_base": carrier }),
     };
     let line = lines::add(&backend, org, line).await?;
-    let inbound: url::Url = line.accounts[0].inbound_url.parse()?;
+    let inbound: Url = line.accounts[0].inbound_url.parse()?;
     let door = inbound.path().to_owned();
     let reached = Reached {
         authority: address.to_string(),

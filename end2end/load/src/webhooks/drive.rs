@@ -21,6 +21,14 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Takes in another run, as if the two had been one.
+    pub fn add(&mut self, other: Self) {
+        self.took += other.took;
+        self.errors += other.errors;
+        self.latencies.extend(other.latencies);
+        self.latencies.sort_unstable();
+    }
+
     /// Answers a second.
     pub fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.took.as_secs_f64()

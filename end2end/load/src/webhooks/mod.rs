@@ -3,4 +3,5 @@
 pub mod clinic;
 pub mod disk;
 pub mod drive;
+pub mod files;
 pub mod sign;

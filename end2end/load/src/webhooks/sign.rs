@@ -17,13 +17,12 @@ pub const LINE: &str = "+61491570006";
 const SENDERS: u64 = 2000;
 
 /// A whole HTTP/1.1 request that brings message number `n` to a path of the server at `authority`: a text with one
-/// picture.
-pub fn request(authority: &str, path: &str, n: u64) -> Vec<u8> {
+/// contact card, which waits at `carrier`. A picture would be decoded as well, which is another benchmark.
+pub fn request(authority: &str, path: &str, carrier: &str, n: u64) -> Vec<u8> {
     let sid = format!("MM{n:032x}");
     let from = format!("+1202555{:04}", 100 + n % SENDERS);
-    let media =
-        format!("https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Messages/{sid}/Media/ME{n:032x}");
-    let text = format!("Message number {n}: the rash on my arm looks better today, here is a photo of it.");
+    let media = format!("{carrier}/2010-04-01/Accounts/{ACCOUNT}/Messages/{sid}/Media/ME{n:032x}");
+    let text = format!("Message number {n}: the rash on my arm looks better today, here is my new address.");
     // In the order of their names, as they are signed.
     let parameters = [
         ("AccountSid", ACCOUNT),
@@ -31,7 +30,7 @@ pub fn request(authority: &str, path: &str, n: u64) -> Vec<u8> {
         ("Body", &text),
         ("From", &from),
         ("FromCountry", "US"),
-        ("MediaContentType0", "image/jpeg"),
+        ("MediaContentType0", "text/x-vcard"),
         ("MediaUrl0", &media),
         ("MessageSid", &sid),
         ("NumMedia", "1"),

@@ -97,9 +97,9 @@ pub async fn run_due(backend: &Backend) -> Result<usize> {
     Ok(ran)
 }
 
-/// The next job, of whatever kind it is.
+/// The next job, of whatever kind it is: pictures first, since messages wait for them.
 async fn next(backend: &Backend) -> Result<Option<Claimed>> {
-    for (kind, _) in PLACES {
+    for (kind, _) in PLACES.into_iter().rev() {
         if let Some(claimed) = queue::claim(backend, &[(kind, 1)]).await?.pop() {
             return Ok(Some(claimed));
         }

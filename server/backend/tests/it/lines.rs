@@ -360,10 +360,11 @@ async fn a_look_at_the_line_says_in_words_what_is_wrong() {
     let t = TestBackend::new(None).await;
     let line = lines::list(&t.backend, &t.admin).await.unwrap().remove(0);
     let account = format!("/2010-04-01/Accounts/{}", backend::testing::TWILIO_ACCOUNT);
-    let look = async |sms_url: &str, balance: &str| {
+    let look_at = async |sms_url: &str, fallback: &str, balance: &str| {
         t.carrier.reset().await;
         let numbers = json!({"incoming_phone_numbers": [{
-            "phone_number": "+61491570006", "sms_url": sms_url, "capabilities": {"sms": true, "mms": true},
+            "phone_number": "+61491570006", "sms_url": sms_url, "sms_fallback_url": fallback,
+            "capabilities": {"sms": true, "mms": true},
         }]});
         let balance = json!({"balance": balance, "currency": "AUD"});
         for (resource, answer) in [("IncomingPhoneNumbers.json", numbers), ("Balance.json", balance)] {
@@ -379,9 +380,14 @@ async fn a_look_at_the_line_says_in_words_what_is_wrong() {
             .map(|finding| (finding.subject, finding.verdict))
             .collect::<Vec<_>>()
     };
+    let look = async |sms_url: &str, balance: &str| look_at(sms_url, sms_url, balance).await;
     let good = [Subject::Credentials, Subject::Sender, Subject::Webhooks, Subject::Balance]
         .map(|subject| (subject, Verdict::Good));
-    assert_eq!(look(&line.accounts[0].inbound_url, "12.50").await, good);
+    let inbound_url = line.accounts[0].inbound_url.as_str();
+    assert_eq!(look(inbound_url, "12.50").await, good);
+    assert_eq!(look_at(inbound_url, "", "1").await[2], (Subject::Webhooks, Verdict::Unknown));
+    let once_only = inbound_url.split('#').next().unwrap();
+    assert_eq!(look(once_only, "1").await[2], (Subject::Webhooks, Verdict::Bad));
     let elsewhere = look("https://elsewhere.example/sms", "-0.10").await;
     assert_eq!(elsewhere[2..], [(Subject::Webhooks, Verdict::Bad), (Subject::Balance, Verdict::Bad)]);
     assert_eq!(look("", "1").await[2], (Subject::Webhooks, Verdict::Bad));
