@@ -20,6 +20,9 @@ use uuid::Uuid;
 /// Webhooks in one commit, at most: so many that the disk does not matter any more, so few that none waits long.
 const TOGETHER: usize = 256;
 
+/// Webhooks that wait at once above which it is a crowd.
+const CROWD: usize = 8;
+
 /// A webhook on its way into the journal.
 #[derive(Clone)]
 pub(super) struct Entry {
@@ -89,6 +92,12 @@ impl Journal {
             }
         });
         told.await.unwrap_or(Err(Error::Inconsistent("a webhook was dropped on its way into the journal")))
+    }
+
+    /// Carriers come in a crowd: taking in what they bring goes before working on what was taken. A carrier
+    /// waits for seconds only, while a message that is durable can wait.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.waiting().len() >= CROWD
     }
 
     /// Those who came first.

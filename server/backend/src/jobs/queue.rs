@@ -119,6 +119,9 @@ pub(crate) async fn push_all(backend: &Backend, tx: &mut Tx, jobs: &[Push], run_
     Ok(())
 }
 
+/// Stands for jobs whose holders stopped beating, where kinds are looked for.
+const ABANDONED: &str = "abandoned";
+
 /// How many jobs of each kind are wanted.
 pub(super) type Wanted = (&'static str, usize);
 
@@ -130,21 +133,30 @@ pub(super) type Wanted = (&'static str, usize);
 pub(super) async fn claim(backend: &Backend, wanted: &[Wanted]) -> Result<Vec<Claimed>> {
     let now = backend.clock.now();
     // A look first, without the writer's lock: mostly there is nothing to do.
+    let mut branches: Vec<String> = (0..wanted.len())
+        .map(|nth| {
+            let kind = nth + 2;
+            format!(
+                "SELECT ${kind} AS found WHERE EXISTS (
+                     SELECT 1 FROM job WHERE kind = ${kind} AND state = 'ready' AND run_at <= $1)"
+            )
+        })
+        .collect();
+    branches.push(format!(
+        "SELECT '{ABANDONED}' AS found WHERE EXISTS (
+             SELECT 1 FROM job WHERE state = 'running' AND lease_until < $1)"
+    ));
+    let mut values = args![now];
+    values.extend(wanted.iter().map(|(kind, _)| Value::from(*kind)));
     let mut look = backend.store.read().await?;
-    let mut due = Vec::new();
-    for &(kind, most) in wanted {
-        let ready = "SELECT COUNT(*) FROM (
-            SELECT 1 FROM job WHERE kind = $1 AND state = 'ready' AND run_at <= $2 LIMIT 1) AS due";
-        if look.number(ready, args![kind, now]).await? > 0 {
-            due.push((kind, most));
-        }
-    }
-    let abandoned = "SELECT COUNT(*) FROM job WHERE state = 'running' AND lease_until < $1";
-    let abandoned = look.number(abandoned, args![now]).await? > 0;
+    let found: Vec<(String,)> = look.all(AssertSqlSafe(branches.join(" UNION ALL ")), values).await?;
     drop(look);
-    if due.is_empty() && !abandoned {
+    if found.is_empty() {
         return Ok(Vec::new());
     }
+    let abandoned = found.iter().any(|(found,)| found == ABANDONED);
+    let mut due = wanted.to_vec();
+    due.retain(|(kind, _)| abandoned || found.iter().any(|(found,)| found == kind));
     let mut tx = backend.store.write().await?;
     if abandoned {
         tx.execute(
@@ -152,7 +164,6 @@ pub(super) async fn claim(backend: &Backend, wanted: &[Wanted]) -> Result<Vec<Cl
             args![now],
         )
         .await?;
-        due = wanted.to_vec();
     }
     // PostgreSQL has several writers: each takes rows that no other holds.
     let lock = if tx.is_postgres() { "FOR UPDATE OF j SKIP LOCKED" } else { "" };

@@ -20,7 +20,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 /// a picture, and no photo for a carrier that is slow.
 const PLACES: [queue::Wanted; 4] = [
     (DELIVER_MESSAGE, 5),
-    (READ_WEBHOOK, 4),
+    // So many because they are claimed by the half.
+    (READ_WEBHOOK, 8),
     (FETCH_MEDIA, 3),
     // Each decodes on several threads and may take hundreds of megabytes.
     (MAKE_RENDITIONS, 2),
@@ -35,7 +36,7 @@ pub async fn work(backend: Backend, stop: impl Future<Output = ()> + Send) {
     let mut stop = std::pin::pin!(stop);
     loop {
         loop {
-            match queue::claim(&backend, &running.wanted()).await {
+            match queue::claim(&backend, &running.wanted(&backend)).await {
                 Ok(claimed) if claimed.is_empty() => break,
                 Ok(claimed) => claimed.into_iter().for_each(|claimed| running.start(&backend, claimed)),
                 Err(error) => {
@@ -63,11 +64,19 @@ struct Running {
 }
 
 impl Running {
-    /// What has a place left.
-    fn wanted(&self) -> Vec<queue::Wanted> {
+    /// What has a place left. While carriers come in a crowd, what they bring is worked on one by one.
+    fn wanted(&self, backend: &Backend) -> Vec<queue::Wanted> {
         let running = |kind| self.kinds.values().filter(|running| *running == kind).count();
-        let left = PLACES.map(|(kind, places)| (kind, places.saturating_sub(running(kind))));
-        left.into_iter().filter(|(_, left)| *left > 0).collect()
+        let crowded = backend.journal().is_crowded();
+        let places = |kind, usual| if crowded && kind != DELIVER_MESSAGE { 1 } else { usual };
+        // They are quick, and several claimed at once cost one commit.
+        let least = |kind, places: usize| if kind == READ_WEBHOOK { places.div_ceil(2) } else { 1 };
+        let with_room = PLACES.into_iter().filter_map(|(kind, usual)| {
+            let places = places(kind, usual);
+            let left = places.saturating_sub(running(kind));
+            (left >= least(kind, places)).then_some((kind, left))
+        });
+        with_room.collect()
     }
 
     fn start(&mut self, backend: &Backend, claimed: Claimed) {
