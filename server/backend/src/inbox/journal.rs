@@ -14,14 +14,19 @@ use sqlx::AssertSqlSafe;
 use std::collections::HashSet;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// Webhooks in one commit, at most: so many that the disk does not matter any more, so few that none waits long.
 const TOGETHER: usize = 256;
 
-/// Webhooks that wait at once above which it is a crowd.
+/// Webhooks in one commit from which on it is a crowd.
 const CROWD: usize = 8;
+
+/// How long after its last such commit a crowd has gone.
+const GONE_AFTER: Duration = Duration::from_millis(200);
 
 /// A webhook on its way into the journal.
 #[derive(Clone)]
@@ -70,6 +75,8 @@ pub(crate) struct Journal {
     waiting: Mutex<Vec<Waiting>>,
     /// Whoever holds it commits what waits.
     turn: Arc<tokio::sync::Mutex<()>>,
+    /// When the last crowd was taken in.
+    crowd: Mutex<Option<Instant>>,
 }
 
 struct Waiting {
@@ -97,14 +104,19 @@ impl Journal {
     /// Carriers come in a crowd: taking in what they bring goes before working on what was taken. A carrier
     /// waits for seconds only, while a message that is durable can wait.
     pub(crate) fn is_crowded(&self) -> bool {
-        self.waiting().len() >= CROWD
+        let crowd = *self.crowd.lock().unwrap_or_else(PoisonError::into_inner);
+        crowd.is_some_and(|seen| seen.elapsed() < GONE_AFTER)
     }
 
     /// Those who came first.
     fn next(&self) -> Vec<Waiting> {
         let mut waiting = self.waiting();
         let rest = if waiting.len() > TOGETHER { waiting.split_off(TOGETHER) } else { Vec::new() };
-        mem::replace(&mut *waiting, rest)
+        let next = mem::replace(&mut *waiting, rest);
+        if next.len() >= CROWD {
+            *self.crowd.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+        next
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
@@ -139,7 +151,7 @@ async fn commit_all(backend: &Backend, batch: Vec<Waiting>) {
 
 /// What became of each, once all of them are durable.
 async fn commit(backend: &Backend, entries: &[Entry]) -> Result<Vec<Accepted>> {
-    let mut tx = backend.store.write().await?;
+    let mut tx = backend.store.write_first().await?;
     let new = insert(&mut tx, entries).await?;
     let is_new = |entry: &&Entry| new.contains(&entry.id.0);
     let mut jobs = Vec::new();
@@ -176,7 +188,10 @@ async fn commit(backend: &Backend, entries: &[Entry]) -> Result<Vec<Accepted>> {
 async fn insert(tx: &mut Tx, entries: &[Entry]) -> Result<HashSet<Uuid>> {
     const COLUMNS: usize = 10;
     let mut new = HashSet::new();
-    let mut rest = entries;
+    // In one order in every process, or two that were brought the same webhooks would wait for each other.
+    let mut sorted: Vec<&Entry> = entries.iter().collect();
+    sorted.sort_by_key(|entry| (entry.account.0, entry.kind.as_str(), entry.external_id.as_str()));
+    let mut rest = sorted.as_slice();
     while !rest.is_empty() {
         let (these, others) = rest.split_at(rows_at_once(rest.len()));
         rest = others;

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tokio::task::{Id, JoinSet};
+use tokio::time::Instant;
 
 /// Errors of ours after which a job is set aside for the operator. Those that pass by themselves are not counted:
 /// work waits for the database and the blob store however long they are away.
@@ -26,6 +27,9 @@ const PLACES: [queue::Wanted; 4] = [
     // Each decodes on several threads and may take hundreds of megabytes.
     (MAKE_RENDITIONS, 2),
 ];
+
+/// How often a portion of what a crowd of carriers brings is worked on while it lasts.
+const PORTION: Duration = Duration::from_millis(100);
 
 /// How often due jobs are looked for when nobody calls.
 const POLL: Duration = Duration::from_millis(500);
@@ -61,22 +65,35 @@ pub async fn work(backend: Backend, stop: impl Future<Output = ()> + Send) {
 struct Running {
     tasks: JoinSet<()>,
     kinds: HashMap<Id, String>,
+    /// When work was last begun on what a crowd brought.
+    portion: Option<Instant>,
 }
 
 impl Running {
-    /// What has a place left. While carriers come in a crowd, what they bring is worked on one by one.
-    fn wanted(&self, backend: &Backend) -> Vec<queue::Wanted> {
-        let running = |kind| self.kinds.values().filter(|running| *running == kind).count();
+    /// What has a place left. While carriers come in a crowd, taking in what they bring goes before the work on it: that
+    /// is done in portions, so that the newest message is late and the next webhook is not.
+    fn wanted(&mut self, backend: &Backend) -> Vec<queue::Wanted> {
         let crowded = backend.journal().is_crowded();
-        let places = |kind, usual| if crowded && kind != DELIVER_MESSAGE { 1 } else { usual };
-        // They are quick, and several claimed at once cost one commit.
-        let least = |kind, places: usize| if kind == READ_WEBHOOK { places.div_ceil(2) } else { 1 };
-        let with_room = PLACES.into_iter().filter_map(|(kind, usual)| {
-            let places = places(kind, usual);
-            let left = places.saturating_sub(running(kind));
-            (left >= least(kind, places)).then_some((kind, left))
-        });
-        with_room.collect()
+        let portion_is_due = self.portion.is_none_or(|portion| portion.elapsed() >= PORTION);
+        let mut wanted = Vec::with_capacity(PLACES.len());
+        for (kind, places) in PLACES {
+            let held_back = crowded && kind != DELIVER_MESSAGE;
+            if held_back && !portion_is_due {
+                continue;
+            }
+            let places = if held_back { places.div_ceil(2) } else { places };
+            let running = self.kinds.values().filter(|running| *running == kind).count();
+            let left = places.saturating_sub(running);
+            // They are quick, and several claimed at once cost one commit.
+            let least = if kind == READ_WEBHOOK { places.div_ceil(2) } else { 1 };
+            if left >= least {
+                wanted.push((kind, left));
+            }
+        }
+        if crowded && portion_is_due {
+            self.portion = Some(Instant::now());
+        }
+        wanted
     }
 
     fn start(&mut self, backend: &Backend, claimed: Claimed) {

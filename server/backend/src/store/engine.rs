@@ -10,13 +10,19 @@ use sqlx::sqlite::{
 use sqlx::{SqlSafeStr, Transaction};
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::timeout;
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
 /// What processes on one PostgreSQL database call each other on.
 const CHANNEL: &str = "heliograph";
+
+/// How long a transaction waits for its connection before the database counts as too busy.
+const ACQUIRE: Duration = Duration::from_secs(5);
 
 /// A failure of the database.
 #[derive(Debug, thiserror::Error)]
@@ -56,11 +62,12 @@ impl From<sqlx::Error> for StoreError {
 }
 
 /// SQLite: busy (5), locked (6), read-only (8), I/O error (10), full (13), cannot open (14), by primary code.
-/// PostgreSQL: connection (08), out of resources (53), operator's intervention (57), system error (58).
+/// PostgreSQL: connection (08), read-only, as after a failover (25006), out of resources (53), operator's intervention
+/// (57), system error (58).
 fn is_unavailable(code: &str) -> bool {
     match code.parse::<u32>() {
         Ok(sqlite) if code.len() < 5 => matches!(sqlite & 0xff, 5 | 6 | 8 | 10 | 13 | 14),
-        _ => ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)),
+        _ => ["08", "25006", "53", "57", "58"].iter().any(|class| code.starts_with(class)),
     }
 }
 
@@ -75,6 +82,8 @@ enum Pools {
     Sqlite {
         write: SqlitePool,
         read: SqlitePool,
+        /// Whoever holds it waits for the writer's connection; see [`Store::write_first`].
+        turn: Arc<Mutex<()>>,
     },
     Postgres(PgPool),
 }
@@ -88,8 +97,8 @@ impl Store {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let options = PgConnectOptions::from_str(url)?;
             let pool = PgPoolOptions::new()
-                .max_connections(16)
-                .acquire_timeout(Duration::from_secs(5))
+                .max_connections(24)
+                .acquire_timeout(ACQUIRE)
                 .connect_with(options)
                 .await?;
             return Ok(Self(Pools::Postgres(pool)));
@@ -107,12 +116,12 @@ impl Store {
         let pool = |connections, options| {
             SqlitePoolOptions::new()
                 .max_connections(connections)
-                .acquire_timeout(Duration::from_secs(5))
+                .acquire_timeout(ACQUIRE)
                 .connect_with(options)
         };
         let write = pool(1, options.clone()).await?;
         let read = pool(8, options.read_only(true).create_if_missing(false)).await?;
-        Ok(Self(Pools::Sqlite { write, read }))
+        Ok(Self(Pools::Sqlite { write, read, turn: Arc::default() }))
     }
 
     /// Applies the migrations that are missing.
@@ -164,6 +173,23 @@ impl Store {
     /// A transaction that writes. Dropping it without [`Tx::commit`] changes nothing.
     pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
         let asked = Instant::now();
+        let turn = match &self.0 {
+            Pools::Sqlite { turn, .. } => {
+                let turn = timeout(ACQUIRE, turn.clone().lock_owned()).await;
+                Some(turn.map_err(|_| StoreError::from(sqlx::Error::PoolTimedOut))?)
+            }
+            Pools::Postgres(_) => None,
+        };
+        Ok(Tx { turn, ..self.begin_to_write(asked).await? })
+    }
+
+    /// As [`write`](Self::write), before all who wait there for SQLite's one writer: for what somebody outside waits for
+    /// who may not come again.
+    pub(crate) async fn write_first(&self) -> Result<Tx, StoreError> {
+        self.begin_to_write(Instant::now()).await
+    }
+
+    async fn begin_to_write(&self, asked: Instant) -> Result<Tx, StoreError> {
         let engine = match &self.0 {
             // Taking the lock at the start: a reader that turns writer half-way can only fail.
             Pools::Sqlite { write, .. } => Engine::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
@@ -191,7 +217,7 @@ impl Store {
     /// Closes all connections, so that SQLite's log is folded into its file.
     pub async fn close(&self) {
         match &self.0 {
-            Pools::Sqlite { write, read } => {
+            Pools::Sqlite { write, read, .. } => {
                 read.close().await;
                 write.close().await;
             }
@@ -215,6 +241,8 @@ pub struct Tx {
     engine: Engine,
     /// When it could begin, for the operator.
     begun: Instant,
+    /// Nobody else waits for SQLite's writer until this one is done.
+    turn: Option<OwnedMutexGuard<()>>,
 }
 
 enum Engine {
@@ -226,7 +254,7 @@ impl Tx {
     /// Counts how long a transaction of this kind waited for its connection and, on SQLite, for the one writer's turn.
     fn begun(engine: Engine, kind: &'static str, asked: Instant) -> Self {
         metrics::histogram!("db_acquire_seconds", "kind" => kind).record(asked.elapsed().as_secs_f64());
-        Self { engine, begun: Instant::now() }
+        Self { engine, begun: Instant::now(), turn: None }
     }
 
     /// Runs a statement; answers how many rows it touched.
@@ -305,12 +333,14 @@ impl Tx {
     /// Makes it so.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         let committing = Instant::now();
-        match self.engine {
+        let Self { engine, begun, turn } = self;
+        match engine {
             Engine::Sqlite(tx) => tx.commit().await?,
             Engine::Postgres(tx) => tx.commit().await?,
         }
         metrics::histogram!("db_commit_seconds").record(committing.elapsed().as_secs_f64());
-        metrics::histogram!("db_transaction_seconds").record(self.begun.elapsed().as_secs_f64());
+        metrics::histogram!("db_transaction_seconds").record(begun.elapsed().as_secs_f64());
+        drop(turn);
         Ok(())
     }
 
