@@ -28,6 +28,8 @@ pub struct Chosen {
     pub key: String,
     name: String,
     size: u64,
+    /// When the file was last changed, by the clock of its machine; unknown of one from an earlier visit.
+    changed_at: Option<Millis>,
     preview: Shown,
     /// How far its upload has come.
     pub upload: ArcRwSignal<Progress>,
@@ -69,6 +71,7 @@ impl Chosen {
             key: browser::random_id(),
             name,
             size: file.size() as u64,
+            changed_at: Some(file.last_modified() as Millis),
             preview,
             upload: ArcRwSignal::new(Progress::Sending(0.0)),
             attachment: ArcRwSignal::new(None),
@@ -90,6 +93,7 @@ impl Chosen {
             key: browser::random_id(),
             name: "Picture".to_owned(),
             size: 0,
+            changed_at: None,
             preview: Shown::Kept,
             upload: ArcRwSignal::new(Progress::Done(id)),
             attachment: ArcRwSignal::new(None),
@@ -106,6 +110,13 @@ impl Chosen {
                 on_stored(&chosen, id);
             }
         });
+    }
+
+    /// It was made of this file, as far as one can tell without reading it.
+    fn is_of(&self, file: &File) -> bool {
+        self.name == file.name()
+            && self.size == file.size() as u64
+            && self.changed_at == Some(file.last_modified() as Millis)
     }
 
     /// As the file is called.
@@ -372,6 +383,10 @@ impl Draft {
         self.restore();
         let mut refused = Vec::new();
         for file in files {
+            if self.chosen.read_untracked().iter().any(|chosen| chosen.is_of(&file)) {
+                refused.push(format!("{} is already attached.", file.name()));
+                continue;
+            }
             if self.chosen.read_untracked().len() >= MAX_ATTACHMENTS {
                 refused
                     .push(format!("{}: a message carries at most {MAX_ATTACHMENTS} pictures.", file.name()));
