@@ -176,6 +176,25 @@ test('a draft survives leaving the thread, and loading the page anew', async ({ 
   await expectCard(cards(staff), 'alpha.png', /^5 KB$/);
 });
 
+test('the list says where a draft waits, until it is sent', async ({ staff }) => {
+  const row = staff.getByRole('region', { name: 'Conversations' }).getByRole('link', { name: /Elsie Brandt/ });
+  const mark = row.getByText('Draft', { exact: true });
+  await openConversation(staff, 'Elsie Brandt');
+  await send(staff, 'See you', 'Send SMS');
+  await expect(row).toBeVisible();
+  await staff.getByRole('textbox', { name: 'Message', exact: true }).fill('To be continued');
+  await expect(mark).toHaveCount(0);
+  await openConversation(staff, 'Dan Rossi');
+  await expect(mark).toBeVisible();
+  await staff.reload({ waitUntil: 'networkidle' });
+  await expect(mark).toBeVisible();
+  await row.click();
+  await staff.getByRole('button', { name: 'Send SMS' }).click();
+  await expect(bubble(staff, 'To be continued')).toBeVisible();
+  await openConversation(staff, 'Dan Rossi');
+  await expect(mark).toHaveCount(0);
+});
+
 test('an upload goes on while one is on another screen', async ({ staff }) => {
   await openConversation(staff, 'Elsie Brandt');
   const upload = held();

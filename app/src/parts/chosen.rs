@@ -216,8 +216,11 @@ pub struct Draft {
     pub whatsapp: ArcRwSignal<Option<bool>>,
     /// When the patient had last written as staff saw it here: a choice of the way holds until they write again.
     pub heard_at: ArcRwSignal<Option<Millis>>,
+    /// In which conversation.
+    conversation: ConversationId,
     /// Where the text is kept beyond the page.
     name: String,
+    begun: RwSignal<Vec<ConversationId>>,
     /// What was kept there has been brought back.
     restored: ArcRwSignal<bool>,
 }
@@ -227,12 +230,14 @@ pub struct Draft {
 pub struct Drafts {
     me: StaffId,
     all: StoredValue<Vec<(ConversationId, Draft)>>,
+    /// Conversations in which something is written and not sent.
+    begun: RwSignal<Vec<ConversationId>>,
 }
 
 impl Drafts {
     /// Those of one member of staff: a browser may be shared.
     pub fn new(me: StaffId) -> Self {
-        Self { me, all: StoredValue::new(Vec::new()) }
+        Self { me, all: StoredValue::new(Vec::new()), begun: RwSignal::new(Vec::new()) }
     }
 
     /// Forgets what was kept of them beyond the page.
@@ -253,7 +258,9 @@ impl Drafts {
                 link: ArcRwSignal::default(),
                 whatsapp: ArcRwSignal::default(),
                 heard_at: ArcRwSignal::default(),
+                conversation: id,
                 name: format!("{}{id}", drafts_of(self.me)),
+                begun: self.begun,
                 restored: ArcRwSignal::new(false),
             };
             self.all.update_value(|all| all.push((id, draft.clone())));
@@ -261,11 +268,25 @@ impl Drafts {
         })
     }
 
+    /// Something is written in a conversation and not sent; follows changes where signals are tracked.
+    pub fn has_begun(self, id: ConversationId) -> bool {
+        self.begun.read().contains(&id)
+    }
+
+    /// Those that earlier visits left behind.
+    fn find_begun(self) {
+        let prefix = drafts_of(self.me);
+        let names = browser::names_below(&prefix);
+        let begun = names.iter().filter_map(|name| conversation_of(name.strip_prefix(&prefix)?));
+        self.begun.set(begun.collect());
+    }
+
     /// Looks again at uploads that the server has worked on, and at those of which it could not tell; call it once.
     pub fn follow(self, live: Live) {
         Effect::new(move |_| {
             #[cfg(feature = "hydrate")]
             crate::parts::preview::ask_browser();
+            self.find_begun();
             live.listen(move |news| {
                 let changed = match news {
                     News::Change(Change::UploadChanged { attachment_id }) => Some(attachment_id),
@@ -292,9 +313,17 @@ impl Drafts {
     }
 }
 
+/// How the name ends under which a draft's pictures are kept.
+const PICTURES: &str = ".pictures";
+
 /// What the names begin with under which drafts are kept.
 fn drafts_of(me: StaffId) -> String {
     format!("heliograph.draft.{me}.")
+}
+
+/// The conversation of what is kept under such an ending, if that is a text or pictures.
+fn conversation_of(ending: &str) -> Option<ConversationId> {
+    ending.strip_suffix(PICTURES).unwrap_or(ending).parse().ok()
 }
 
 impl Draft {
@@ -314,7 +343,7 @@ impl Draft {
         if link.is_some() {
             self.link.set(link);
         }
-        let ids = browser::kept(&format!("{}.pictures", self.name)).unwrap_or_default();
+        let ids = browser::kept(&self.pictures_name()).unwrap_or_default();
         for id in ids.split(',').filter_map(|id| id.parse::<AttachmentId>().ok()) {
             let is_here = untrack(|| self.chosen.read().iter().any(|chosen| chosen.id() == Some(id)));
             if is_here {
@@ -368,9 +397,25 @@ impl Draft {
         browser::keep(&self.name, &self.text.read());
         let ids: Vec<String> =
             self.chosen.read().iter().filter_map(Chosen::id).map(|id| id.to_string()).collect();
-        browser::keep(&format!("{}.pictures", self.name), &ids.join(","));
+        browser::keep(&self.pictures_name(), &ids.join(","));
         let link = self.link.get().and_then(|link| serde_json::to_string(&link).ok());
         browser::keep(&self.link_name(), &link.unwrap_or_default());
+        self.announce(!self.text.read().trim().is_empty() || !self.chosen.read().is_empty());
+    }
+
+    /// Says to the list of conversations whether there is anything.
+    fn announce(&self, anything: bool) {
+        let id = self.conversation;
+        // An upload may end after the page.
+        match self.begun.try_with_untracked(|begun| begun.contains(&id)) {
+            Some(false) if anything => self.begun.update(|begun| begun.push(id)),
+            Some(true) if !anything => self.begun.update(|begun| begun.retain(|other| *other != id)),
+            _ => {}
+        }
+    }
+
+    fn pictures_name(&self) -> String {
+        format!("{}{PICTURES}", self.name)
     }
 
     fn link_name(&self) -> String {
@@ -427,4 +472,18 @@ impl Draft {
 pub(crate) fn files(list: Option<web_sys::FileList>) -> Vec<File> {
     let Some(list) = list else { return Vec::new() };
     (0..list.length()).filter_map(|at| list.item(at)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::conversation_of;
+    use model::ConversationId;
+
+    #[test]
+    fn a_text_or_pictures_make_a_draft_and_a_way_alone_does_not() {
+        let id = ConversationId(Default::default());
+        assert_eq!(conversation_of(&id.to_string()), Some(id));
+        assert_eq!(conversation_of(&format!("{id}.pictures")), Some(id));
+        assert_eq!(conversation_of(&format!("{id}.link")), None);
+    }
 }
