@@ -103,6 +103,12 @@ test('who never wrote by WhatsApp gets an approved template, seen before it is s
   await staff.getByLabel('Blank 1').fill('Ben');
   await expect(preview).toContainText('Hello Ben, your results are ready.');
   await expectWell(staff, 'Choosing a template');
+  // On a phone the button that sends stands at the right, as all of them do.
+  await staff.setViewportSize({ width: 360, height: 740 });
+  const form = (await staff.getByRole('form', { name: 'Send a template' }).boundingBox())!;
+  const button = (await staff.getByRole('button', { name: 'Send WhatsApp' }).boundingBox())!;
+  expect(Math.abs(form.x + form.width - button.x - button.width)).toBeLessThan(1);
+  await staff.setViewportSize({ width: 1440, height: 900 });
   await staff.getByRole('button', { name: 'Send WhatsApp' }).click();
   await expect(bubble(staff, 'Hello Ben, your results are ready.')).toHaveClass(/is-whatsapp/);
   const phone = await openPhone(context, 'Ben Okafor');
