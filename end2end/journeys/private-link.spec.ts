@@ -277,6 +277,7 @@ test('a document goes as a private link by itself, and nothing else does', async
   await expect(staff.getByLabel('Send as private link')).toBeChecked();
   const reason = staff.getByText('A PDF cannot go by MMS here. It will be sent as a private link.');
   await expect(reason).toBeVisible();
+  await expect(staff.getByText('The patient sees it as document.pdf, so that its name says nothing on the way.')).toBeVisible();
   await expectAccessible(staff);
   await staff.getByLabel('Send as private link').uncheck();
   await expect(staff.getByText('A PDF only goes as a private link.')).toBeVisible();
