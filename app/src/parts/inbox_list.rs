@@ -1,7 +1,7 @@
 //! The list of conversations: search, filters, rows.
 
 use crate::browser;
-use crate::parts::chosen::Drafts;
+use crate::parts::drafts::Drafts;
 use crate::parts::inbox_state::{Inbox, Row};
 use crate::parts::new_conversation::NewConversation;
 use crate::parts::shortcuts::{Shortcut, on_shortcut};

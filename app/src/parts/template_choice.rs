@@ -4,8 +4,8 @@
 use crate::api::session::Session;
 use crate::api::{Answer, whatsapp as api};
 use crate::browser;
-use crate::parts::chosen::Draft;
 use crate::parts::composer::as_queued;
+use crate::parts::drafts::Draft;
 use crate::parts::live::{Live, News};
 use crate::parts::shortcuts::{Shortcut, on_shortcut};
 use crate::parts::thread_state::Thread;
