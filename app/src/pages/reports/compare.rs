@@ -70,24 +70,26 @@ fn Shown(comparison: Comparison) -> impl IntoView {
             <TextField label="SMS parts received" name="sms-in" kind="number" value=sms_in error=wrong(sms_in) />
             <TextField label="MMS received" name="mms-in" kind="number" value=mms_in error=wrong(mms_in) />
         </form>
-        <table class="sums card compared">
-            <caption class="visually-hidden">"What these volumes cost at each carrier"</caption>
-            <thead>
-                <tr>
-                    <th scope="col">"Carrier"</th>
-                    <th scope="col">"As MMS"</th>
-                    <th scope="col">"As private links"</th>
-                </tr>
-            </thead>
-            <tbody aria-live="polite">
-                {move || {
-                    compare(volumes.get(), link_parts, &offers)
-                        .into_iter()
-                        .map(|compared| view! { <Row compared=compared /> })
-                        .collect_view()
-                }}
-            </tbody>
-        </table>
+        {(!offers.is_empty()).then(|| view! {
+            <table class="sums card compared">
+                <caption class="visually-hidden">"What these volumes cost at each carrier"</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">"Carrier"</th>
+                        <th scope="col">"As MMS"</th>
+                        <th scope="col">"As private links"</th>
+                    </tr>
+                </thead>
+                <tbody aria-live="polite">
+                    {move || {
+                        compare(volumes.get(), link_parts, &offers)
+                            .into_iter()
+                            .map(|compared| view! { <Row compared=compared /> })
+                            .collect_view()
+                    }}
+                </tbody>
+            </table>
+        })}
         {(!unpriced.is_empty()).then(|| view! { <Unpriced offers=unpriced may_change=may_change /> })}
         <p class="muted sums-note">{link_words(link_parts)}</p>
         <p class="muted sums-note">
