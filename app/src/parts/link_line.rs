@@ -92,7 +92,7 @@ pub fn LinkLine(
         {may_act.then(|| view! {
             <Dialog open=revoking title="Revoke this link?">
                 <p>
-                    "The patient can no longer open it: whoever follows the link reads that it was withdrawn. What they have saved stays with them. This cannot be undone; what it showed can be sent anew."
+                    "The patient can no longer open it: whoever follows the link reads that it was withdrawn. A page that is open already may show it for about an hour more, and what they have saved stays with them. This cannot be undone; what it showed can be sent anew."
                 </p>
                 <div class="actions">
                     <Button
