@@ -61,7 +61,8 @@ pub(crate) fn forget_below(prefix: &str) {
     }
 }
 
-fn names_below(prefix: &str) -> Vec<String> {
+/// The names that begin with `prefix` under which anything was kept.
+pub(crate) fn names_below(prefix: &str) -> Vec<String> {
     let Ok(Some(storage)) = window().local_storage() else { return Vec::new() };
     let names = (0..storage.length().unwrap_or(0)).filter_map(|at| storage.key(at).ok().flatten());
     names.filter(|name| name.starts_with(prefix)).collect()

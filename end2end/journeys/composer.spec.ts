@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Locator } from '@playwright/test';
 import { bubble, cards, choose, onPhone, openConversation, openPhone, prepared, send, thread } from '../support/desk.ts';
@@ -50,9 +51,10 @@ test('one worker shows one iPhone photo after the other', async ({ staff }) => {
   const workers: string[] = [];
   staff.on('worker', (worker) => workers.push(worker.url()));
   await openConversation(staff, 'Amelia Hart');
-  for (const shown of [1, 2]) {
-    await choose(staff, iphone);
-    await expect(cards(staff).getByRole('img')).toHaveCount(shown);
+  const another = { name: 'another.heic', mimeType: 'image/heic', buffer: await readFile(iphone) };
+  for (const [at, file] of [iphone, another].entries()) {
+    await choose(staff, file);
+    await expect(cards(staff).getByRole('img')).toHaveCount(at + 1);
     await prepared(cards(staff).last());
   }
   expect(workers).toHaveLength(1);
@@ -115,6 +117,19 @@ test('a picture is pasted from the clipboard', async ({ staff, context }) => {
   await prepared(cards(staff));
 });
 
+test('the same file is attached once, and again after it was taken out', async ({ staff }) => {
+  await openConversation(staff, 'Dan Rossi');
+  await choose(staff, photo);
+  await prepared(cards(staff));
+  await choose(staff, [photo, media('alpha.png')!]);
+  await expect(staff.locator('.notice').filter({ hasText: 'photo.jpg is already attached.' })).toBeVisible();
+  await expect(cards(staff)).toHaveCount(2);
+  await cards(staff).getByRole('button', { name: 'Remove photo.jpg' }).click();
+  await expect(cards(staff)).toHaveCount(1);
+  await choose(staff, photo);
+  await expect(cards(staff)).toHaveCount(2);
+});
+
 test('what is removed before sending never arrives', async ({ staff, context }) => {
   await openConversation(staff, 'Dan Rossi');
   await choose(staff, photo);
@@ -159,6 +174,25 @@ test('a draft survives leaving the thread, and loading the page anew', async ({ 
   await staff.reload();
   await expect(caption).toHaveValue('To be continued');
   await expectCard(cards(staff), 'alpha.png', /^5 KB$/);
+});
+
+test('the list says where a draft waits, until it is sent', async ({ staff }) => {
+  const row = staff.getByRole('region', { name: 'Conversations' }).getByRole('link', { name: /Elsie Brandt/ });
+  const mark = row.getByText('Draft', { exact: true });
+  await openConversation(staff, 'Elsie Brandt');
+  await send(staff, 'See you', 'Send SMS');
+  await expect(row).toBeVisible();
+  await staff.getByRole('textbox', { name: 'Message', exact: true }).fill('To be continued');
+  await expect(mark).toHaveCount(0);
+  await openConversation(staff, 'Dan Rossi');
+  await expect(mark).toBeVisible();
+  await staff.reload({ waitUntil: 'networkidle' });
+  await expect(mark).toBeVisible();
+  await row.click();
+  await staff.getByRole('button', { name: 'Send SMS' }).click();
+  await expect(bubble(staff, 'To be continued')).toBeVisible();
+  await openConversation(staff, 'Dan Rossi');
+  await expect(mark).toHaveCount(0);
 });
 
 test('an upload goes on while one is on another screen', async ({ staff }) => {

@@ -30,6 +30,11 @@ test('what is said stands clear of what one writes with, on every screen', async
       await expect(day).not.toHaveCSS('background-color', 'rgba(0, 0, 0, 0)');
       const [line, log] = [(await day.boundingBox())!, (await staff.locator('.thread-content').boundingBox())!];
       expect(Math.abs(line.width - log.width)).toBeLessThan(1);
+      // Messages fade out below it, in a gap that is there at rest.
+      const fade = await day.evaluate((element) => parseFloat(getComputedStyle(element, '::after').height));
+      const first = (await bubble(staff, 'See you tomorrow').first().boundingBox())!;
+      expect(fade).toBeGreaterThan(0);
+      expect(first.y - line.y - line.height).toBeGreaterThanOrEqual(fade - 0.5);
     });
   }
 });

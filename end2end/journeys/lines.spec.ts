@@ -108,6 +108,13 @@ test('one number with two carriers: the cheapest way, and the next one after a r
     await elsewhere.close();
     await look(staff, 'detour');
   });
+
+  await test.step('the list of carriers says that Twilio rests, and why', async () => {
+    await staff.goto('/settings/lines', { waitUntil: 'networkidle' });
+    await expect(staff.getByText(/^Rests until/)).toBeVisible();
+    await expect(staff.getByText('The line\'s other carriers go first until then.')).toBeVisible();
+    await look(staff, 'rests');
+  });
 });
 
 test('another number is taken only when it is asked for, and the patient\'s side of it is said first', async ({ staff }) => {

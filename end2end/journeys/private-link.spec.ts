@@ -36,6 +36,15 @@ async function patientsBrowser(browser: Browser): Promise<Page> {
   return context.newPage();
 }
 
+/** Revokes a link where its menu is open, and after being asked. */
+async function revoke(staff: Page): Promise<void> {
+  await staff.getByRole('menuitem', { name: 'Revoke' }).click();
+  const asked = staff.getByRole('dialog', { name: 'Revoke this link?' });
+  await expect(asked).toContainText('The patient can no longer open it');
+  await asked.getByRole('button', { name: 'Revoke link' }).click();
+  await expect(asked).toHaveCount(0);
+}
+
 /** What a menu of a link offers. */
 async function act(staff: Page, text: string, item: string): Promise<void> {
   await staff.bringToFront();
@@ -107,7 +116,14 @@ test('a photo stays, and its private link is opened by pressing the button', asy
   await staff.bringToFront();
   await bubble(staff, 'Your scan').last().getByRole('button', { name: 'Private link' }).click();
   await expectAccessible(staff);
+  // A slip of the finger costs nothing.
   await staff.getByRole('menuitem', { name: 'Revoke' }).click();
+  await expect(staff.getByRole('dialog', { name: 'Revoke this link?' })).toBeVisible();
+  await expectAccessible(staff);
+  await staff.getByRole('button', { name: 'Keep it' }).click();
+  await expect(linkLine(staff, 'Your scan').last()).not.toHaveText(/revoked/);
+  await bubble(staff, 'Your scan').last().getByRole('button', { name: 'Private link' }).click();
+  await revoke(staff);
   for (const line of await linkLine(staff, 'Your scan').all()) {
     await expect(line).toHaveText(/ · revoked$/);
   }
@@ -199,7 +215,9 @@ test('the page behind a link is well on a phone and on a desk, in light and dark
   await patient.getByRole('button', { name: 'View photo' }).click();
   await expect(patient.getByRole('img')).toBeVisible();
   await expectWell('Inside');
-  await act(staff, 'Your plan', 'Revoke');
+  await staff.bringToFront();
+  await bubble(staff, 'Your plan').first().getByRole('button', { name: 'Private link' }).click();
+  await revoke(staff);
   await expect(linkLine(staff, 'Your plan')).toHaveText(/revoked$/);
   await patient.goto(link);
   await expectWell('Closed');
@@ -259,6 +277,7 @@ test('a document goes as a private link by itself, and nothing else does', async
   await expect(staff.getByLabel('Send as private link')).toBeChecked();
   const reason = staff.getByText('A PDF cannot go by MMS here. It will be sent as a private link.');
   await expect(reason).toBeVisible();
+  await expect(staff.getByText('The patient sees it as document.pdf, so that its name says nothing on the way.')).toBeVisible();
   await expectAccessible(staff);
   await staff.getByLabel('Send as private link').uncheck();
   await expect(staff.getByText('A PDF only goes as a private link.')).toBeVisible();

@@ -55,26 +55,34 @@ test('what was sent stands in the reports with its cost, and in the file', async
 
 test('volumes that are typed in change what each carrier would cost', async ({ staff }) => {
   await staff.goto('/reports', { waitUntil: 'networkidle' });
+  // One real carrier has a price, above the made-up one of the simulator.
+  await staff.route('**/api/ui/reports/compare', async (route) => {
+    const comparison = await (await route.fetch()).json();
+    const of = (provider: string) => comparison.offers.find((offer: { provider: string }) => offer.provider === provider);
+    of('clicksend').tariff = { ...of('simulator').tariff, sms: 60_000 };
+    await route.fulfill({ json: comparison });
+  });
   await staff.getByRole('link', { name: 'Compare carriers' }).click();
   const simulator = staff.getByRole('row', { name: /^Simulator/ });
+  const clicksend = staff.getByRole('row', { name: /^ClickSend/ });
   await expect(simulator).toContainText('made up, to try it out');
   await expect(simulator.getByRole('cell')).toHaveText(['A$0.00', 'A$0.00']);
   await staff.getByLabel('MMS sent').fill('500');
-  await expect(simulator.getByRole('cell')).toHaveText(['A$125.00', /^A\$25\.00\s*Cheapest$/]);
-  const broadcast = staff.getByRole('row', { name: /^SMS Broadcast/ });
-  await expect(broadcast).toContainText('No price known');
-  await expect(staff.getByText(/^\d of 6 carriers have no known price and cannot be compared\.$/)).toBeVisible();
-  await expect(staff.getByRole('link', { name: 'Enter your prices' })).toHaveAttribute('href', '/settings/lines');
+  await expect(simulator.getByRole('cell')).toHaveText(['A$125.00', 'A$25.00']);
+  await expect(clicksend.getByRole('cell').last()).toHaveText(/^A\$30\.00\s*Cheapest$/);
+  // Whose price nobody knows stands apart, with the way to enter it.
+  await expect(staff.getByRole('row', { name: /^SMS Broadcast/ })).toHaveCount(0);
+  const unpriced = staff.getByRole('region', { name: /^No price known/ });
+  await expect(unpriced.getByRole('link', { name: 'enter yours in Settings, Lines' })).toHaveAttribute('href', '/settings/lines');
+  await expect(unpriced.getByRole('listitem').filter({ hasText: 'SMS Broadcast' })).toHaveText(/Cannot send MMS$/);
+  await expect(unpriced.getByRole('listitem').filter({ hasText: 'Telnyx' })).toHaveText(/Cannot send MMS with numbers of this country$/);
   // On a phone every carrier stands by itself, and its mark in one line.
   await staff.setViewportSize({ width: 360, height: 740 });
-  const [row, mark] = [await simulator.boundingBox(), await simulator.getByText('Cheapest').boundingBox()];
+  const [row, mark] = [await clicksend.boundingBox(), await clicksend.getByText('Cheapest').boundingBox()];
   expect(row!.width).toBeLessThanOrEqual(360);
   expect(mark!.height).toBeLessThan(32);
   expect((await simulator.getByRole('cell').last().boundingBox())!.y).toBeGreaterThan((await simulator.getByRole('cell').first().boundingBox())!.y);
   await staff.setViewportSize({ width: 1440, height: 900 });
-  await expect(broadcast.getByRole('cell').first()).toHaveText('Cannot send MMS');
-  const telnyx = staff.getByRole('row', { name: /^Telnyx/ });
-  await expect(telnyx.getByRole('cell').first()).toHaveText('Cannot send MMS with numbers of this country');
   await staff.getByLabel('MMS sent').fill('1.5');
   await expect(staff.getByText('Write a whole number, for example 500.')).toBeVisible();
 });

@@ -144,6 +144,21 @@ test('reports are well in every size and scheme', async ({ staff }) => {
     await staff.goto(`/reports?by=${by}`, { waitUntil: 'networkidle' });
     await expectWell(staff, `Reports by ${by}`, errors);
   }
+  // A large practice: numbers and names that leave each other little room.
+  await staff.route('**/api/ui/reports/messages', async (route) => {
+    const report = await (await route.fetch()).json();
+    const large = { ...report.rows[0], messages: 123_456, parts: 234_567, cost_micros: 12_345_670_000 };
+    report.rows = [
+      { ...large, group: 'smsbroadcast', name: 'SMS Broadcast' },
+      { ...large, group: 'smsbroadcast', name: 'SMS Broadcast', currency: null, cost_micros: 0 },
+      { ...large, group: 'messagemedia', name: 'MessageMedia', direction: 'inbound' },
+    ];
+    await route.fulfill({ json: report });
+  });
+  await staff.getByRole('link', { name: 'By carrier' }).click();
+  await expect(staff.getByRole('row', { name: /^SMS Broadcast/ })).toContainText('A$12,345.67');
+  await expectWell(staff, 'Reports of a large practice', errors);
+  await staff.unrouteAll({ behavior: 'wait' });
   await staff.goto('/reports?from=2026-03-02&to=2026-03-01', { waitUntil: 'networkidle' });
   await expect(staff.getByText('The last day is before the first one.')).toBeVisible();
   await expectWell(staff, 'Reports, refused', errors, /status of 422/);

@@ -27,19 +27,19 @@ test('a password is changed by whoever knows it, and other places are signed out
 
   await staff.goto('/settings/profile', { waitUntil: 'networkidle' });
   const change = async (present: string, next: string) => {
-    await staff.getByLabel('Present password').fill(present);
+    await staff.getByLabel('Current password').fill(present);
     await staff.getByLabel('New password').fill(next);
     await staff.getByRole('button', { name: 'Change password' }).click();
   };
   await change('not the password', 'quite another password');
-  await expect(staff.getByText('This is not your present password.')).toBeVisible();
+  await expect(staff.getByText('This is not your current password.')).toBeVisible();
   await change(PASSWORD, 'too short');
   await expect(staff.getByText('Choose a password of at least 12 characters.')).toBeVisible();
   await expectAccessible(staff);
   await change(PASSWORD, 'quite another password');
   await expect(staff.getByText('Password changed. You are signed out everywhere else.')).toBeVisible();
   await staff.reload({ waitUntil: 'networkidle' });
-  await expect(staff.getByLabel('Present password')).toBeVisible();
+  await expect(staff.getByLabel('Current password')).toBeVisible();
   await expect(async () => {
     await elsewhere.goto('/');
     await expect(elsewhere).toHaveURL(/\/sign-in/, { timeout: 2_000 });

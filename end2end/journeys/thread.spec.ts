@@ -55,6 +55,22 @@ test('a message that cannot be read at first is shown all the same', async ({ st
   await expect(bubble(staff, 'Are you there?')).toBeVisible();
 });
 
+test('the line above what is new goes with the answer, and does not come back', async ({ staff }) => {
+  await write(staff, AMELIA, ['Is this new?']);
+  await expect(row(staff, 'Amelia Hart')).toContainText('Is this new?');
+  await row(staff, 'Amelia Hart').click();
+  const line = thread(staff).getByText('New messages', { exact: true });
+  await expect(line).toBeVisible();
+  await send(staff, 'It was', 'Send SMS');
+  await expect(bubble(staff, 'It was')).toBeVisible();
+  await expect(line).toHaveCount(0);
+  await staff.getByRole('link', { name: 'Patients' }).click();
+  await expect(staff).toHaveURL(/\/patients$/);
+  await staff.goBack();
+  await expect(bubble(staff, 'It was')).toBeVisible();
+  await expect(line).toHaveCount(0);
+});
+
 test('a link to an older message leaves unread what it does not show', async ({ staff }) => {
   await staff.goto('/patients', { waitUntil: 'networkidle' });
   await write(staff, AMELIA, Array.from({ length: 120 }, (_, at) => `Message ${at + 1}.`));

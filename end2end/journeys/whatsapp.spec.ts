@@ -89,19 +89,26 @@ test('who never wrote by WhatsApp gets an approved template, seen before it is s
   const templates = staff.getByLabel('Template', { exact: true });
   await expect(templates.getByRole('option')).toHaveText([
     'Choose a template',
-    'appointment_reminder (en)',
-    'please_reply (en)',
-    'results_ready (en)',
+    'Appointment reminder (en)',
+    'Please reply (en)',
+    'Results ready (en)',
   ]);
   await expect(staff.getByRole('button', { name: 'Send WhatsApp' })).toBeDisabled();
-  await templates.selectOption('results_ready (en)');
-  await expect(staff.getByText('Fill in {{1}}.')).toBeVisible();
+  await templates.selectOption('Results ready (en)');
+  await expect(staff.getByText('Fill in Blank 1.')).toBeVisible();
   await expect(staff.getByRole('button', { name: 'Send WhatsApp' })).toBeDisabled();
   const preview = staff.getByRole('figure');
-  await expect(preview).toContainText('Hello {{1}}, your results are ready.');
-  await staff.getByLabel('{{1}}, for example Amelia').fill('Ben');
+  await expect(preview).toContainText('Hello [Blank 1], your results are ready.');
+  await expect(staff.getByText('For example Amelia')).toBeVisible();
+  await staff.getByLabel('Blank 1').fill('Ben');
   await expect(preview).toContainText('Hello Ben, your results are ready.');
   await expectWell(staff, 'Choosing a template');
+  // On a phone the button that sends stands at the right, as all of them do.
+  await staff.setViewportSize({ width: 360, height: 740 });
+  const form = (await staff.getByRole('form', { name: 'Send a template' }).boundingBox())!;
+  const button = (await staff.getByRole('button', { name: 'Send WhatsApp' }).boundingBox())!;
+  expect(Math.abs(form.x + form.width - button.x - button.width)).toBeLessThan(1);
+  await staff.setViewportSize({ width: 1440, height: 900 });
   await staff.getByRole('button', { name: 'Send WhatsApp' }).click();
   await expect(bubble(staff, 'Hello Ben, your results are ready.')).toHaveClass(/is-whatsapp/);
   const phone = await openPhone(context, 'Ben Okafor');

@@ -52,7 +52,7 @@ pub enum Cost {
     Known {
         /// Of everything that is sent, and of what comes in where that has a price.
         price: Price,
-        /// Nothing else in the whole comparison costs less in the same currency.
+        /// Nothing else in the whole comparison costs less in the same currency; never said of a simulator.
         cheapest: bool,
     },
     /// A price that is needed is not known.
@@ -132,18 +132,23 @@ fn total(volumes: Volumes, tariff: &Tariff) -> Option<Price> {
     Some(Price { micros, currency: tariff.currency })
 }
 
-/// Only where there is a choice: not of one price, and not of prices that are all the same.
+/// Prices that are made up are held against no carrier's.
+fn is_real(compared: &Compared) -> bool {
+    compared.offer.provider != ProviderKind::Simulator
+}
+
+/// Only where there is a choice: not of one price, and not of prices that are all the same. A simulator never is.
 fn mark_cheapest(all: &mut [Compared]) {
     for currency in Currency::ALL {
         let amounts = || {
-            let prices = all.iter().flat_map(Compared::prices);
+            let prices = all.iter().filter(|one| is_real(one)).flat_map(Compared::prices);
             prices.filter(move |price| price.currency == currency).map(|price| price.micros)
         };
         let (Some(least), Some(most)) = (amounts().min(), amounts().max()) else { continue };
         if least == most {
             continue;
         }
-        for compared in &mut *all {
+        for compared in all.iter_mut().filter(|one| is_real(one)) {
             for cost in [&mut compared.as_mms, &mut compared.as_links] {
                 if let Cost::Known { price, cheapest } = cost {
                     *cheapest |= price.currency == currency && price.micros == least;
@@ -238,6 +243,20 @@ mod tests {
         ];
         let all = compare(Volumes::default(), 1, &offers);
         assert!(all.iter().all(|one| known(one.as_mms) == (0, false) && known(one.as_links) == (0, false)));
+    }
+
+    #[test]
+    fn a_simulator_is_never_the_cheapest() {
+        let offers = [
+            offer(ProviderKind::Simulator, Currency::Aud, [Some(1), Some(1), Some(0)]),
+            offer(ProviderKind::ClickSend, Currency::Aud, [Some(70_000), Some(300_000), Some(0)]),
+        ];
+        let all = compare(MONTH, 1, &offers);
+        assert_eq!(all[0].offer.provider, ProviderKind::Simulator);
+        let marks: Vec<_> = all.iter().map(|one| (known(one.as_mms).1, known(one.as_links).1)).collect();
+        assert_eq!(marks, [(false, false), (false, true)]);
+        let alone = compare(MONTH, 1, &offers[..1]);
+        assert!(!known(alone[0].as_mms).1 && !known(alone[0].as_links).1);
     }
 
     #[test]

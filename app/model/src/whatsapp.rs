@@ -167,7 +167,22 @@ pub fn fill(body: &str, variables: &BTreeMap<String, String>) -> Result<String, 
     Ok(text)
 }
 
-/// The text as far as it is filled in; what is missing stands as its placeholder.
+/// A template's name, which is written for machines, for people: `appointment_reminder` is "Appointment reminder".
+#[must_use]
+pub fn name_in_words(name: &str) -> String {
+    let words = name.replace('_', " ");
+    let mut letters = words.trim().chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// What a placeholder is called to people: "Blank 1" where it has a number alone, else its name in words.
+#[must_use]
+pub fn blank_label(name: &str) -> String {
+    let is_number = name.chars().all(|c| c.is_ascii_digit());
+    if is_number { format!("Blank {name}") } else { name_in_words(name) }
+}
+
+/// The text as far as it is filled in; in the place of what is missing stands what it is called.
 #[must_use]
 pub fn preview(body: &str, variables: &BTreeMap<String, String>) -> String {
     let given = |name: &str| variables.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
@@ -176,7 +191,7 @@ pub fn preview(body: &str, variables: &BTreeMap<String, String>) -> String {
         .map(|piece| match piece {
             Piece::Text(words) => words.to_owned(),
             Piece::Placeholder(name) => {
-                given(name).map_or_else(|| format!("{{{{{name}}}}}"), ToOwned::to_owned)
+                given(name).map_or_else(|| format!("[{}]", blank_label(name)), ToOwned::to_owned)
             }
         })
         .collect()
@@ -264,7 +279,17 @@ mod tests {
             let broken = fill("{{1}}", &given(&[("1", broken)]));
             assert_eq!(broken, Err(FillError::NotOneLine("1".to_owned())));
         }
-        assert_eq!(preview("Hello {{1}} and {{2}}", &given(&[("1", "Amelia")])), "Hello Amelia and {{2}}");
+        assert_eq!(
+            preview("Hello {{1}} and {{2}}", &given(&[("1", "Amelia")])),
+            "Hello Amelia and [Blank 2]"
+        );
+    }
+
+    #[test]
+    fn what_is_named_for_machines_is_said_in_words() {
+        let names = ["appointment_reminder", "hello", "_spare_", "été", ""];
+        assert_eq!(names.map(name_in_words), ["Appointment reminder", "Hello", "Spare", "Été", ""]);
+        assert_eq!(["1", "12", "patient_name"].map(blank_label), ["Blank 1", "Blank 12", "Patient name"]);
     }
 
     #[test]

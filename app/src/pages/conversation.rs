@@ -3,8 +3,9 @@
 use crate::api::inbox;
 use crate::api::{Answer, ApiFailure};
 use crate::browser;
-use crate::parts::chosen::{Drafts, files};
+use crate::parts::chosen::files;
 use crate::parts::composer::{Composer, attach};
+use crate::parts::drafts::Drafts;
 use crate::parts::live::Live;
 use crate::parts::opted_out::OptedOut;
 use crate::parts::patient_panel::{PatientPanel, People};

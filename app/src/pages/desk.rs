@@ -3,7 +3,7 @@
 use super::lazy;
 use crate::api::session::{PageSession, Session, sign_in_path};
 use crate::parts::alerts::{AlertLine, Alerts};
-use crate::parts::chosen::Drafts;
+use crate::parts::drafts::Drafts;
 use crate::parts::live::Live;
 use crate::parts::outbox::Outbox;
 use crate::parts::rail::Rail;

@@ -52,6 +52,7 @@ pub fn Bubble(
     });
     let renewed = StoredValue::new(0);
     let again_id = StoredValue::new(None::<String>);
+    let revoking = RwSignal::new(false);
     let text = Memo::new(move |_| message.read().text.clone());
     let link = Memo::new(move |_| message.read().link.clone());
     let is_linked = Memo::new(move |_| link.read().is_some());
@@ -97,7 +98,11 @@ pub fn Bubble(
                 let text = text.get();
                 (!text.is_empty()).then(|| view! { <p class="bubble">{text}{is_linked.get().then(|| view! { <LinkChip /> })}</p> })
             }}
-            {move || link.get().map(|link| view! { <LinkLine message=message link=link local=local again_id=again_id /> })}
+            {move || {
+                link.get().map(|link| {
+                    view! { <LinkLine message=message link=link local=local again_id=again_id revoking=revoking /> }
+                })
+            }}
             {move || {
                 (place.read().ends_run || needs_words()).then(|| view! { <Foot key=key.clone() message=message local=local at=at /> })
             }}

@@ -3,17 +3,12 @@
 use crate::api::messages;
 use crate::browser;
 use crate::parts::file_preview::FilePreview;
-use crate::parts::live::{Live, News};
-use crate::parts::outbox::when_connected;
 use crate::parts::preview::PreviewState;
 use crate::parts::upload::{Progress, Upload};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use model::link::LinkOptions;
-use model::live::Change;
 use model::media::{AttachmentState, AttachmentView, MediaKind};
-use model::message::MAX_ATTACHMENTS;
-use model::{AttachmentId, ConversationId, FailureCode, LineId, Millis, StaffId};
+use model::{AttachmentId, Millis};
 use picture::{FileKind, HEAD_BYTES, LinkedKind};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
@@ -28,6 +23,8 @@ pub struct Chosen {
     pub key: String,
     name: String,
     size: u64,
+    /// When the file was last changed, by the clock of its machine; unknown of one from an earlier visit.
+    changed_at: Option<Millis>,
     preview: Shown,
     /// How far its upload has come.
     pub upload: ArcRwSignal<Progress>,
@@ -69,6 +66,7 @@ impl Chosen {
             key: browser::random_id(),
             name,
             size: file.size() as u64,
+            changed_at: Some(file.last_modified() as Millis),
             preview,
             upload: ArcRwSignal::new(Progress::Sending(0.0)),
             attachment: ArcRwSignal::new(None),
@@ -85,11 +83,12 @@ impl Chosen {
     }
 
     /// A picture that was uploaded before this page was loaded. What else there is to know of it, the server tells.
-    fn again(id: AttachmentId) -> Self {
+    pub(crate) fn again(id: AttachmentId) -> Self {
         Self {
             key: browser::random_id(),
             name: "Picture".to_owned(),
             size: 0,
+            changed_at: None,
             preview: Shown::Kept,
             upload: ArcRwSignal::new(Progress::Done(id)),
             attachment: ArcRwSignal::new(None),
@@ -106,6 +105,13 @@ impl Chosen {
                 on_stored(&chosen, id);
             }
         });
+    }
+
+    /// It was made of this file, as far as one can tell without reading it.
+    pub(crate) fn is_of(&self, file: &File) -> bool {
+        self.name == file.name()
+            && self.size == file.size() as u64
+            && self.changed_at == Some(file.last_modified() as Millis)
     }
 
     /// As the file is called.
@@ -188,224 +194,6 @@ impl Chosen {
 
 fn unreadable(name: &str) -> String {
     format!("{name}: the browser cannot read this file. Choose it again.")
-}
-
-/// What is being written in one conversation; it outlives leaving the thread.
-#[derive(Debug, Clone)]
-pub struct Draft {
-    /// The text.
-    pub text: ArcRwSignal<String>,
-    /// The pictures, in order.
-    pub chosen: ArcRwSignal<Vec<Chosen>>,
-    /// Another line than the one that the patient knows, for this one message.
-    pub line: ArcRwSignal<Option<LineId>>,
-    /// How the pictures are to be looked at, if they go as a private link.
-    pub link: ArcRwSignal<Option<LinkOptions>>,
-    /// Whether it goes by WhatsApp, where staff chose.
-    pub whatsapp: ArcRwSignal<Option<bool>>,
-    /// When the patient had last written as staff saw it here: a choice of the way holds until they write again.
-    pub heard_at: ArcRwSignal<Option<Millis>>,
-    /// Where the text is kept beyond the page.
-    name: String,
-    /// What was kept there has been brought back.
-    restored: ArcRwSignal<bool>,
-}
-
-/// Everything that is being written; a context of the page.
-#[derive(Debug, Clone, Copy)]
-pub struct Drafts {
-    me: StaffId,
-    all: StoredValue<Vec<(ConversationId, Draft)>>,
-}
-
-impl Drafts {
-    /// Those of one member of staff: a browser may be shared.
-    pub fn new(me: StaffId) -> Self {
-        Self { me, all: StoredValue::new(Vec::new()) }
-    }
-
-    /// Forgets what was kept of them beyond the page.
-    pub fn forget(me: StaffId) {
-        browser::forget_below(&drafts_of(me));
-    }
-
-    /// The draft in a conversation. In the browser it begins with the text that was kept.
-    pub fn of(self, id: ConversationId) -> Draft {
-        let known = self
-            .all
-            .with_value(|all| all.iter().find(|(other, _)| *other == id).map(|(_, draft)| draft.clone()));
-        known.unwrap_or_else(|| {
-            let draft = Draft {
-                text: ArcRwSignal::default(),
-                chosen: ArcRwSignal::default(),
-                line: ArcRwSignal::default(),
-                link: ArcRwSignal::default(),
-                whatsapp: ArcRwSignal::default(),
-                heard_at: ArcRwSignal::default(),
-                name: format!("{}{id}", drafts_of(self.me)),
-                restored: ArcRwSignal::new(false),
-            };
-            self.all.update_value(|all| all.push((id, draft.clone())));
-            draft
-        })
-    }
-
-    /// Looks again at uploads that the server has worked on, and at those of which it could not tell; call it once.
-    pub fn follow(self, live: Live) {
-        Effect::new(move |_| {
-            #[cfg(feature = "hydrate")]
-            crate::parts::preview::ask_browser();
-            live.listen(move |news| {
-                let changed = match news {
-                    News::Change(Change::UploadChanged { attachment_id }) => Some(attachment_id),
-                    News::Reload => None,
-                    News::Change(_) => return,
-                };
-                self.look_where(|id, _| changed.is_none_or(|changed| changed == id));
-            });
-        });
-        when_connected(live, move || self.look_where(|_, known| !known));
-    }
-
-    fn look_where(self, condition: impl Fn(AttachmentId, bool) -> bool) {
-        let Some(drafts) = self.all.try_get_value() else { return };
-        for draft in drafts.into_iter().map(|(_, draft)| draft) {
-            for chosen in draft.chosen.get_untracked() {
-                if let Progress::Done(id) = chosen.upload.get_untracked()
-                    && condition(id, chosen.attachment.read_untracked().is_some())
-                {
-                    draft.look(&chosen, id);
-                }
-            }
-        }
-    }
-}
-
-/// What the names begin with under which drafts are kept.
-fn drafts_of(me: StaffId) -> String {
-    format!("heliograph.draft.{me}.")
-}
-
-impl Draft {
-    /// Brings back the text and the pictures that were kept from an earlier visit, once.
-    pub fn restore(&self) {
-        if self.restored.get_untracked() {
-            return;
-        }
-        self.restored.set(true);
-        if self.text.read_untracked().is_empty()
-            && let Some(kept) = browser::kept(&self.name)
-        {
-            self.text.set(kept);
-        }
-        // Before the pictures: what was meant to stay here must not be about to travel.
-        let link = browser::kept(&self.link_name()).and_then(|kept| serde_json::from_str(&kept).ok());
-        if link.is_some() {
-            self.link.set(link);
-        }
-        let ids = browser::kept(&format!("{}.pictures", self.name)).unwrap_or_default();
-        for id in ids.split(',').filter_map(|id| id.parse::<AttachmentId>().ok()) {
-            let is_here = untrack(|| self.chosen.read().iter().any(|chosen| chosen.id() == Some(id)));
-            if is_here {
-                continue;
-            }
-            // It has its place before the server tells more: what is not known yet must not be forgotten.
-            let again = Chosen::again(id);
-            self.chosen.update(|all| all.push(again.clone()));
-            self.look(&again, id);
-        }
-    }
-
-    /// Reads what the server has made of a picture by now. One that the server does not have is taken out; without an
-    /// answer it stays.
-    fn look(&self, chosen: &Chosen, id: AttachmentId) {
-        let (draft, chosen) = (self.clone(), chosen.clone());
-        spawn_local(async move {
-            match messages::attachment(id).await {
-                Ok(view) => chosen.attachment.set(Some(view)),
-                Err(failure) if failure.code() == FailureCode::NotFound => draft.remove(&chosen.key),
-                Err(_) => {}
-            }
-        });
-    }
-
-    /// Moves everything behind what is written in another conversation already.
-    pub fn move_to(&self, to: &Self) {
-        self.restore();
-        to.restore();
-        let text = std::mem::take(&mut *self.text.write());
-        let chosen = std::mem::take(&mut *self.chosen.write());
-        let link = self.link.write().take();
-        to.text.update(|there| {
-            if !there.is_empty() && !text.is_empty() {
-                there.push('\n');
-            }
-            there.push_str(&text);
-        });
-        to.chosen.update(|there| there.extend(chosen));
-        // Its date of birth is another one's, or nobody's.
-        let link = link.map(|link| LinkOptions { ask_birth_date: false, ..link });
-        to.link.update(|there| *there = there.take().or(link));
-        untrack(|| {
-            to.keep();
-            self.keep();
-        });
-    }
-
-    /// Keeps text, uploaded pictures and how they go beyond the page; follows changes where signals are tracked.
-    pub fn keep(&self) {
-        browser::keep(&self.name, &self.text.read());
-        let ids: Vec<String> =
-            self.chosen.read().iter().filter_map(Chosen::id).map(|id| id.to_string()).collect();
-        browser::keep(&format!("{}.pictures", self.name), &ids.join(","));
-        let link = self.link.get().and_then(|link| serde_json::to_string(&link).ok());
-        browser::keep(&self.link_name(), &link.unwrap_or_default());
-    }
-
-    fn link_name(&self) -> String {
-        format!("{}.link", self.name)
-    }
-
-    /// Takes files in, up to the number that a message may carry. Answers what was refused, in words.
-    pub async fn add(&self, files: Vec<File>) -> Vec<String> {
-        // What was kept counts as well, and is kept anew with what comes.
-        self.restore();
-        let mut refused = Vec::new();
-        for file in files {
-            if self.chosen.read_untracked().len() >= MAX_ATTACHMENTS {
-                refused
-                    .push(format!("{}: a message carries at most {MAX_ATTACHMENTS} pictures.", file.name()));
-                continue;
-            }
-            let draft = self.clone();
-            // The conversation may not be on the screen any more.
-            let on_stored = move |chosen: &Chosen, id| {
-                untrack(|| draft.keep());
-                draft.look(chosen, id);
-            };
-            match Chosen::take(file, on_stored).await {
-                Ok(chosen) => {
-                    // Before it is there: nothing else may be about to happen to it.
-                    if matches!(chosen.preview, Shown::Linked(_)) && self.link.read_untracked().is_none() {
-                        self.link.set(Some(LinkOptions::default()));
-                    }
-                    self.chosen.update(|all| all.push(chosen));
-                }
-                Err(reason) => refused.push(reason),
-            }
-        }
-        refused
-    }
-
-    /// Takes a picture out again.
-    pub fn remove(&self, key: &str) {
-        let gone = self
-            .chosen
-            .try_update(|all| all.iter().position(|chosen| chosen.key == key).map(|at| all.remove(at)));
-        if let Some(Some(gone)) = gone {
-            gone.drop_it(true);
-        }
-    }
 }
 
 /// The files of a drop, a paste or an input.

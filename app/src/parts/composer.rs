@@ -2,8 +2,9 @@
 
 use crate::api::session::Session;
 use crate::browser;
-use crate::parts::chosen::{Chosen, Draft, files};
+use crate::parts::chosen::{Chosen, files};
 use crate::parts::chosen_card::ChosenCard;
+use crate::parts::drafts::Draft;
 use crate::parts::link_choice::{LinkChoice, as_it_leaves, why_not_without};
 use crate::parts::number_picker::NumberPicker;
 use crate::parts::route_line::{Offers, OtherNumber, RouteWords, Way};

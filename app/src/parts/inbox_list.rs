@@ -1,6 +1,7 @@
 //! The list of conversations: search, filters, rows.
 
 use crate::browser;
+use crate::parts::drafts::Drafts;
 use crate::parts::inbox_state::{Inbox, Row};
 use crate::parts::new_conversation::NewConversation;
 use crate::parts::shortcuts::{Shortcut, on_shortcut};
@@ -174,6 +175,9 @@ fn ConversationLink(row: Row, open: Signal<Option<ConversationId>>) -> impl Into
     let row = RwSignal::from(row);
     let is_unread = move || row.read().unread > 0;
     let name = Signal::derive(move || row.read().patients.first().map(|patient| patient.name.clone()));
+    let drafts = expect_context::<Drafts>();
+    // Where it is open, one sees what one writes.
+    let has_draft = move || drafts.has_begun(id) && open.get() != Some(id);
     view! {
         <li>
             <a
@@ -188,6 +192,7 @@ fn ConversationLink(row: Row, open: Signal<Option<ConversationId>>) -> impl Into
                     {move || row.read().last.as_ref().map(|last| last.at).map(|at| view! { <Time at=at /> })}
                 </span>
                 <span class="conversation-last">
+                    {move || has_draft().then(|| view! { <span class="conversation-draft">"Draft"</span> })}
                     {move || row.read().last.clone().map(|last| view! { <Last last=last /> })}
                 </span>
                 {move || {

@@ -7,6 +7,7 @@ use crate::ui::{Button, Glyph, Icon};
 use leptos::prelude::*;
 use model::link::{LinkOptions, TOKEN_CHARS, USUAL_HOURS, invitation, with_link};
 use model::media::MediaKind;
+use picture::LinkedKind;
 
 /// How long a link may hold, in hours, and the words for it.
 const TERMS: [(u32, &str); 3] = [(USUAL_HOURS, "24 hours"), (3 * 24, "3 days"), (7 * 24, "7 days")];
@@ -23,6 +24,7 @@ pub fn LinkChoice(
     let people = People::of_page();
     let is_on = Memo::new(move |_| link.read().is_some());
     let reason = Memo::new(move |_| why_linked(&chosen.read()));
+    let renamed = Memo::new(move |_| named_anew(&chosen.read()));
     let is_offered = Memo::new(move |_| !is_on.get() && !thread.view.read().can_send.pictures);
     let choose = move |on: bool| link.set(on.then(LinkOptions::default));
     let knows_birth_date = Memo::new(move |_| people.all.read().iter().any(|patient| patient.born.is_some()));
@@ -40,6 +42,7 @@ pub fn LinkChoice(
             </Show>
             <Show when=move || is_on.get()>
                 {move || reason.get().map(|reason| view! { <p class="link-reason">{reason}</p> })}
+                {move || renamed.get().map(|words| view! { <p class="link-reason">{words}</p> })}
                 <label>
                     <span>"Valid for"</span>
                     <select class="input" on:change:target=move |event| {
@@ -110,6 +113,15 @@ fn why_linked(chosen: &[Chosen]) -> Option<String> {
     let kind = chosen.iter().find_map(Chosen::linked)?;
     let all = if chosen.len() == 1 { "It" } else { "Everything" };
     Some(format!("{} cannot go by MMS here. {all} will be sent as a private link.", kind.noun()))
+}
+
+/// What a document is called on its way, since its own name may name a person.
+fn named_anew(chosen: &[Chosen]) -> Option<&'static str> {
+    let has_document = chosen.iter().any(|chosen| chosen.linked() == Some(LinkedKind::Pdf));
+    has_document.then_some(match chosen {
+        [_] => "The patient sees it as document.pdf, so that its name says nothing on the way.",
+        _ => "The patient sees a PDF as document.pdf, so that its name says nothing on the way.",
+    })
 }
 
 /// Why it cannot be switched off, in words that stand beside the button.

@@ -5,7 +5,7 @@ use crate::api::session::Session;
 use crate::browser;
 use crate::parts::thread_item::Local;
 use crate::parts::thread_state::Thread;
-use crate::ui::{Glyph, Icon, Menu, MenuItem, Notices, TimeStyle, Times};
+use crate::ui::{Button, ButtonKind, Dialog, Glyph, Icon, Menu, MenuItem, Notices, TimeStyle, Times};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use model::Millis;
@@ -34,6 +34,9 @@ pub fn LinkLine(
     /// Under which id it is sent again, until the server has said that it was: after an answer that got lost, another
     /// press is the same message. It outlives what is drawn anew with the link.
     again_id: StoredValue<Option<String>>,
+    /// Whether to revoke it is being asked. It outlives what is drawn anew with the link, which the patient may open
+    /// meanwhile.
+    revoking: RwSignal<bool>,
 ) -> impl IntoView {
     let thread = Thread::of_page();
     let notices = Notices::of_page();
@@ -82,10 +85,30 @@ pub fn LinkLine(
                     {move || (by_whatsapp && state.get() == LinkState::Open).then(|| view! {
                         <MenuItem glyph=Glyph::Send on_press=move |()| act.run(Act::Resend(Some(Channel::Sms)))>"Send again by SMS"</MenuItem>
                     })}
-                    <MenuItem glyph=Glyph::Ban on_press=move |()| act.run(Act::Revoke)>"Revoke"</MenuItem>
+                    <MenuItem glyph=Glyph::Ban on_press=move |()| revoking.set(true)>"Revoke"</MenuItem>
                 </Menu>
             </Show>
         </div>
+        {may_act.then(|| view! {
+            <Dialog open=revoking title="Revoke this link?">
+                <p>
+                    "The patient can no longer open it: whoever follows the link reads that it was withdrawn. A page that is open already may show it for about an hour more, and what they have saved stays with them. This cannot be undone; what it showed can be sent anew."
+                </p>
+                <div class="actions">
+                    <Button
+                        kind=ButtonKind::Danger
+                        glyph=Glyph::Ban
+                        on_press=move |_| {
+                            revoking.set(false);
+                            act.run(Act::Revoke);
+                        }
+                    >
+                        "Revoke link"
+                    </Button>
+                    <Button on_press=move |_| revoking.set(false)>"Keep it"</Button>
+                </div>
+            </Dialog>
+        })}
     }
 }
 

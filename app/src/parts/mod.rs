@@ -28,6 +28,7 @@ pub mod thread_state;
 pub mod chosen;
 pub mod chosen_card;
 pub mod composer;
+pub mod drafts;
 pub mod file_preview;
 pub mod link_choice;
 pub mod number_picker;

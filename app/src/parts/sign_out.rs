@@ -2,7 +2,7 @@
 
 use crate::api::session::{self, Session};
 use crate::browser;
-use crate::parts::chosen::Drafts;
+use crate::parts::drafts::Drafts;
 use crate::parts::outbox::Outbox;
 use crate::ui::{Button, ButtonKind, Dialog, Notices};
 use leptos::prelude::*;

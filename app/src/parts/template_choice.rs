@@ -4,8 +4,8 @@
 use crate::api::session::Session;
 use crate::api::{Answer, whatsapp as api};
 use crate::browser;
-use crate::parts::chosen::Draft;
 use crate::parts::composer::as_queued;
+use crate::parts::drafts::Draft;
 use crate::parts::live::{Live, News};
 use crate::parts::shortcuts::{Shortcut, on_shortcut};
 use crate::parts::thread_state::Thread;
@@ -16,7 +16,10 @@ use leptos::task::spawn_local;
 use model::live::Change;
 use model::message::{Channel, MessageView};
 use model::routing::{Load, plan};
-use model::whatsapp::{TemplateChoice, TemplateState, TemplateView, fill, placeholders, preview};
+use model::whatsapp::{
+    FillError, TemplateChoice, TemplateState, TemplateView, blank_label, fill, name_in_words, placeholders,
+    preview,
+};
 use std::collections::BTreeMap;
 
 /// The chooser's id on the page.
@@ -88,7 +91,7 @@ pub fn TemplateComposer(
         template
             .read()
             .as_ref()
-            .map(|template| fill(&template.body, &variables.read()).map_err(|missing| missing.to_string()))
+            .map(|template| fill(&template.body, &variables.read()).map_err(|missing| words_for(&missing)))
     });
     let can_be_sent = move || matches!(*text.read(), Some(Ok(_))) && !moving.get();
     let words = move || match text.get()? {
@@ -171,6 +174,16 @@ fn is_approved(template: &TemplateView) -> bool {
     template.state == TemplateState::Approved
 }
 
+/// What keeps it from being sent; staff know the blanks by what stands above them.
+fn words_for(missing: &FillError) -> String {
+    match missing {
+        FillError::Missing(name) => format!("Fill in {}.", blank_label(name)),
+        FillError::NotOneLine(name) => {
+            format!("{} must be one line, without tabs or long gaps.", blank_label(name))
+        }
+    }
+}
+
 /// What sending it takes.
 fn sentence(thread: Thread, text: &str) -> Option<String> {
     let view = thread.view.read();
@@ -185,7 +198,9 @@ fn Chooser(all: Vec<TemplateView>, chosen: RwSignal<String>) -> impl IntoView {
     let options: Vec<(String, String)> = all
         .into_iter()
         .filter(is_approved)
-        .map(|template| (template.id.to_string(), format!("{} ({})", template.name, template.language)))
+        .map(|template| {
+            (template.id.to_string(), format!("{} ({})", name_in_words(&template.name), template.language))
+        })
         .collect();
     if options.is_empty() {
         return view! {
@@ -211,10 +226,10 @@ fn Blanks(template: TemplateView, variables: Variables) -> impl IntoView {
                 .into_iter()
                 .map(|name| {
                     let id = format!("{CHOOSER}-{name}");
-                    let label = match examples.get(&name) {
-                        Some(example) => format!("{{{{{name}}}}}, for example {example}"),
-                        None => format!("{{{{{name}}}}}"),
-                    };
+                    let below = format!("{id}-below");
+                    let example = examples.get(&name).map(|example| format!("For example {example}"));
+                    let described_by = example.is_some().then(|| below.clone());
+                    let label = blank_label(&name);
                     let known = name.clone();
                     view! {
                         <div class="field">
@@ -223,6 +238,7 @@ fn Blanks(template: TemplateView, variables: Variables) -> impl IntoView {
                                 id=id
                                 type="text"
                                 autocomplete="off"
+                                aria-describedby=described_by
                                 prop:value=move || variables.read().get(&known).cloned().unwrap_or_default()
                                 on:input:target=move |event| {
                                     let value = event.target().value();
@@ -231,6 +247,7 @@ fn Blanks(template: TemplateView, variables: Variables) -> impl IntoView {
                                     });
                                 }
                             />
+                            {example.map(|example| view! { <p id=below class="field-below">{example}</p> })}
                         </div>
                     }
                 })

@@ -453,6 +453,11 @@ impl Thread {
         self.outbox.keep(&message);
         self.sent_pictures.hold(chosen);
         self.write(Item::of(message), Local::Sending);
+        // Whoever answers has seen what was new.
+        let has_line = self.view.read_untracked().first_unread.is_some();
+        if has_line {
+            self.view.update(|view| view.first_unread = None);
+        }
         self.lay_out();
         self.to_end();
         self.outbox.deliver(self.id);

@@ -10,7 +10,8 @@ use model::comparison::{Compared, Comparison, Cost, Offer, Volumes, compare};
 use model::line::{Price, ProviderKind, Tariff};
 use model::staff::Permission;
 
-/// Volumes that can be changed, and below them every carrier with its sum, the cheapest first.
+/// Volumes that can be changed, and below them the carriers with their sums, the cheapest first; those without a price
+/// stand apart.
 #[component]
 pub fn ComparePage() -> impl IntoView {
     if !may_read() {
@@ -59,8 +60,9 @@ fn Shown(comparison: Comparison) -> impl IntoView {
         Volumes { sms: number(sms), mms: number(mms), sms_in: number(sms_in), mms_in: number(mms_in) }
     });
     let may_change = expect_context::<Session>().me.role.may(Permission::ManageLines);
-    let unpriced = offers.iter().filter(|offer| offer.tariff.is_none()).count();
-    let all = offers.len();
+    let (offers, mut unpriced): (Vec<Offer>, Vec<Offer>) =
+        offers.into_iter().partition(|offer| offer.tariff.is_some());
+    unpriced.sort_by_key(|offer| offer.provider.label());
     view! {
         <form class="card volumes" aria-label="Volumes of a month" on:submit=|event| event.prevent_default()>
             <TextField label="SMS parts sent" name="sms" kind="number" value=sms error=wrong(sms) />
@@ -68,25 +70,27 @@ fn Shown(comparison: Comparison) -> impl IntoView {
             <TextField label="SMS parts received" name="sms-in" kind="number" value=sms_in error=wrong(sms_in) />
             <TextField label="MMS received" name="mms-in" kind="number" value=mms_in error=wrong(mms_in) />
         </form>
-        {(unpriced > 0).then(|| view! { <Missing unpriced=unpriced all=all may_change=may_change /> })}
-        <table class="sums card compared">
-            <caption class="visually-hidden">"What these volumes cost at each carrier"</caption>
-            <thead>
-                <tr>
-                    <th scope="col">"Carrier"</th>
-                    <th scope="col">"As MMS"</th>
-                    <th scope="col">"As private links"</th>
-                </tr>
-            </thead>
-            <tbody aria-live="polite">
-                {move || {
-                    compare(volumes.get(), link_parts, &offers)
-                        .into_iter()
-                        .map(|compared| view! { <Row compared=compared may_change=may_change /> })
-                        .collect_view()
-                }}
-            </tbody>
-        </table>
+        {(!offers.is_empty()).then(|| view! {
+            <table class="sums card compared">
+                <caption class="visually-hidden">"What these volumes cost at each carrier"</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">"Carrier"</th>
+                        <th scope="col">"As MMS"</th>
+                        <th scope="col">"As private links"</th>
+                    </tr>
+                </thead>
+                <tbody aria-live="polite">
+                    {move || {
+                        compare(volumes.get(), link_parts, &offers)
+                            .into_iter()
+                            .map(|compared| view! { <Row compared=compared /> })
+                            .collect_view()
+                    }}
+                </tbody>
+            </table>
+        })}
+        {(!unpriced.is_empty()).then(|| view! { <Unpriced offers=unpriced may_change=may_change /> })}
         <p class="muted sums-note">{link_words(link_parts)}</p>
         <p class="muted sums-note">
             "By the prices of your contracts where they are entered in Settings, Lines, else by those that carriers publish. Without tax, rent of numbers, discounts, and surcharges of the networks. Different currencies are not held against each other."
@@ -94,19 +98,48 @@ fn Shown(comparison: Comparison) -> impl IntoView {
     }
 }
 
-/// How many carriers cannot be held against the others, and where their prices go.
+/// Those that cannot be held against the others, and where their prices go.
 #[component]
-fn Missing(unpriced: usize, all: usize, may_change: bool) -> impl IntoView {
-    let have = if unpriced == 1 { "has" } else { "have" };
+fn Unpriced(offers: Vec<Offer>, may_change: bool) -> impl IntoView {
+    // Prices belong to a carrier of a line: without a line there is no place to enter them.
+    let some_without_line = offers.iter().any(|offer| offer.lines.is_empty());
+    let enter = if may_change {
+        view! { <a href="/settings/lines">"enter yours in Settings, Lines"</a> }.into_any()
+    } else {
+        "an admin can enter yours in Settings, Lines".into_any()
+    };
     view! {
-        <div class="compared-missing">
-            <p>{format!("{unpriced} of {all} carriers {have} no known price and cannot be compared.")}</p>
-            {if may_change {
-                view! { <a class="button" href="/settings/lines">"Enter your prices"</a> }.into_any()
-            } else {
-                view! { <p class="muted">"An admin can enter yours in Settings, Lines."</p> }.into_any()
-            }}
-        </div>
+        <section class="card unpriced" aria-labelledby="unpriced">
+            <h2 id="unpriced">"No price known: " {enter}</h2>
+            {some_without_line.then(|| view! { <p class="muted">"A carrier that is with no line is added to one first."</p> })}
+            <ul>
+                {offers
+                    .into_iter()
+                    .map(|offer| {
+                        view! {
+                            <li>
+                                <span>{offer.provider.label()} {of_lines(&offer)}</span>
+                                {without_mms(&offer).map(|words| view! { <span class="muted">{words}</span> })}
+                            </li>
+                        }
+                    })
+                    .collect_view()}
+            </ul>
+        </section>
+    }
+}
+
+/// " · Reception, Recalls"
+fn of_lines(offer: &Offer) -> Option<String> {
+    (!offer.lines.is_empty()).then(|| format!(" · {}", offer.lines.join(", ")))
+}
+
+/// Why pictures cannot go through it as such.
+fn without_mms(offer: &Offer) -> Option<&'static str> {
+    match (offer.sends_mms, offer.mms_elsewhere) {
+        (true, _) => None,
+        (false, true) => Some("Cannot send MMS with numbers of this country"),
+        (false, false) => Some("Cannot send MMS"),
     }
 }
 
@@ -125,33 +158,18 @@ fn count(text: &str) -> Option<u32> {
 }
 
 #[component]
-fn Row(compared: Compared, may_change: bool) -> impl IntoView {
+fn Row(compared: Compared) -> impl IntoView {
     let Compared { offer, as_mms, as_links, without_inbound } = compared;
-    let without_price = offer.tariff.is_none();
-    let lines = (!offer.lines.is_empty()).then(|| format!(" · {}", offer.lines.join(", ")));
-    // Prices belong to a carrier of a line: without a line there is no place to enter them.
-    let words = match (may_change, offer.lines.is_empty()) {
-        (true, false) => "enter yours in Settings, Lines",
-        (true, true) => "add it to a line in Settings, Lines, with yours",
-        (false, _) => "an admin can enter yours in Settings, Lines.",
-    };
-    let enter = without_price.then(|| {
-        if may_change {
-            view! { <span>"No price known: " <a href="/settings/lines">{words}</a></span> }.into_any()
-        } else {
-            format!("No price known: {words}").into_any()
-        }
-    });
     view! {
         <tr>
             <th scope="row">
-                {offer.provider.label()} {lines}
-                <span class="compared-prices muted">{prices(&offer)} {enter}</span>
+                {offer.provider.label()} {of_lines(&offer)}
+                <span class="compared-prices muted">{prices(&offer)}</span>
                 {without_inbound
                     .then(|| view! { <span class="compared-prices muted">"Without what comes in, whose price is not known."</span> })}
             </th>
-            <td data-label="As MMS">{amount(as_mms, offer.mms_elsewhere)}</td>
-            <td data-label="As private links">{amount(as_links, offer.mms_elsewhere)}</td>
+            <td data-label="As MMS">{amount(as_mms, &offer)}</td>
+            <td data-label="As private links">{amount(as_links, &offer)}</td>
         </tr>
     }
 }
@@ -172,8 +190,7 @@ fn prices(offer: &Offer) -> Option<String> {
     Some(format!("{}; {source}", amounts.join(", ")))
 }
 
-/// `mms_elsewhere`: it could with a number of another country.
-fn amount(cost: Cost, mms_elsewhere: bool) -> AnyView {
+fn amount(cost: Cost, offer: &Offer) -> AnyView {
     match cost {
         Cost::Known { price, cheapest } => view! {
             <span class="amount">{price.rounded()}</span>
@@ -181,10 +198,7 @@ fn amount(cost: Cost, mms_elsewhere: bool) -> AnyView {
         }
         .into_any(),
         Cost::NoPrice => view! { <span class="muted">"Not known"</span> }.into_any(),
-        Cost::Impossible if mms_elsewhere => {
-            view! { <span class="muted">"Cannot send MMS with numbers of this country"</span> }.into_any()
-        }
-        Cost::Impossible => view! { <span class="muted">"Cannot send MMS"</span> }.into_any(),
+        Cost::Impossible => view! { <span class="muted">{without_mms(offer)}</span> }.into_any(),
     }
 }
 

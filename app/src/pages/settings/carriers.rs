@@ -91,6 +91,7 @@ pub fn Carrier(
                         view! {
                             <span class="muted">{abilities(&account)}</span>
                             <span class="muted number">{prices(&account)}</span>
+                            {account.cooling_until.map(|_| view! { <span class="muted">{why_it_rests(several)}</span> })}
                         }
                         .into_any()
                     }}
@@ -175,6 +176,15 @@ fn badges(account: &AccountView) -> impl IntoView + use<> {
             .cooling_until
             .map(|until| view! { <span class="badge tone-warn">"Rests until "<Time at=until style=TimeStyle::Clock /></span> })}
         {not_checked.map(|words| view! { <span class="badge tone-warn">{words}</span> })}
+    }
+}
+
+/// What made a carrier rest, and what that means for messages.
+fn why_it_rests(several: bool) -> &'static str {
+    if several {
+        "It rests because it could not be reached, had too much to do, or refused this account. The line's other carriers go first until then."
+    } else {
+        "It rests because it could not be reached, had too much to do, or refused this account. As the line's only carrier it is still used."
     }
 }
 
@@ -374,7 +384,13 @@ pub fn AddCarrier(
 
 #[cfg(test)]
 mod tests {
-    use super::quarantine_words;
+    use super::{quarantine_words, why_it_rests};
+
+    #[test]
+    fn a_carrier_without_others_is_used_while_it_rests() {
+        assert!(why_it_rests(true).ends_with("other carriers go first until then."));
+        assert!(why_it_rests(false).ends_with("it is still used."));
+    }
 
     #[test]
     fn the_list_of_addresses_is_named_where_there_is_one() {

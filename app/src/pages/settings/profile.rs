@@ -69,7 +69,7 @@ fn Password(email: String) -> impl IntoView {
                 // For password managers, which keep name and password together.
                 <input class="visually-hidden" type="email" autocomplete="username" value=email readonly tabindex="-1" aria-hidden="true" />
                 <TextField
-                    label="Present password"
+                    label="Current password"
                     name="current_password"
                     kind="password"
                     autocomplete="current-password"

@@ -65,5 +65,5 @@ pub async fn change_password(
 }
 
 fn wrong() -> Error {
-    Error::invalid("current_password", "This is not your present password.")
+    Error::invalid("current_password", "This is not your current password.")
 }
