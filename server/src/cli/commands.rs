@@ -57,7 +57,7 @@ pub(super) async fn run(
         _ => {}
     }
     if let Command::Restore { file } = &command {
-        return moving::restore(&config, file).await;
+        return moving::restore(&config, file.as_deref()).await;
     }
     let backend = setup::open(&config, config.public_base(config.addr)).await?;
     let done = once(command, &backend, settings).await;
@@ -113,7 +113,9 @@ async fn once(command: Command, backend: &Backend, settings: &Settings) -> Resul
             }
             Ok(())
         }
-        Command::Serve { .. } | Command::Supervise { .. } | Command::Restore { .. } | Command::Settings => Ok(()),
+        Command::Serve { .. } | Command::Supervise { .. } | Command::Restore { .. } | Command::Settings => {
+            Ok(())
+        }
     }
 }
 

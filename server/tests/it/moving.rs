@@ -36,6 +36,11 @@ fn a_clinic_is_backed_up_put_back_moved_and_found_whole() {
 
     let back = said(&heliograph(&new, &["restore", backup]));
     assert!(back.contains("master.key back") && back.contains("phone.key back"), "{back}");
+    assert!(said(&heliograph(&new, &["restore"])).contains("will be sent by itself"));
+    assert!(
+        !heliograph(&folder.path().join("none"), &["restore"]).status.success(),
+        "there is nothing to hold back in"
+    );
     let without_keys = heliograph(&new, &["doctor"]);
     assert!(!without_keys.status.success(), "nothing is opened without the keys");
     std::fs::create_dir_all(new.join("keys")).unwrap();

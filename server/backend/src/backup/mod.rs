@@ -7,7 +7,7 @@ mod archive;
 mod restore;
 
 pub use archive::{Engine, Manifest, Member};
-pub use restore::{Restored, restore};
+pub use restore::{Database, Restored, hold_back, restore};
 
 use crate::media::blobs::{BlobError, BlobKey};
 use crate::media::inventory::{self, Original, Shelf};
@@ -50,6 +50,7 @@ pub async fn make(backend: &Backend, file: &Path, tell: &mut dyn FnMut(&str)) ->
     let scratch = private_folder(&folder).map_err(of_file(&folder))?;
     let snapshot = scratch.path().join(DATABASE);
     make_private_file(&snapshot).map_err(of_file(&snapshot))?;
+    let made_at = backend.clock.now();
     let has_database = backend.store.copy_into(&snapshot).await?;
     let rows = if has_database { open(&snapshot).await? } else { backend.store.clone() };
     let writer = Writer::create(&folder).map_err(of_file(&folder))?;
@@ -65,7 +66,7 @@ pub async fn make(backend: &Backend, file: &Path, tell: &mut dyn FnMut(&str)) ->
         format: archive::FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         engine: if has_database { Engine::Sqlite } else { Engine::Postgres },
-        made_at: backend.clock.now(),
+        made_at,
         members: writer.members().clone(),
         missing,
     };
