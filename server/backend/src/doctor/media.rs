@@ -214,7 +214,13 @@ impl Examination<'_> {
     }
 
     /// Every blob's row.
+    ///
+    /// Blobs without one may also mean that the database is an older one, or another one: what no message is newer than
+    /// stays, and so does whatever a patient sent, always.
     pub(super) async fn nobodys_blobs(&mut self) -> Result<()> {
+        let mut tx = self.backend.store.read().await?;
+        let newest_message = tx.number("SELECT COALESCE(MAX(at), 0) FROM message", args![]).await?;
+        drop(tx);
         let mut pages = self.backend.blobs.list().chunks(AT_ONCE);
         while let Some(page) = pages.next().await {
             let mut keys = Vec::with_capacity(page.len());
@@ -229,10 +235,11 @@ impl Examination<'_> {
             let latest = self.backend.clock.now() - millis(ON_ITS_WAY);
             for key in keys.iter().filter(|key| !owned.contains(&owner(key)) && made_at(owner(key)) < latest)
             {
-                if self.repair {
+                let goes = self.repair && is_ours(key) && made_at(owner(key)) < newest_message;
+                if goes {
                     self.backend.blobs.delete(key).await?;
                 }
-                self.found(Trouble::NobodysBlob, key.path(), self.repair);
+                self.found(Trouble::NobodysBlob, key.path(), goes);
             }
         }
         Ok(())
@@ -262,6 +269,14 @@ fn owner(key: &BlobKey) -> Uuid {
     match key {
         BlobKey::Outbound(id, _) | BlobKey::Inbound(id, _) => id.0,
         BlobKey::Image(_, id, _) => id.0,
+    }
+}
+
+/// Whether it was uploaded or made here: what a patient sent, or a copy of it in a record, may be the only one.
+fn is_ours(key: &BlobKey) -> bool {
+    match key {
+        BlobKey::Outbound(..) => true,
+        BlobKey::Inbound(_, variant) | BlobKey::Image(_, _, variant) => *variant != Variant::Original,
     }
 }
 

@@ -4,7 +4,7 @@ use crate::moving::usual_day;
 use crate::photos::{
     announces, carrier_offers, handed_out, jpeg, newest_message, opened, photo_arrives, uploads,
 };
-use crate::twilio::{arrives, asked_to_send, carrier_accepts, draft, inbox_ids, text, texts, to};
+use crate::twilio::{arrives, asked_to_send, carrier_accepts, draft, inbox_ids, is_read, text, texts, to};
 use crate::{photos, twilio};
 use backend::doctor::{self, Finding, Trouble};
 use backend::media::blobs::{BlobKey, Variant};
@@ -139,12 +139,41 @@ async fn sizes_and_counts_are_noted_anew() {
 #[tokio::test]
 async fn what_nobody_owns_goes_after_a_day() {
     on_each_engine(async |t: TestBackend| {
-        let key = inbound(t.backend.clock.new_id(), Variant::Original);
+        let key = BlobKey::Outbound(t.backend.clock.new_id(), Variant::Original);
         t.backend.blobs.put_bytes(&key, "image/jpeg", jpeg(1).into()).await.unwrap();
         assert_eq!(found(&t, true).await, NOTHING, "its row may be on its way");
         t.backend.clock.advance(Duration::from_secs(25 * 3600));
+        assert_eq!(
+            found(&t, true).await,
+            [(Trouble::NobodysBlob, false)],
+            "the database may be an older one"
+        );
+        is_read(&t, &text(&t, 1, 0, "Good morning")).await;
         is_repaired(&t, Trouble::NobodysBlob, 1).await;
         assert_eq!(t.backend.blobs.size(&key).await.unwrap(), None);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_patient_sent_is_never_deleted() {
+    on_each_engine(async |t: TestBackend| {
+        let sent = inbound(t.backend.clock.new_id(), Variant::Original);
+        let clock = &t.backend.clock;
+        let filed = BlobKey::Image(clock.new_id(), clock.new_id(), Variant::Original);
+        let copy = sent.variant(Variant::Rendition(RenditionRole::Tile));
+        for key in [&sent, &filed, &copy] {
+            t.backend.blobs.put_bytes(key, "image/jpeg", jpeg(1).into()).await.unwrap();
+        }
+        t.backend.clock.advance(Duration::from_secs(25 * 3600));
+        is_read(&t, &text(&t, 1, 0, "Good morning")).await;
+        let told = found(&t, true).await;
+        assert_eq!(told.iter().filter(|(_, repaired)| *repaired).count(), 1, "{told:?}");
+        assert_eq!(found(&t, true).await, [(Trouble::NobodysBlob, false); 2]);
+        for (key, stays) in [(sent, true), (filed, true), (copy, false)] {
+            assert_eq!(t.backend.blobs.size(&key).await.unwrap().is_some(), stays, "{key:?}");
+        }
         t
     })
     .await;
