@@ -9,12 +9,12 @@ use crate::media::blobs::{BlobError, BlobKey, Stored, Variant};
 use crate::media::inventory::{self, Original, Shelf};
 use crate::media::kind;
 use crate::store::{Value, args, placeholders};
-use crate::{Result, live};
+use crate::{Error, Result, live};
 use futures::StreamExt;
 use model::live::Change;
 use model::media::AttachmentState;
 use model::message::Direction;
-use model::{AttachmentId, Millis, PatientImageId};
+use model::{AttachmentId, FailureCode, Millis, PatientImageId};
 use sqlx::AssertSqlSafe;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -27,6 +27,25 @@ const ON_ITS_WAY: Duration = Duration::from_secs(24 * 3600);
 const AT_ONCE: usize = 500;
 
 impl Examination<'_> {
+    /// A store in which nothing lies at all is most likely a disk that is not there: nothing is repaired then.
+    pub(super) async fn refuse_empty_store(&self) -> Result<()> {
+        if let Some(first) = self.backend.blobs.list().next().await {
+            first?;
+            return Ok(());
+        }
+        let mut tx = self.backend.store.read().await?;
+        for shelf in Shelf::ALL {
+            if !inventory::page(&mut tx, shelf, None).await?.is_empty() {
+                return Err(Error::failure(
+                    FailureCode::Conflict,
+                    "The store for photos is empty, and the database names photos. Is its disk there, and is it the right \
+                     place? Nothing was repaired.",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Every row's blobs.
     pub(super) async fn media(&mut self) -> Result<()> {
         for shelf in Shelf::ALL {
@@ -177,7 +196,7 @@ impl Examination<'_> {
             args![id, backend.keys.seal(Purpose::RemoteUrl, remote.as_bytes())],
         )
         .await?;
-        tx.execute("DELETE FROM rendition WHERE owner_id = $1", args![id]).await?;
+        // Copies that were made of it stay: they are all there is if the carrier has it no longer.
         let job = Job::FetchMedia { attachment_id: id };
         queue::push(backend, &mut tx, original.org, &job, None, backend.clock.now()).await?;
         tx.commit().await?;
