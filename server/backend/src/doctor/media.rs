@@ -185,8 +185,11 @@ impl Examination<'_> {
             return Ok(false);
         };
         let backend = self.backend;
+        let mut look = backend.store.read().await?;
+        let remote = offered_at(backend, &mut look, id).await?;
+        drop(look);
+        let Some(remote) = remote else { return Ok(false) };
         let mut tx = backend.store.write().await?;
-        let Some(remote) = offered_at(backend, &mut tx, id).await? else { return Ok(false) };
         let arriving = AttachmentState::Arriving;
         if !attachment::shift(backend, &mut tx, id, original.state, arriving, None).await? {
             return Ok(false);
