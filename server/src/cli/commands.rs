@@ -59,10 +59,28 @@ pub(super) async fn run(
     if let Command::Restore { file } = &command {
         return moving::restore(&config, file.as_deref()).await;
     }
+    if needs_a_database(&command)
+        && let Some(file) = setup::sqlite_file(config.database_url.expose())
+        && !file.exists()
+    {
+        return Err(CommandError::Refused(format!(
+            "{}: there is no database. Run this in the folder of the server, where its settings are",
+            file.display()
+        )));
+    }
     let backend = setup::open(&config, config.public_base(config.addr)).await?;
     let done = once(command, &backend, settings).await;
     backend.store.close().await;
     done
+}
+
+/// Whether it is about what is there already. Begun in a wrong folder, it must not make an empty server and be content.
+fn needs_a_database(command: &Command) -> bool {
+    match command {
+        Command::Backup { .. } | Command::Doctor { .. } => true,
+        Command::Migrate { to, blobs } => to.is_some() || blobs.is_some(),
+        _ => false,
+    }
 }
 
 async fn once(command: Command, backend: &Backend, settings: &Settings) -> Result<(), CommandError> {

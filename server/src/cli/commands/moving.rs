@@ -72,7 +72,7 @@ async fn open_target(url: &str) -> Result<Store, CommandError> {
 }
 
 pub(super) async fn backup(backend: &Backend, file: &Path) -> Result<(), CommandError> {
-    let Made { database, blobs, bytes, missing } = backup::make(backend, file, &mut progress).await?;
+    let Made { database, blobs, bytes, missing, lost } = backup::make(backend, file, &mut progress).await?;
     say(&format!("{}: {blobs} photos and files, {bytes} bytes.", file.display()))?;
     if !database {
         say(
@@ -80,15 +80,20 @@ pub(super) async fn backup(backend: &Backend, file: &Path) -> Result<(), Command
              pg_dump --format=custom --file=heliograph.dump \"$DATABASE_URL\"",
         )?;
     }
-    if missing > 0 {
-        say(&format!(
-            "{missing} photos and files that the database names were not in the store; heliograph doctor tells which."
-        ))?;
+    if missing > lost {
+        say(&format!("{} photos and files were deleted meanwhile.", missing - lost))?;
     }
     say(
         "The keys are not in it. Keep the files keys/master.key and keys/phone.key of the data folder (or the values of \
          HELIOGRAPH_MASTER_KEY and PHONE_HASH_KEY) apart from it: without them it cannot be read.",
-    )
+    )?;
+    if lost > 0 {
+        return Err(CommandError::Refused(format!(
+            "{lost} photos and files that the database names are not in the store for photos, and so not in this backup, \
+             which holds the rest; heliograph doctor tells which"
+        )));
+    }
+    Ok(())
 }
 
 pub(super) async fn restore(config: &Config, file: Option<&Path>) -> Result<(), CommandError> {
