@@ -1,7 +1,7 @@
 //! One file with everything that can be lost: the database at one moment, and every photo and file that it names.
 //!
-//! The keys are not in it. Whoever finds a backup without them reads no number and no credential; whoever keeps a backup
-//! without them has kept little.
+//! The keys are not in it. Whoever finds a backup without them reads no number and no credential, but every text, name and
+//! photo; whoever keeps a backup without them has kept little.
 
 mod archive;
 mod restore;

@@ -85,7 +85,8 @@ pub(super) async fn backup(backend: &Backend, file: &Path) -> Result<(), Command
     }
     say(
         "The keys are not in it. Keep the files keys/master.key and keys/phone.key of the data folder (or the values of \
-         HELIOGRAPH_MASTER_KEY and PHONE_HASH_KEY) apart from it: without them it cannot be read.",
+         HELIOGRAPH_MASTER_KEY and PHONE_HASH_KEY) apart from it: without them no server starts on it.\n\
+         Texts, names and photos stand in it readable: encrypt it (age, gpg) before it leaves the machine.",
     )?;
     if lost > 0 {
         return Err(CommandError::Refused(format!(
