@@ -10,6 +10,7 @@ use crate::config::{Config, ConfigError, Settings, env_example};
 use crate::listening::Listening;
 use crate::serve::{Duty, serve_as};
 use crate::setup::{self, SetupError};
+use backend::store::sqlite_file;
 use backend::{Backend, demo, jobs, organisations, staff, tokens};
 use model::phone::Country;
 use model::staff::{Invitation, Role};
@@ -60,7 +61,7 @@ pub(super) async fn run(
         return moving::restore(&config, file.as_deref()).await;
     }
     if needs_a_database(&command)
-        && let Some(file) = setup::sqlite_file(config.database_url.expose())
+        && let Some(file) = sqlite_file(config.database_url.expose())
         && !file.exists()
     {
         return Err(CommandError::Refused(format!(

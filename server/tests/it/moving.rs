@@ -24,7 +24,7 @@ fn said(output: &Output) -> String {
 #[test]
 fn a_clinic_is_backed_up_put_back_moved_and_found_whole() {
     let folder = tempfile::tempdir().unwrap();
-    let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+    let (old, new) = (folder.path().join("old%41"), folder.path().join("new"));
     said(&heliograph(&old, &["demo"]));
     assert!(said(&heliograph(&old, &["migrate"])).contains("up to date"));
 

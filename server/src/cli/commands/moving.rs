@@ -5,7 +5,7 @@ use crate::config::{BlobPlace, Config, KeySource, Settings, make_private_file, m
 use crate::setup::{self, SetupError};
 use backend::backup::{self, Database, Made, Restored};
 use backend::doctor::{self, Finding, Report};
-use backend::store::StoreError;
+use backend::store::{StoreError, sqlite_file};
 use backend::transfer::{self, Moved};
 use backend::{Backend, Clock, Store};
 use std::io;
@@ -56,7 +56,7 @@ pub(super) async fn migrate(
 
 /// Migrated, and with SQLite readable by its owner only.
 async fn open_target(url: &str) -> Result<Store, CommandError> {
-    if let Some(file) = setup::sqlite_file(url) {
+    if let Some(file) = sqlite_file(url) {
         match make_private_file(file) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(CommandError::Refused(format!("--to: {}: {error}", file.display())));
@@ -102,7 +102,7 @@ pub(super) async fn restore(config: &Config, file: Option<&Path>) -> Result<(), 
     let Some(file) = file else { return hold_back(url).await };
     make_private_folder(&config.data)?;
     let blobs = setup::open_blobs(&config.blobs).await.map_err(SetupError::from)?;
-    let restored = match setup::sqlite_file(url) {
+    let restored = match sqlite_file(url) {
         Some(target) => backup::restore(file, Database::File(target), &blobs, &mut progress).await,
         None => {
             let store = Store::connect(url).await.map_err(SetupError::from)?;
@@ -132,7 +132,7 @@ pub(super) async fn restore(config: &Config, file: Option<&Path>) -> Result<(), 
 
 /// For a database that another tool put back.
 async fn hold_back(url: &str) -> Result<(), CommandError> {
-    if let Some(file) = setup::sqlite_file(url)
+    if let Some(file) = sqlite_file(url)
         && !file.exists()
     {
         return Err(CommandError::Refused(format!("{}: there is no database yet", file.display())));
