@@ -56,10 +56,11 @@ enum Command {
         /// Where to write it.
         file: PathBuf,
     },
-    /// Put a backup back, into an empty data folder and an empty store for photos.
+    /// Put a backup back, into an empty data folder and an empty store for photos. With the server stopped.
     Restore {
-        /// The backup.
-        file: PathBuf,
+        /// The backup. Without one, for a database that another tool put back: only what waited to be sent in it is held
+        /// back, since it was most likely sent since.
+        file: Option<PathBuf>,
     },
     /// Make the demo organisation and print a one-time sign-in link.
     Demo,

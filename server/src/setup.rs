@@ -5,13 +5,13 @@ use backend::clock::random_bytes;
 use backend::keys::WhichKey;
 use backend::media::blobs::{BlobError, S3Settings};
 use backend::providers::{Http, Netguard};
-use backend::store::StoreError;
+use backend::store::{StoreError, sqlite_file};
 use backend::{Backend, Blobs, Clock, Keys, Parts, Store, canary};
 use model::phone::Country;
 use model::staff::Role;
 use picture_worker::PictureWorker;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use url::Url;
 
@@ -124,12 +124,6 @@ fn prepare_data(config: &Config) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
-}
-
-/// The file of a SQLite database; `None` for PostgreSQL.
-pub(crate) fn sqlite_file(url: &str) -> Option<&Path> {
-    let file = url.strip_prefix("sqlite:")?;
-    Some(Path::new(file.strip_prefix("//").unwrap_or(file).split('?').next().unwrap_or_default()))
 }
 
 pub(crate) async fn open_blobs(place: &BlobPlace) -> Result<Blobs, BlobError> {

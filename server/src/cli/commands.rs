@@ -10,6 +10,7 @@ use crate::config::{Config, ConfigError, Settings, env_example};
 use crate::listening::Listening;
 use crate::serve::{Duty, serve_as};
 use crate::setup::{self, SetupError};
+use backend::store::sqlite_file;
 use backend::{Backend, demo, jobs, organisations, staff, tokens};
 use model::phone::Country;
 use model::staff::{Invitation, Role};
@@ -57,12 +58,30 @@ pub(super) async fn run(
         _ => {}
     }
     if let Command::Restore { file } = &command {
-        return moving::restore(&config, file).await;
+        return moving::restore(&config, file.as_deref()).await;
+    }
+    if needs_a_database(&command)
+        && let Some(file) = sqlite_file(config.database_url.expose())
+        && !file.exists()
+    {
+        return Err(CommandError::Refused(format!(
+            "{}: there is no database. Run this in the folder of the server, where its settings are",
+            file.display()
+        )));
     }
     let backend = setup::open(&config, config.public_base(config.addr)).await?;
     let done = once(command, &backend, settings).await;
     backend.store.close().await;
     done
+}
+
+/// Whether it is about what is there already. Begun in a wrong folder, it must not make an empty server and be content.
+fn needs_a_database(command: &Command) -> bool {
+    match command {
+        Command::Backup { .. } | Command::Doctor { .. } => true,
+        Command::Migrate { to, blobs } => to.is_some() || blobs.is_some(),
+        _ => false,
+    }
 }
 
 async fn once(command: Command, backend: &Backend, settings: &Settings) -> Result<(), CommandError> {
@@ -113,7 +132,9 @@ async fn once(command: Command, backend: &Backend, settings: &Settings) -> Resul
             }
             Ok(())
         }
-        Command::Serve { .. } | Command::Supervise { .. } | Command::Restore { .. } | Command::Settings => Ok(()),
+        Command::Serve { .. } | Command::Supervise { .. } | Command::Restore { .. } | Command::Settings => {
+            Ok(())
+        }
     }
 }
 

@@ -24,7 +24,7 @@ fn said(output: &Output) -> String {
 #[test]
 fn a_clinic_is_backed_up_put_back_moved_and_found_whole() {
     let folder = tempfile::tempdir().unwrap();
-    let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+    let (old, new) = (folder.path().join("old%41"), folder.path().join("new"));
     said(&heliograph(&old, &["demo"]));
     assert!(said(&heliograph(&old, &["migrate"])).contains("up to date"));
 
@@ -34,8 +34,29 @@ fn a_clinic_is_backed_up_put_back_moved_and_found_whole() {
     assert!(kept.contains("keys/master.key"), "{kept}");
     assert!(!heliograph(&old, &["backup", backup]).status.success(), "a backup is never replaced");
 
+    let (media, away) = (old.join("media"), folder.path().join("away"));
+    std::fs::rename(&media, &away).unwrap();
+    let hollow = folder.path().join("hollow.backup");
+    let refused = heliograph(&old, &["backup", hollow.to_str().unwrap()]);
+    assert!(!refused.status.success() && hollow.exists(), "the database is kept all the same");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("not in this backup"), "{refused:?}");
+    std::fs::remove_dir_all(&media).unwrap();
+    std::fs::rename(&away, &media).unwrap();
+
+    let elsewhere = folder.path().join("elsewhere");
+    for command in [&["backup", "empty.backup"][..], &["doctor"], &["migrate", "--blobs", "photos"]] {
+        let refused = heliograph(&elsewhere, command);
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("there is no database"), "{refused:?}");
+        assert!(!refused.status.success() && !elsewhere.exists(), "nothing is made in a wrong folder");
+    }
+
     let back = said(&heliograph(&new, &["restore", backup]));
     assert!(back.contains("master.key back") && back.contains("phone.key back"), "{back}");
+    assert!(said(&heliograph(&new, &["restore"])).contains("will be sent by itself"));
+    assert!(
+        !heliograph(&folder.path().join("none"), &["restore"]).status.success(),
+        "there is nothing to hold back in"
+    );
     let without_keys = heliograph(&new, &["doctor"]);
     assert!(!without_keys.status.success(), "nothing is opened without the keys");
     std::fs::create_dir_all(new.join("keys")).unwrap();

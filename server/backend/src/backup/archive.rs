@@ -31,7 +31,7 @@ pub struct Manifest {
     pub version: String,
     /// What its database ran on.
     pub engine: Engine,
-    /// When it was finished.
+    /// When it was begun: its database is of this moment.
     pub made_at: Millis,
     /// Everything beside this manifest, by name.
     pub members: BTreeMap<String, Member>,

@@ -1,13 +1,13 @@
 //! One file with everything that can be lost: the database at one moment, and every photo and file that it names.
 //!
-//! The keys are not in it. Whoever finds a backup without them reads no number and no credential; whoever keeps a backup
-//! without them has kept little.
+//! The keys are not in it. Whoever finds a backup without them reads no number and no credential, but every text, name and
+//! photo; whoever keeps a backup without them has kept little.
 
 mod archive;
 mod restore;
 
 pub use archive::{Engine, Manifest, Member};
-pub use restore::{Restored, restore};
+pub use restore::{Database, Restored, hold_back, restore};
 
 use crate::media::blobs::{BlobError, BlobKey};
 use crate::media::inventory::{self, Original, Shelf};
@@ -34,6 +34,8 @@ pub struct Made {
     pub bytes: u64,
     /// Photos and files that the database names and that do not lie in the blob store (any more).
     pub missing: usize,
+    /// Of these, those that were not deleted while the backup was made: the database names them still.
+    pub lost: usize,
 }
 
 /// Writes a backup into `file`, which must not exist yet; it appears whole or not at all, readable by its owner only.
@@ -50,6 +52,7 @@ pub async fn make(backend: &Backend, file: &Path, tell: &mut dyn FnMut(&str)) ->
     let scratch = private_folder(&folder).map_err(of_file(&folder))?;
     let snapshot = scratch.path().join(DATABASE);
     make_private_file(&snapshot).map_err(of_file(&snapshot))?;
+    let made_at = backend.clock.now();
     let has_database = backend.store.copy_into(&snapshot).await?;
     let rows = if has_database { open(&snapshot).await? } else { backend.store.clone() };
     let writer = Writer::create(&folder).map_err(of_file(&folder))?;
@@ -61,19 +64,21 @@ pub async fn make(backend: &Backend, file: &Path, tell: &mut dyn FnMut(&str)) ->
         packing = packing.member(DATABASE.to_owned(), database).await?;
     }
     let Packing { writer, missing, .. } = packing;
+    let lost = lost(backend, &missing).await?;
     let manifest = Manifest {
         format: archive::FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         engine: if has_database { Engine::Sqlite } else { Engine::Postgres },
-        made_at: backend.clock.now(),
+        made_at,
         members: writer.members().clone(),
-        missing,
+        missing: missing.iter().map(BlobKey::path).collect(),
     };
     let made = Made {
         database: has_database,
         blobs: manifest.members.len() - usize::from(has_database),
         bytes: manifest.members.values().map(|member| member.bytes).sum(),
-        missing: manifest.missing.len(),
+        missing: missing.len(),
+        lost,
     };
     let target = file.to_owned();
     blocking(move || writer.finish(&manifest, &target)).await.map_err(of_file(file))?;
@@ -84,7 +89,7 @@ pub async fn make(backend: &Backend, file: &Path, tell: &mut dyn FnMut(&str)) ->
 struct Packing<'a> {
     backend: &'a Backend,
     writer: Writer,
-    missing: Vec<String>,
+    missing: Vec<BlobKey>,
     file: &'a Path,
     tell: &'a mut dyn FnMut(&str),
 }
@@ -112,7 +117,7 @@ impl Packing<'_> {
         let blob = match self.backend.blobs.open_file(key).await {
             Ok(blob) => blob,
             Err(BlobError::Missing) => {
-                self.missing.push(key.path());
+                self.missing.push(*key);
                 return Ok(self);
             }
             Err(error) => return Err(error.into()),
@@ -130,6 +135,16 @@ impl Packing<'_> {
         let writer = blocking(move || writer.with(name, content)).await.map_err(of_file(file))?;
         Ok(Self { backend, writer, missing, file, tell })
     }
+}
+
+/// How many of these the database names still.
+async fn lost(backend: &Backend, missing: &[BlobKey]) -> Result<usize> {
+    let mut lost = 0;
+    let mut tx = backend.store.read().await?;
+    for key in missing {
+        lost += usize::from(inventory::names(&mut tx, key).await?);
+    }
+    Ok(lost)
 }
 
 /// A copy of a database, apart from the one in use.

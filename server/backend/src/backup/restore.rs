@@ -17,6 +17,15 @@ use tokio_util::io::ReaderStream;
 /// After so many photos and files there is a line of progress.
 const TOLD_EVERY: usize = 1000;
 
+/// Where the database is to be, or is.
+#[derive(Clone, Copy)]
+pub enum Database<'a> {
+    /// The file of a SQLite database, which the backup holds.
+    File(&'a Path),
+    /// A PostgreSQL database that its own tools put back already.
+    Server(&'a Store),
+}
+
 /// What was put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
@@ -33,18 +42,17 @@ pub struct Restored {
     pub missing: usize,
 }
 
-/// Checks all of a backup, then puts its photos and files into `blobs` and its database into `database`, the file of a
-/// SQLite database, or `None` where the server uses PostgreSQL. The database comes last, so that a restore that was
-/// stopped can be run again. `tell` gets a line of progress at a time.
+/// Checks all of a backup, then puts its photos and files into `blobs` and a SQLite database into its file. That comes
+/// last, so that a restore that was stopped can be run again. In a PostgreSQL database, what waited to be sent is held
+/// back first, before anybody can start a server on it. `tell` gets a line of progress at a time.
 ///
 /// # Errors
 /// `Conflict`, with words for the operator, unless both places are empty (or hold what this backup put there);
 /// `Unavailable` when the file is no whole backup or something cannot be written.
 pub async fn restore(
     file: &Path,
-    database: Option<&Path>,
+    database: Database<'_>,
     blobs: &Blobs,
-    now: Millis,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Restored> {
     tell("checking the backup");
@@ -58,6 +66,9 @@ pub async fn restore(
         held_back: 0,
         missing: manifest.missing.len(),
     };
+    if let Database::Server(store) = database {
+        restored.held_back = hold_back(store, manifest.made_at).await?;
+    }
     for (name, place) in &places {
         let Some(key) = archive::key_of(name) else { continue };
         put_back(file, *place, &key, blobs, &manifest.members[name].sha256).await?;
@@ -66,28 +77,28 @@ pub async fn restore(
             tell(&format!("{} photos and files", restored.blobs));
         }
     }
-    if let (Some(target), Some(place)) = (database, places.get(DATABASE)) {
-        restored.held_back = put_database_back(file, *place, target, now).await?;
+    if let (Database::File(target), Some(place)) = (database, places.get(DATABASE)) {
+        restored.held_back = put_database_back(file, *place, target, manifest.made_at).await?;
         restored.database = true;
     }
     Ok(restored)
 }
 
-async fn refuse_used(manifest: &Manifest, database: Option<&Path>, blobs: &Blobs) -> Result<()> {
+async fn refuse_used(manifest: &Manifest, database: Database<'_>, blobs: &Blobs) -> Result<()> {
     match (manifest.engine, database) {
-        (Engine::Sqlite, None) => {
+        (Engine::Sqlite, Database::Server(_)) => {
             return Err(refused(
                 "This backup holds a SQLite database, and DATABASE_URL names PostgreSQL. Restore it without DATABASE_URL, \
                  then move it with heliograph migrate --to.",
             ));
         }
-        (Engine::Postgres, Some(_)) => {
+        (Engine::Postgres, Database::File(_)) => {
             return Err(refused(
                 "This backup was made beside PostgreSQL and holds photos and files only. Set DATABASE_URL to the database \
                  that pg_restore made.",
             ));
         }
-        (Engine::Sqlite, Some(file)) => {
+        (Engine::Sqlite, Database::File(file)) => {
             // A log that lies beside it would be taken for the new database's own.
             let log = PathBuf::from(format!("{}-wal", file.display()));
             if log.exists() || file.metadata().is_ok_and(|facts| facts.len() > 0) {
@@ -97,7 +108,7 @@ async fn refuse_used(manifest: &Manifest, database: Option<&Path>, blobs: &Blobs
                 )));
             }
         }
-        (Engine::Postgres, None) => {}
+        (Engine::Postgres, Database::Server(_)) => {}
     }
     let expected: BTreeSet<String> =
         manifest.members.keys().filter_map(|name| Some(archive::key_of(name)?.path())).collect();
@@ -123,7 +134,7 @@ async fn put_back(file: &Path, place: Place, key: &BlobKey, blobs: &Blobs, sha25
 }
 
 /// Answers how many requests to carriers were held back.
-async fn put_database_back(file: &Path, place: Place, target: &Path, now: Millis) -> Result<u64> {
+async fn put_database_back(file: &Path, place: Place, target: &Path, made_at: Millis) -> Result<u64> {
     let folder = folder_of(target);
     let scratch = private_folder(&folder).map_err(of_file(&folder))?;
     let fresh = scratch.path().join(DATABASE);
@@ -136,7 +147,7 @@ async fn put_database_back(file: &Path, place: Place, target: &Path, now: Millis
     copied.await.map_err(of_file(&fresh))?;
     let store = open(&fresh).await?;
     store.migrate().await?;
-    let held_back = hold_back(&store, now).await?;
+    let held_back = hold_back(&store, made_at).await?;
     store.close().await;
     if PathBuf::from(format!("{}-wal", fresh.display())).exists() {
         return Err(Error::Inconsistent("a database that was closed left its log"));
@@ -153,13 +164,29 @@ async fn put_database_back(file: &Path, place: Place, target: &Path, now: Millis
 }
 
 /// Requests that waited when the backup was made were most likely made since: they count as made, with an outcome that
-/// nobody knows. Nobody is texted twice.
-async fn hold_back(store: &Store, now: Millis) -> Result<u64> {
+/// nobody knows, at about that moment, near which a carrier's list may tell it. Nobody is texted twice.
+///
+/// To be called before a server starts on a database that was put back, by whichever tool. Answers how many there are.
+///
+/// # Errors
+/// `Conflict`, with words for the operator, when nothing was put back.
+pub async fn hold_back(store: &Store, made_at: Millis) -> Result<u64> {
     let mut tx = store.write().await?;
+    // The engines describe themselves each in its own way.
+    let tables = match tx.is_postgres() {
+        true => {
+            "SELECT COUNT(*) FROM information_schema.tables
+             WHERE table_schema = current_schema() AND table_name = 'delivery'"
+        }
+        false => "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'delivery'",
+    };
+    if tx.number(tables, args![]).await? == 0 {
+        return Err(refused("The database is empty. Put it back first; with PostgreSQL, pg_restore does."));
+    }
     let held = tx
         .execute(
             "UPDATE delivery SET marked_at = $1 WHERE state IN ('queued', 'sending') AND marked_at IS NULL",
-            args![now],
+            args![made_at],
         )
         .await?;
     tx.commit().await?;

@@ -73,6 +73,8 @@ impl Examination<'_> {
     async fn note_anew(&self, org: OrgId, id: ConversationId) -> Result<()> {
         let backend = self.backend;
         let mut tx = backend.store.write().await?;
+        // The row first: it holds back a message that arrives right now, which is then counted on top.
+        tx.execute("UPDATE conversation SET unread = unread WHERE id = $1", args![id]).await?;
         conversations::count_unread(&mut tx, id).await?;
         tx.execute(
             "UPDATE conversation SET

@@ -9,12 +9,12 @@ use crate::media::blobs::{BlobError, BlobKey, Stored, Variant};
 use crate::media::inventory::{self, Original, Shelf};
 use crate::media::kind;
 use crate::store::{Value, args, placeholders};
-use crate::{Result, live};
+use crate::{Error, Result, live};
 use futures::StreamExt;
 use model::live::Change;
 use model::media::AttachmentState;
 use model::message::Direction;
-use model::{AttachmentId, Millis, PatientImageId};
+use model::{AttachmentId, FailureCode, Millis, PatientImageId};
 use sqlx::AssertSqlSafe;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -27,6 +27,25 @@ const ON_ITS_WAY: Duration = Duration::from_secs(24 * 3600);
 const AT_ONCE: usize = 500;
 
 impl Examination<'_> {
+    /// A store in which nothing lies at all is most likely a disk that is not there: nothing is repaired then.
+    pub(super) async fn refuse_empty_store(&self) -> Result<()> {
+        if let Some(first) = self.backend.blobs.list().next().await {
+            first?;
+            return Ok(());
+        }
+        let mut tx = self.backend.store.read().await?;
+        for shelf in Shelf::ALL {
+            if !inventory::page(&mut tx, shelf, None).await?.is_empty() {
+                return Err(Error::failure(
+                    FailureCode::Conflict,
+                    "The store for photos is empty, and the database names photos. Is its disk there, and is it the right \
+                     place? Nothing was repaired.",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Every row's blobs.
     pub(super) async fn media(&mut self) -> Result<()> {
         for shelf in Shelf::ALL {
@@ -166,8 +185,11 @@ impl Examination<'_> {
             return Ok(false);
         };
         let backend = self.backend;
+        let mut look = backend.store.read().await?;
+        let remote = offered_at(backend, &mut look, id).await?;
+        drop(look);
+        let Some(remote) = remote else { return Ok(false) };
         let mut tx = backend.store.write().await?;
-        let Some(remote) = offered_at(backend, &mut tx, id).await? else { return Ok(false) };
         let arriving = AttachmentState::Arriving;
         if !attachment::shift(backend, &mut tx, id, original.state, arriving, None).await? {
             return Ok(false);
@@ -177,7 +199,7 @@ impl Examination<'_> {
             args![id, backend.keys.seal(Purpose::RemoteUrl, remote.as_bytes())],
         )
         .await?;
-        tx.execute("DELETE FROM rendition WHERE owner_id = $1", args![id]).await?;
+        // Copies that were made of it stay: they are all there is if the carrier has it no longer.
         let job = Job::FetchMedia { attachment_id: id };
         queue::push(backend, &mut tx, original.org, &job, None, backend.clock.now()).await?;
         tx.commit().await?;
@@ -214,7 +236,13 @@ impl Examination<'_> {
     }
 
     /// Every blob's row.
+    ///
+    /// Blobs without one may also mean that the database is an older one, or another one: what no message is newer than
+    /// stays, and so does whatever a patient sent, always.
     pub(super) async fn nobodys_blobs(&mut self) -> Result<()> {
+        let mut tx = self.backend.store.read().await?;
+        let newest_message = tx.number("SELECT COALESCE(MAX(at), 0) FROM message", args![]).await?;
+        drop(tx);
         let mut pages = self.backend.blobs.list().chunks(AT_ONCE);
         while let Some(page) = pages.next().await {
             let mut keys = Vec::with_capacity(page.len());
@@ -229,10 +257,11 @@ impl Examination<'_> {
             let latest = self.backend.clock.now() - millis(ON_ITS_WAY);
             for key in keys.iter().filter(|key| !owned.contains(&owner(key)) && made_at(owner(key)) < latest)
             {
-                if self.repair {
+                let goes = self.repair && is_ours(key) && made_at(owner(key)) < newest_message;
+                if goes {
                     self.backend.blobs.delete(key).await?;
                 }
-                self.found(Trouble::NobodysBlob, key.path(), self.repair);
+                self.found(Trouble::NobodysBlob, key.path(), goes);
             }
         }
         Ok(())
@@ -262,6 +291,14 @@ fn owner(key: &BlobKey) -> Uuid {
     match key {
         BlobKey::Outbound(id, _) | BlobKey::Inbound(id, _) => id.0,
         BlobKey::Image(_, id, _) => id.0,
+    }
+}
+
+/// Whether it was uploaded or made here: what a patient sent, or a copy of it in a record, may be the only one.
+fn is_ours(key: &BlobKey) -> bool {
+    match key {
+        BlobKey::Outbound(..) => true,
+        BlobKey::Inbound(_, variant) | BlobKey::Image(_, _, variant) => *variant != Variant::Original,
     }
 }
 

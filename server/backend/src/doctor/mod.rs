@@ -87,8 +87,15 @@ impl Report {
 }
 
 /// Looks at everything; with `repair`, repairs what can be. `tell` gets each finding when it is made.
+///
+/// # Errors
+/// `Conflict`, with words for the operator, when something is to be repaired and the store for photos is empty although
+/// the database names some.
 pub async fn examine(backend: &Backend, repair: bool, tell: &mut dyn FnMut(&Finding)) -> Result<Report> {
     let mut examination = Examination { backend, repair, report: Report::default(), tell };
+    if repair {
+        examination.refuse_empty_store().await?;
+    }
     examination.media().await?;
     examination.nobodys_blobs().await?;
     examination.conversations().await?;

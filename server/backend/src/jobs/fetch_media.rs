@@ -1,5 +1,6 @@
 //! An attachment is fetched from its carrier.
 
+use super::make_renditions::ORIGINAL_MISSING;
 use super::read_webhook::{IN_JOURNAL, inline_file};
 use super::{Job, Outcome, Owner, backoff, queue};
 use crate::keys::Purpose;
@@ -34,7 +35,7 @@ pub(super) async fn run(backend: &Backend, id: AttachmentId, attempt: u32) -> Re
     let Some((attachment, remote)) = load(backend, id).await? else { return Ok(Outcome::Done) };
     let source = match remote {
         Ok(source) => source,
-        Err(why) => return give_up(backend, &attachment, why).await,
+        Err(why) => return give_up(backend, &attachment, &why).await,
     };
     match fetch(backend, &attachment, &source).await {
         Ok(kept) => {
@@ -43,10 +44,10 @@ pub(super) async fn run(backend: &Backend, id: AttachmentId, attempt: u32) -> Re
         }
         Err(Trouble::Here(error)) => Err(error),
         Err(Trouble::Carrier(error)) => match judge(backend, error) {
-            Verdict::Never(why) => give_up(backend, &attachment, why).await,
+            Verdict::Never(why) => give_up(backend, &attachment, &why).await,
             Verdict::Later { words, after } => {
                 if attempt >= SHOWN_AFTER {
-                    show_failure(backend, &attachment, words).await?;
+                    show_failure(backend, &attachment, &words).await?;
                 }
                 if attempt >= MAX_ATTEMPTS {
                     return Ok(Outcome::GiveUp { why: "a carrier would not hand out an attachment" });
@@ -269,8 +270,21 @@ async fn record(backend: &Backend, attachment: Attachment, kept: Kept) -> Result
 /// Staff see that it is not here, and may retry, rather than a photo that arrives for ever.
 pub(super) async fn end(backend: &Backend, tx: &mut Tx, id: AttachmentId) -> Result<()> {
     const WORDS: &str = "The photo could not be fetched because of an error on the server. Tell your administrator; Retry tries now.";
-    let (from, to) = (AttachmentState::Arriving, AttachmentState::Unfetchable);
-    attachment::shift(backend, tx, id, from, to, Some(WORDS)).await.map(drop)
+    let Some(attachment) = Attachment::load(tx, id).await? else { return Ok(()) };
+    let (to, words) = unfetched(&attachment, WORDS);
+    attachment::shift(backend, tx, id, AttachmentState::Arriving, to, words).await.map(drop)
+}
+
+/// What becomes of one that could not be fetched. One that was here before, and whose original was missing, is again
+/// what it was: copies that were made of it are still shown.
+fn unfetched<'a>(attachment: &Attachment, words: &'a str) -> (AttachmentState, Option<&'a str>) {
+    let was_here = attachment.sha256.is_some();
+    let was_ready = attachment.width.is_some() || !kind::is_picture(&attachment.media_type);
+    match (was_here, was_ready) {
+        (false, _) => (AttachmentState::Unfetchable, Some(words)),
+        (true, true) => (AttachmentState::Ready, None),
+        (true, false) => (AttachmentState::Unreadable, Some(ORIGINAL_MISSING)),
+    }
 }
 
 pub(super) async fn reopen(backend: &Backend, tx: &mut Tx, id: AttachmentId) -> Result<()> {
@@ -278,16 +292,17 @@ pub(super) async fn reopen(backend: &Backend, tx: &mut Tx, id: AttachmentId) -> 
     attachment::shift(backend, tx, id, from, to, None).await.map(drop)
 }
 
-async fn give_up(backend: &Backend, attachment: &Attachment, why: Why) -> Result<Outcome> {
-    show_failure(backend, attachment, why.staff).await?;
+async fn give_up(backend: &Backend, attachment: &Attachment, why: &Why) -> Result<Outcome> {
+    show_failure(backend, attachment, &why.staff).await?;
     Ok(Outcome::GiveUp { why: why.operator })
 }
 
-/// Staff see that it could not be fetched, and why.
-async fn show_failure(backend: &Backend, attachment: &Attachment, words: String) -> Result<()> {
-    if attachment.failure.as_deref() == Some(&words) {
+/// Staff see that it could not be fetched, and why. It ends the fetching of one that was here before.
+async fn show_failure(backend: &Backend, attachment: &Attachment, words: &str) -> Result<()> {
+    if attachment.failure.as_deref() == Some(words) {
         return Ok(());
     }
+    let (to, words) = unfetched(attachment, words);
     let mut tx = backend.store.write().await?;
     let moved = tx
         .execute(
@@ -296,7 +311,7 @@ async fn show_failure(backend: &Backend, attachment: &Attachment, words: String)
                 attachment.id,
                 AttachmentState::Arriving.as_str(),
                 AttachmentState::Unfetchable.as_str(),
-                AttachmentState::Unfetchable.as_str(),
+                to.as_str(),
                 words
             ],
         )

@@ -18,6 +18,10 @@ use uuid::Uuid;
 /// Attempts after which a picture that the server could not work on is shown as such.
 const MAX_ATTEMPTS: u32 = 6;
 
+/// What staff are told of a picture of which nothing is here.
+pub(super) const ORIGINAL_MISSING: &str =
+    "The original is missing from the server's storage. Tell your administrator.";
+
 pub(super) async fn run(backend: &Backend, owner: Owner, attempt: u32) -> Result<Outcome> {
     let mut tx = backend.store.read().await?;
     let subject = Subject::load(&mut tx, owner).await?;
@@ -30,8 +34,7 @@ pub(super) async fn run(backend: &Backend, owner: Owner, attempt: u32) -> Result
         Ok(file) => file,
         Err(BlobError::Missing) => {
             tracing::error!("an original is missing from the blob store");
-            let words = "The original is missing from the server's storage. Tell your administrator.";
-            subject.settle(backend, Settled::Unreadable(words.to_owned())).await?;
+            subject.settle(backend, Settled::Unreadable(ORIGINAL_MISSING.to_owned())).await?;
             return Ok(Outcome::GiveUp { why: "an original is missing from the blob store" });
         }
         Err(error) => return Err(error.into()),

@@ -201,7 +201,10 @@ impl Blobs {
             return counted("get", place.open(&key.path()).await);
         }
         let mut body = self.get(key, None).await?.stream;
-        let unlinked = tokio::task::spawn_blocking(tempfile::tempfile).await.map_err(interrupted)??;
+        let unlinked = tokio::task::spawn_blocking(tempfile::tempfile).await.map_err(interrupted)?;
+        // A folder for temporary files that is missing is no missing blob.
+        let unlinked =
+            unlinked.map_err(|error| BlobError::Unavailable(format!("a temporary file: {error}")))?;
         let mut file = tokio::fs::File::from_std(unlinked);
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| BlobError::Unavailable(error.kind().to_string()))?;

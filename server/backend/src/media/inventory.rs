@@ -95,6 +95,27 @@ pub(crate) async fn page(tx: &mut Tx, shelf: Shelf, after: Option<Uuid>) -> Resu
         .collect()
 }
 
+/// Whether a row names this blob now. Copies for one carrier's limit stand in none.
+pub(crate) async fn names(tx: &mut Tx, key: &BlobKey) -> Result<bool> {
+    let (id, variant, original) = match *key {
+        BlobKey::Inbound(id, variant) | BlobKey::Outbound(id, variant) => (
+            id.0,
+            variant,
+            "SELECT COUNT(*) FROM attachment WHERE id = $1 AND state NOT IN ('arriving', 'unfetchable')",
+        ),
+        BlobKey::Image(_, id, variant) => (id.0, variant, "SELECT COUNT(*) FROM patient_image WHERE id = $1"),
+    };
+    let rows = match variant {
+        Variant::Original => tx.number(original, args![id]).await?,
+        Variant::Rendition(role) => {
+            let rendition = "SELECT COUNT(*) FROM rendition WHERE owner_id = $1 AND role = $2";
+            tx.number(rendition, args![id, role.as_str()]).await?
+        }
+        Variant::Fitted(_) => 0,
+    };
+    Ok(rows > 0)
+}
+
 fn original(row: Row, renditions: Vec<Rendition>) -> Result<Original> {
     let (owner, key) = match (row.patient_id, row.direction.as_deref().map(Direction::from_word)) {
         (Some(patient), _) => {

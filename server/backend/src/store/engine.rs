@@ -71,6 +71,12 @@ fn is_unavailable(code: &str) -> bool {
     }
 }
 
+/// The file of a SQLite database, as it is written in its address; `None` for any other engine.
+pub fn sqlite_file(url: &str) -> Option<&Path> {
+    let file = url.strip_prefix("sqlite:")?;
+    Some(Path::new(file.strip_prefix("//").unwrap_or(file).split('?').next().unwrap_or_default()))
+}
+
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store(Pools);
@@ -103,10 +109,9 @@ impl Store {
                 .await?;
             return Ok(Self(Pools::Postgres(pool)));
         }
-        if !url.starts_with("sqlite:") {
-            return Err(StoreError::UnknownEngine);
-        }
-        let options = SqliteConnectOptions::from_str(url)?
+        let file = sqlite_file(url).ok_or(StoreError::UnknownEngine)?;
+        let options = SqliteConnectOptions::new()
+            .filename(file)
             .create_if_missing(true)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)

@@ -7,5 +7,5 @@
 mod engine;
 mod value;
 
-pub use engine::{Store, StoreError, Tx};
+pub use engine::{Store, StoreError, Tx, sqlite_file};
 pub(crate) use value::{Kind, Value, args, placeholders, rows_at_once, rows_of_placeholders};

@@ -53,9 +53,16 @@ pub async fn run(
         blobs::copy(&backend.blobs, blobs, &mut moved, tell).await?;
     }
     if state(&mut backend.store.snapshot().await?).await? != before {
-        return Err(refused(
-            "Something was written while it was copied, so that the copy lacks it. Stop the server, and run this again.",
-        ));
+        // What was deleted here since, such as a job that is done, would be foreign there.
+        return Err(refused(match store {
+            Some(_) => {
+                "Something was written while it was copied, so that the copy lacks it. Stop the server, empty the other \
+                 database, and run this again."
+            }
+            None => {
+                "Something was written while it was copied, so that the copy lacks it. Stop the server, and run this again."
+            }
+        }));
     }
     Ok(moved)
 }

@@ -1,12 +1,12 @@
 //! Backups, and what they become.
 
-use crate::moving::{PASSWORD, elsewhere, seen, usual_day};
+use crate::moving::{PASSWORD, database, elsewhere, seen, usual_day};
 use crate::photos::{files_below, jpeg, uploads};
 use crate::twilio::{asked_to_send, carrier_accepts, draft, failure, is_read, shown, text, to};
-use backend::backup::{self, Made, Restored};
+use backend::backup::{self, Database, Made, Restored};
 use backend::media::blobs::{BlobKey, Variant};
-use backend::testing::{START, TestBackend, on_each_engine};
-use backend::{Blobs, Store, conversations, doctor, jobs, messages, sign_in};
+use backend::testing::{START, TestBackend, on_each_engine, postgres};
+use backend::{Blobs, Store, conversations, doctor, jobs, messages, sign_in, transfer};
 use model::FailureCode;
 use model::message::DeliveryState;
 use std::os::unix::fs::PermissionsExt;
@@ -19,13 +19,15 @@ async fn make(t: &TestBackend, file: &Path) -> Made {
 /// Where a backup is put back: the file of the database, unless the story runs on PostgreSQL, and a folder.
 struct Place {
     database: Option<PathBuf>,
+    /// What PostgreSQL's own tools put back.
+    server: Store,
     media: PathBuf,
 }
 
 impl Place {
     fn new(t: &TestBackend, folder: &Path) -> Self {
         let database = (!t.backend.store.is_postgres()).then(|| folder.join("heliograph.db"));
-        Self { database, media: folder.join("media") }
+        Self { database, server: t.backend.store.clone(), media: folder.join("media") }
     }
 
     async fn blobs(&self) -> Blobs {
@@ -33,14 +35,18 @@ impl Place {
     }
 
     async fn restore(&self, file: &Path) -> Result<Restored, backend::Error> {
-        backup::restore(file, self.database.as_deref(), &self.blobs().await, START, &mut |_: &str| {}).await
+        let database = match &self.database {
+            Some(file) => Database::File(file),
+            None => Database::Server(&self.server),
+        };
+        backup::restore(file, database, &self.blobs().await, &mut |_: &str| {}).await
     }
 
-    /// The database that was put back, or PostgreSQL's, which is put back by its own tools.
-    async fn store(&self, t: &TestBackend) -> Store {
+    /// The database that was put back.
+    async fn store(&self) -> Store {
         match &self.database {
             Some(file) => Store::connect(&format!("sqlite:{}", file.display())).await.unwrap(),
-            None => t.backend.store.clone(),
+            None => self.server.clone(),
         }
     }
 }
@@ -65,7 +71,7 @@ async fn a_backup_that_was_made_while_others_wrote_is_a_whole_clinic() {
         let place = Place::new(&t, folder.path());
         let restored = place.restore(&file).await.unwrap();
         assert_eq!((restored.database, restored.blobs, restored.held_back), (made.database, made.blobs, 0));
-        let store = place.store(&t).await;
+        let store = place.store().await;
         let there = elsewhere(&t, store.clone(), place.blobs().await);
         let report = doctor::examine(&there, false, &mut |_| {}).await.unwrap();
         // A webhook that was being read at that moment is read when the server starts.
@@ -90,7 +96,7 @@ async fn staff_see_what_they_saw() {
         make(&t, &file).await;
         let place = Place::new(&t, folder.path());
         place.restore(&file).await.unwrap();
-        let store = place.store(&t).await;
+        let store = place.store().await;
         let there = elsewhere(&t, store.clone(), place.blobs().await);
         assert_eq!(seen(&there, &t).await, seen(&t.backend, &t).await);
         if place.database.is_some() {
@@ -104,21 +110,24 @@ async fn staff_see_what_they_saw() {
 #[tokio::test]
 async fn what_waited_to_be_sent_is_not_sent_a_second_time() {
     on_each_engine(async |t: TestBackend| {
-        if t.backend.store.is_postgres() {
-            return t;
-        }
         usual_day(&t).await;
         let waiting = messages::send(&t.backend, &t.admin, &to(1), &draft("See you", "three")).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("clinic.backup");
         make(&t, &file).await;
+        let mut place = Place::new(&t, folder.path());
+        if place.database.is_none() {
+            // As pg_dump and pg_restore do.
+            place.server = database(&postgres().await.unwrap()).await;
+            transfer::run(&t.backend, Some(&place.server), None, &mut |_: &str| {}).await.unwrap();
+        }
         t.run_jobs().await;
         assert_eq!(shown(&t, waiting.id).await.state, DeliveryState::Accepted);
 
         carrier_accepts(&t).await;
-        let place = Place::new(&t, folder.path());
         assert_eq!(place.restore(&file).await.unwrap().held_back, 1);
-        let store = place.store(&t).await;
+        let store = place.store().await;
+        assert_eq!(backup::hold_back(&store, START).await.unwrap(), 0, "they are held back already");
         let there = elsewhere(&t, store.clone(), place.blobs().await);
         jobs::run_due(&there).await.unwrap();
         let message = conversations::message(&there, &t.admin, waiting.id).await.unwrap();
@@ -192,7 +201,8 @@ async fn a_photo_that_is_gone_is_told_and_the_rest_is_kept() {
         t.backend.blobs.delete(&BlobKey::Outbound(lost, Variant::Original)).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("clinic.backup");
-        assert_eq!(make(&t, &file).await.missing, 1);
+        let made = make(&t, &file).await;
+        assert_eq!((made.missing, made.lost), (1, 1));
         let place = Place::new(&t, folder.path());
         assert_eq!(place.restore(&file).await.unwrap().missing, 1);
         t

@@ -1,15 +1,17 @@
 //! What the doctor finds, and what it can repair.
 
-use crate::moving::usual_day;
+use crate::moving::{elsewhere, usual_day};
 use crate::photos::{
     announces, carrier_offers, handed_out, jpeg, newest_message, opened, photo_arrives, uploads,
 };
-use crate::twilio::{arrives, asked_to_send, carrier_accepts, draft, inbox_ids, text, texts, to};
+use crate::twilio::{
+    arrives, asked_to_send, carrier_accepts, draft, failure, inbox_ids, is_read, text, texts, to,
+};
 use crate::{photos, twilio};
 use backend::doctor::{self, Finding, Trouble};
 use backend::media::blobs::{BlobKey, Variant};
-use backend::messages;
 use backend::testing::{TestBackend, on_each_engine};
+use backend::{Blobs, messages};
 use bytes::Bytes;
 use model::AttachmentId;
 use model::media::{AttachmentState, RenditionRole};
@@ -94,6 +96,40 @@ async fn an_original_that_is_missing_is_fetched_again_while_the_carrier_has_it()
 }
 
 #[tokio::test]
+async fn what_was_made_of_a_lost_original_is_shown_on() {
+    on_each_engine(async |t: TestBackend| {
+        let id = photo_arrives(&t, 1, 0, &jpeg(1)).await.attachments[0].id;
+        t.backend.blobs.delete(&inbound(id, Variant::Original)).await.unwrap();
+        t.carrier.reset().await;
+        carrier_offers(&t, "1", ResponseTemplate::new(404)).await;
+        assert_eq!(found(&t, true).await, [(Trouble::OriginalMissing, true)]);
+        for _ in 0..10 {
+            t.later(Duration::from_secs(60)).await;
+        }
+        let shown = photos::shown(&t, id).await;
+        assert_eq!((shown.state, shown.failure), (AttachmentState::Ready, None));
+        assert!(opened(&t.backend, &shown.tile_url.unwrap()).await.is_ok());
+        assert_eq!(found(&t, false).await, [(Trouble::OriginalMissing, false)]);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_is_repaired_while_the_store_is_not_there() {
+    on_each_engine(async |t: TestBackend| {
+        usual_day(&t).await;
+        let there = elsewhere(&t, t.backend.store.clone(), Blobs::memory());
+        let refused = failure(doctor::examine(&there, true, &mut |_| {}).await);
+        assert!(refused.message.contains("Is its disk there"), "{}", refused.message);
+        assert_eq!(doctor::examine(&there, false, &mut |_| {}).await.unwrap().left(), 3);
+        assert_eq!(found(&t, false).await, NOTHING);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn bytes_that_changed_come_back_from_the_copy_in_the_record() {
     on_each_engine(async |t: TestBackend| {
         usual_day(&t).await;
@@ -139,12 +175,41 @@ async fn sizes_and_counts_are_noted_anew() {
 #[tokio::test]
 async fn what_nobody_owns_goes_after_a_day() {
     on_each_engine(async |t: TestBackend| {
-        let key = inbound(t.backend.clock.new_id(), Variant::Original);
+        let key = BlobKey::Outbound(t.backend.clock.new_id(), Variant::Original);
         t.backend.blobs.put_bytes(&key, "image/jpeg", jpeg(1).into()).await.unwrap();
         assert_eq!(found(&t, true).await, NOTHING, "its row may be on its way");
         t.backend.clock.advance(Duration::from_secs(25 * 3600));
+        assert_eq!(
+            found(&t, true).await,
+            [(Trouble::NobodysBlob, false)],
+            "the database may be an older one"
+        );
+        is_read(&t, &text(&t, 1, 0, "Good morning")).await;
         is_repaired(&t, Trouble::NobodysBlob, 1).await;
         assert_eq!(t.backend.blobs.size(&key).await.unwrap(), None);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_patient_sent_is_never_deleted() {
+    on_each_engine(async |t: TestBackend| {
+        let sent = inbound(t.backend.clock.new_id(), Variant::Original);
+        let clock = &t.backend.clock;
+        let filed = BlobKey::Image(clock.new_id(), clock.new_id(), Variant::Original);
+        let copy = sent.variant(Variant::Rendition(RenditionRole::Tile));
+        for key in [&sent, &filed, &copy] {
+            t.backend.blobs.put_bytes(key, "image/jpeg", jpeg(1).into()).await.unwrap();
+        }
+        t.backend.clock.advance(Duration::from_secs(25 * 3600));
+        is_read(&t, &text(&t, 1, 0, "Good morning")).await;
+        let told = found(&t, true).await;
+        assert_eq!(told.iter().filter(|(_, repaired)| *repaired).count(), 1, "{told:?}");
+        assert_eq!(found(&t, true).await, [(Trouble::NobodysBlob, false); 2]);
+        for (key, stays) in [(sent, true), (filed, true), (copy, false)] {
+            assert_eq!(t.backend.blobs.size(&key).await.unwrap().is_some(), stays, "{key:?}");
+        }
         t
     })
     .await;

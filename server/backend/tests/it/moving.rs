@@ -79,7 +79,7 @@ pub(crate) async fn seen(b: &Backend, t: &TestBackend) -> Value {
     json!({ "inbox": inbox.items, "threads": threads, "images": images.items, "lines": lines })
 }
 
-async fn database(url: &str) -> Store {
+pub(crate) async fn database(url: &str) -> Store {
     let store = Store::connect(url).await.unwrap();
     store.migrate().await.unwrap();
     store

@@ -3,6 +3,7 @@
 use crate::photos::{handed_out, jpeg, newest_message};
 use crate::twilio::*;
 use backend::inbox::Accepted;
+use backend::media::blobs::{BlobKey, Variant};
 use backend::reconcile::{self, Found};
 use backend::testing::{TWILIO_ACCOUNT, TestBackend, fictitious_number, on_each_engine};
 use backend::{conversations, lines, messages};
@@ -75,6 +76,13 @@ async fn the_pictures_of_a_message_that_was_found_are_fetched() {
         let found = newest_message(&t).await;
         assert_eq!((found.text.as_str(), found.channel, found.found_later), ("My foot", Channel::Mms, true));
         assert_eq!(found.attachments[0].state, AttachmentState::Ready);
+
+        // Lost from the store for photos, it comes once more from where the list told.
+        let original = BlobKey::Inbound(found.attachments[0].id, Variant::Original);
+        t.backend.blobs.delete(&original).await.unwrap();
+        backend::doctor::examine(&t.backend, true, &mut |_| {}).await.unwrap();
+        t.run_jobs().await;
+        assert!(t.backend.blobs.size(&original).await.unwrap().is_some());
         t
     })
     .await;

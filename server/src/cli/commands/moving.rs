@@ -3,9 +3,9 @@
 use super::{CommandError, say};
 use crate::config::{BlobPlace, Config, KeySource, Settings, make_private_file, make_private_folder};
 use crate::setup::{self, SetupError};
-use backend::backup::{self, Made, Restored};
+use backend::backup::{self, Database, Made, Restored};
 use backend::doctor::{self, Finding, Report};
-use backend::store::StoreError;
+use backend::store::{StoreError, sqlite_file};
 use backend::transfer::{self, Moved};
 use backend::{Backend, Clock, Store};
 use std::io;
@@ -56,7 +56,7 @@ pub(super) async fn migrate(
 
 /// Migrated, and with SQLite readable by its owner only.
 async fn open_target(url: &str) -> Result<Store, CommandError> {
-    if let Some(file) = setup::sqlite_file(url) {
+    if let Some(file) = sqlite_file(url) {
         match make_private_file(file) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(CommandError::Refused(format!("--to: {}: {error}", file.display())));
@@ -72,7 +72,7 @@ async fn open_target(url: &str) -> Result<Store, CommandError> {
 }
 
 pub(super) async fn backup(backend: &Backend, file: &Path) -> Result<(), CommandError> {
-    let Made { database, blobs, bytes, missing } = backup::make(backend, file, &mut progress).await?;
+    let Made { database, blobs, bytes, missing, lost } = backup::make(backend, file, &mut progress).await?;
     say(&format!("{}: {blobs} photos and files, {bytes} bytes.", file.display()))?;
     if !database {
         say(
@@ -80,33 +80,43 @@ pub(super) async fn backup(backend: &Backend, file: &Path) -> Result<(), Command
              pg_dump --format=custom --file=heliograph.dump \"$DATABASE_URL\"",
         )?;
     }
-    if missing > 0 {
-        say(&format!(
-            "{missing} photos and files that the database names were not in the store; heliograph doctor tells which."
-        ))?;
+    if missing > lost {
+        say(&format!("{} photos and files were deleted meanwhile.", missing - lost))?;
     }
     say(
         "The keys are not in it. Keep the files keys/master.key and keys/phone.key of the data folder (or the values of \
-         HELIOGRAPH_MASTER_KEY and PHONE_HASH_KEY) apart from it: without them it cannot be read.",
-    )
+         HELIOGRAPH_MASTER_KEY and PHONE_HASH_KEY) apart from it: without them no server starts on it.\n\
+         Texts, names and photos stand in it readable: encrypt it (age, gpg) before it leaves the machine.",
+    )?;
+    if lost > 0 {
+        return Err(CommandError::Refused(format!(
+            "{lost} photos and files that the database names are not in the store for photos, and so not in this backup, \
+             which holds the rest; heliograph doctor tells which"
+        )));
+    }
+    Ok(())
 }
 
-pub(super) async fn restore(config: &Config, file: &Path) -> Result<(), CommandError> {
+pub(super) async fn restore(config: &Config, file: Option<&Path>) -> Result<(), CommandError> {
+    let url = config.database_url.expose();
+    let Some(file) = file else { return hold_back(url).await };
     make_private_folder(&config.data)?;
     let blobs = setup::open_blobs(&config.blobs).await.map_err(SetupError::from)?;
-    let database = setup::sqlite_file(config.database_url.expose());
-    let restored = backup::restore(file, database, &blobs, Clock::system().now(), &mut progress).await?;
-    let Restored { database, blobs, held_back, missing, .. } = restored;
+    let restored = match sqlite_file(url) {
+        Some(target) => backup::restore(file, Database::File(target), &blobs, &mut progress).await,
+        None => {
+            let store = Store::connect(url).await.map_err(SetupError::from)?;
+            let restored = backup::restore(file, Database::Server(&store), &blobs, &mut progress).await;
+            store.close().await;
+            restored
+        }
+    };
+    let Restored { database, blobs, held_back, missing, .. } = restored?;
     say(&format!("{blobs} photos and files were put back, each with the bytes it had."))?;
     if database {
         say("The database was put back.")?;
     }
-    if held_back > 0 {
-        say(&format!(
-            "{held_back} messages waited to be sent when the backup was made. Nobody knows whether they were sent since: \
-             they are not sent now, and staff will see them as uncertain."
-        ))?;
-    }
+    say_held_back(held_back)?;
     if missing > 0 {
         say(&format!("{missing} photos and files were missing already when the backup was made."))?;
     }
@@ -118,6 +128,30 @@ pub(super) async fn restore(config: &Config, file: &Path) -> Result<(), CommandE
         }
     }
     say("Then run heliograph doctor --repair, and heliograph serve.")
+}
+
+/// For a database that another tool put back.
+async fn hold_back(url: &str) -> Result<(), CommandError> {
+    if let Some(file) = sqlite_file(url)
+        && !file.exists()
+    {
+        return Err(CommandError::Refused(format!("{}: there is no database yet", file.display())));
+    }
+    let store = Store::connect(url).await.map_err(SetupError::from)?;
+    let held_back = backup::hold_back(&store, Clock::system().now()).await;
+    store.close().await;
+    say_held_back(held_back?)?;
+    say("Nothing that waited to be sent in this database will be sent by itself.")
+}
+
+fn say_held_back(held_back: u64) -> Result<(), CommandError> {
+    if held_back == 0 {
+        return Ok(());
+    }
+    say(&format!(
+        "{held_back} messages waited to be sent when the backup was made. Nobody knows whether they were sent since: \
+         they are not sent now, and staff will see them as uncertain."
+    ))
 }
 
 pub(super) async fn doctor(backend: &Backend, repair: bool) -> Result<(), CommandError> {

@@ -10,22 +10,26 @@ use uuid::Uuid;
 /// Where a patient's attachment was offered, as the webhook of its message says; `None` when that is not in the journal
 /// (any more).
 pub(crate) async fn offered_at(backend: &Backend, tx: &mut Tx, id: AttachmentId) -> Result<Option<String>> {
-    let row: Option<(Uuid, String, Millis, i64)> = tx
+    let row: Option<(Uuid, Uuid, String, Millis, i64)> = tx
         .one(
-            "SELECT m.account_id, m.carrier_id, m.at, a.position
+            "SELECT m.org_id, m.account_id, m.carrier_id, m.at, a.position
              FROM attachment a JOIN message m ON m.id = a.message_id
              WHERE a.id = $1 AND a.direction = 'inbound' AND m.account_id IS NOT NULL AND m.carrier_id IS NOT NULL",
             args![id],
         )
         .await?;
-    let Some((account, carrier_id, at, position)) = row else { return Ok(None) };
-    // A message is of the moment in which its webhook came.
+    let Some((org, account, carrier_id, at, position)) = row else { return Ok(None) };
+    // A message is of the moment in which its webhook came, or in which its carrier says that it came.
     let entries: Vec<(Uuid,)> = tx
         .all(
             "SELECT id FROM journal_entry
-             WHERE account_id = $1 AND kind = 'inbound'
-               AND COALESCE(listed_at, received_at) = $2 ORDER BY id",
-            args![account, at],
+             WHERE org_id = $1 AND state IN ('pending', 'done', 'poisoned', 'dismissed') AND received_at = $3
+               AND account_id = $2 AND kind = 'inbound' AND listed_at IS NULL
+             UNION ALL
+             SELECT id FROM journal_entry
+             WHERE account_id = $2 AND kind = 'inbound' AND listed_at = $3
+             ORDER BY id",
+            args![org, account, at],
         )
         .await?;
     for (entry,) in entries {
