@@ -12,9 +12,10 @@ use model::line::Price;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// Messages on a page, and pages that are read at most of each direction. An answer has to fit into one megabyte.
+/// Messages on a page, and pages that are read at most of each direction: as many as come in weeks, after a long stop.
+/// An answer has to fit into one megabyte.
 const PAGE_SIZE: &str = "100";
-const MOST_PAGES: usize = 10;
+const MOST_PAGES: usize = 100;
 
 /// The media type of what Twilio's webhooks carry.
 const FORM: &str = "application/x-www-form-urlencoded";
