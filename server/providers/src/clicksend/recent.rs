@@ -36,6 +36,7 @@ pub(super) async fn recent(http: &Http, account: &Account, since: Millis) -> Res
             if number(&body["data"]["last_page"]).is_none_or(|last| last <= page) {
                 break;
             }
+            // Both directions stand in it: what is missing may be a patient's.
             recent.cut_short |= page == MOST_PAGES;
         }
     }
