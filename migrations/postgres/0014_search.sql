@@ -14,6 +14,17 @@ CREATE TABLE patient_name_part (
     PRIMARY KEY (patient_id, part)
 );
 CREATE INDEX patient_name_part_part ON patient_name_part (org_id, part, patient_id);
--- Whether its parts are written; the server does so when it starts.
+-- Whether its parts are written; the server does so when it starts, and now and then.
 ALTER TABLE patient ADD COLUMN name_indexed BOOLEAN NOT NULL DEFAULT FALSE;
 CREATE INDEX patient_unindexed ON patient (id) WHERE NOT name_indexed;
+
+-- Whoever changes a name and knows of no parts, such as a server of the version before, leaves them to be written anew.
+CREATE FUNCTION patient_renamed() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.name_indexed := FALSE;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER patient_renamed BEFORE UPDATE OF name, reference ON patient
+    FOR EACH ROW WHEN (OLD.name <> NEW.name OR OLD.reference IS DISTINCT FROM NEW.reference)
+    EXECUTE FUNCTION patient_renamed();

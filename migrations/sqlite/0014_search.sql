@@ -13,6 +13,12 @@ CREATE TABLE patient_name_part (
     PRIMARY KEY (patient_id, part)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX patient_name_part_part ON patient_name_part (org_id, part, patient_id);
--- Whether its parts are written; the server does so when it starts.
+-- Whether its parts are written; the server does so when it starts, and now and then.
 ALTER TABLE patient ADD COLUMN name_indexed INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX patient_unindexed ON patient (id) WHERE NOT name_indexed;
+
+-- Whoever changes a name and knows of no parts, such as a server of the version before, leaves them to be written anew.
+CREATE TRIGGER patient_renamed AFTER UPDATE OF name, reference ON patient
+    WHEN old.name <> new.name OR old.reference IS NOT new.reference BEGIN
+    UPDATE patient SET name_indexed = 0 WHERE id = new.id;
+END;
