@@ -1,59 +1,8 @@
--- Finding: old texts by their words, patients by parts of their names, and what is unread.
+-- Finding: patients by parts of their names, and what is unread. Old texts by their words: see 0018.
 
--- The words of a text, folded, with a space between: lower case, Latin letters without accents, and nothing that is
--- neither letter nor digit, as SQLite's tokenizer does it. The collation is named, or the words would depend on that of
--- the database. What is ASCII alone is spared the long way.
-CREATE FUNCTION message_fold(body TEXT) RETURNS TEXT LANGUAGE SQL IMMUTABLE PARALLEL SAFE AS $$
-    SELECT trim(regexp_replace(
-        lower(CASE WHEN octet_length(body) = length(body) THEN body ELSE normalize(
-            regexp_replace(normalize(body, NFD), '([A-Za-z])[\u0300-\u036F]+', '\1', 'g'), NFC
-        ) END COLLATE "und-x-icu"),
-        '[^[:alnum:]]+', ' ', 'g'
-    ))
-$$;
-
--- Words of a text as they are looked up. No text may be refused for its length: words and texts beyond any message's
--- size count with their beginnings.
-CREATE FUNCTION message_lexemes(body TEXT) RETURNS TSVECTOR LANGUAGE SQL IMMUTABLE PARALLEL SAFE AS $$
-    SELECT array_to_tsvector(ARRAY(
-        SELECT left(word, 64) FROM unnest(string_to_array(message_fold(left(body, 20000)), ' ')) AS word
-        WHERE word <> ''
-    ))
-$$;
-
--- Which messages contain a word, numbered in the order in which they came; the texts themselves stay in `message`.
-CREATE TABLE message_index (
-    doc BIGINT GENERATED ALWAYS AS IDENTITY,
-    message_id UUID NOT NULL UNIQUE REFERENCES message (id) ON DELETE CASCADE,
-    org_id UUID NOT NULL,
-    words TSVECTOR NOT NULL,
-    PRIMARY KEY (org_id, doc)
-);
-
-INSERT INTO message_index (message_id, org_id, words)
-    SELECT id, org_id, message_lexemes(body) FROM message ORDER BY at, id;
-
--- What is not merged into the index yet is read by every search: not much of it.
-CREATE INDEX message_index_words ON message_index USING GIN (words) WITH (gin_pending_list_limit = 512);
-
-CREATE FUNCTION message_index_made() RETURNS TRIGGER LANGUAGE plpgsql AS $$
-BEGIN
-    INSERT INTO message_index (message_id, org_id, words)
-        SELECT id, org_id, message_lexemes(body) FROM made ORDER BY at, id;
-    RETURN NULL;
-END
-$$;
-CREATE TRIGGER message_index_made AFTER INSERT ON message
-    REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION message_index_made();
-
-CREATE FUNCTION message_index_changed() RETURNS TRIGGER LANGUAGE plpgsql AS $$
-BEGIN
-    UPDATE message_index SET words = message_lexemes(NEW.body) WHERE message_id = NEW.id;
-    RETURN NULL;
-END
-$$;
-CREATE TRIGGER message_index_changed AFTER UPDATE OF body ON message
-    FOR EACH ROW WHEN (OLD.body <> NEW.body) EXECUTE FUNCTION message_index_changed();
+CREATE INDEX conversation_unread ON conversation (org_id, last_at, id) WHERE unread > 0;
+-- Where a photo of a thread was filed.
+CREATE INDEX patient_image_attachment ON patient_image (attachment_id);
 
 -- Where the words of a patient's name and reference go on from their first, second, third … letter, folded: a part of
 -- a name is the beginning of one of these. Written by the server, which folds alike on both engines. Compared byte by
@@ -65,10 +14,17 @@ CREATE TABLE patient_name_part (
     PRIMARY KEY (patient_id, part)
 );
 CREATE INDEX patient_name_part_part ON patient_name_part (org_id, part, patient_id);
--- Whether its parts are written; the server does so when it starts.
+-- Whether its parts are written; the server does so when it starts, and now and then.
 ALTER TABLE patient ADD COLUMN name_indexed BOOLEAN NOT NULL DEFAULT FALSE;
 CREATE INDEX patient_unindexed ON patient (id) WHERE NOT name_indexed;
 
-CREATE INDEX conversation_unread ON conversation (org_id, last_at, id) WHERE unread > 0;
--- Where a photo of a thread was filed.
-CREATE INDEX patient_image_attachment ON patient_image (attachment_id);
+-- Whoever changes a name and knows of no parts, such as a server of the version before, leaves them to be written anew.
+CREATE FUNCTION patient_renamed() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.name_indexed := FALSE;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER patient_renamed BEFORE UPDATE OF name, reference ON patient
+    FOR EACH ROW WHEN (OLD.name <> NEW.name OR OLD.reference IS DISTINCT FROM NEW.reference)
+    EXECUTE FUNCTION patient_renamed();

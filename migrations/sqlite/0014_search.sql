@@ -1,36 +1,8 @@
--- Finding: old texts by their words, patients by parts of their names, and what is unread.
+-- Finding: patients by parts of their names, and what is unread. Old texts by their words: see 0018.
 
--- Numbers messages in the order in which they came, for the index of words: the row number that SQLite gives a message
--- by itself may change with VACUUM.
-CREATE TABLE message_index (
-    doc INTEGER PRIMARY KEY,
-    message_id BLOB NOT NULL UNIQUE,
-    org_id BLOB NOT NULL
-) STRICT;
-
--- Which messages contain a word; the texts themselves stay in `message`. Newest first is its own order backwards. Where
--- in a text a word stands is kept as well: of scripts whose vowels are signs, one word is several in a row to it.
-CREATE VIRTUAL TABLE message_words USING fts5(
-    body, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2'
-);
-
-INSERT INTO message_index (message_id, org_id) SELECT id, org_id FROM message ORDER BY at, id;
-INSERT INTO message_words (rowid, body)
-    SELECT i.doc, m.body FROM message_index i JOIN message m ON m.id = i.message_id ORDER BY i.doc;
-
-CREATE TRIGGER message_index_made AFTER INSERT ON message BEGIN
-    INSERT INTO message_index (message_id, org_id) VALUES (new.id, new.org_id);
-    INSERT INTO message_words (rowid, body)
-        SELECT doc, new.body FROM message_index WHERE message_id = new.id;
-END;
-CREATE TRIGGER message_index_changed AFTER UPDATE OF body ON message WHEN old.body <> new.body BEGIN
-    UPDATE message_words SET body = new.body
-        WHERE rowid = (SELECT doc FROM message_index WHERE message_id = new.id);
-END;
-CREATE TRIGGER message_index_gone AFTER DELETE ON message BEGIN
-    DELETE FROM message_words WHERE rowid = (SELECT doc FROM message_index WHERE message_id = old.id);
-    DELETE FROM message_index WHERE message_id = old.id;
-END;
+CREATE INDEX conversation_unread ON conversation (org_id, last_at, id) WHERE unread > 0;
+-- Where a photo of a thread was filed.
+CREATE INDEX patient_image_attachment ON patient_image (attachment_id);
 
 -- Where the words of a patient's name and reference go on from their first, second, third … letter, folded: a part of
 -- a name is the beginning of one of these. Written by the server, since SQLite folds ASCII only.
@@ -41,10 +13,12 @@ CREATE TABLE patient_name_part (
     PRIMARY KEY (patient_id, part)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX patient_name_part_part ON patient_name_part (org_id, part, patient_id);
--- Whether its parts are written; the server does so when it starts.
+-- Whether its parts are written; the server does so when it starts, and now and then.
 ALTER TABLE patient ADD COLUMN name_indexed INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX patient_unindexed ON patient (id) WHERE NOT name_indexed;
 
-CREATE INDEX conversation_unread ON conversation (org_id, last_at, id) WHERE unread > 0;
--- Where a photo of a thread was filed.
-CREATE INDEX patient_image_attachment ON patient_image (attachment_id);
+-- Whoever changes a name and knows of no parts, such as a server of the version before, leaves them to be written anew.
+CREATE TRIGGER patient_renamed AFTER UPDATE OF name, reference ON patient
+    WHEN old.name <> new.name OR old.reference IS NOT new.reference BEGIN
+    UPDATE patient SET name_indexed = 0 WHERE id = new.id;
+END;

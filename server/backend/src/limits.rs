@@ -30,7 +30,7 @@ pub enum Action {
     Upload,
     /// A message to a patient.
     Send,
-    /// Looking for a text in the inbox or among the patients.
+    /// Looking for a text in the inbox, among the patients or in old messages.
     Search,
     /// Looking at the page before a private link, which messengers do as well.
     LinkView,

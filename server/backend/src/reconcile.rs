@@ -22,8 +22,12 @@ use uuid::Uuid;
 /// How far a round looks back.
 const LOOKS_BACK: Duration = Duration::from_secs(4 * 60 * 60);
 
-/// How far it looks back at most: after a long stop, and for messages that nobody is sure about.
-const LOOKS_BACK_AT_MOST: Duration = Duration::from_secs(24 * 60 * 60);
+/// How far it looks back for messages that nobody is sure about.
+const LOOKS_BACK_IF_UNSURE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How far it looks back at most, when no round succeeded for long: the server stood still, or has an older database
+/// again.
+const LOOKS_BACK_AFTER_A_STOP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What may have been missing in the list of the round before, although it was there already.
 const OVERLAP: Duration = Duration::from_secs(10 * 60);
@@ -162,7 +166,6 @@ async fn ask(backend: &Backend, route: &Route, younger: Duration) -> Result<Foun
 /// From when on an account's carrier is asked: not from before the account was here, for what another program sent and
 /// received is none of ours.
 async fn since(backend: &Backend, route: &Route, now: Millis) -> Result<Millis> {
-    let at_most = now - millis(LOOKS_BACK_AT_MOST);
     let mut tx = backend.store.read().await?;
     let account: Option<(Option<Millis>, Millis)> = tx
         .one("SELECT reconciled_until, created_at FROM line_account WHERE id = $1", args![route.account_id])
@@ -171,13 +174,13 @@ async fn since(backend: &Backend, route: &Route, now: Millis) -> Result<Millis> 
     let unsure: Option<(Option<Millis>,)> = tx
         .one(
             "SELECT MIN(marked_at) FROM delivery WHERE account_id = $1 AND state = 'uncertain' AND marked_at > $2",
-            args![route.account_id, at_most],
+            args![route.account_id, now - millis(LOOKS_BACK_IF_UNSURE)],
         )
         .await?;
     let unsure = unsure.and_then(|(marked_at,)| marked_at).map(|marked_at| marked_at - sent::EARLIER);
-    let until = until.map(|until| until - millis(OVERLAP));
+    let until = until.map(|until| (until - millis(OVERLAP)).max(now - millis(LOOKS_BACK_AFTER_A_STOP)));
     let wanted = [unsure, until].into_iter().flatten().fold(now - millis(LOOKS_BACK), Millis::min);
-    Ok(wanted.max(at_most).max(made_at))
+    Ok(wanted.max(made_at))
 }
 
 /// Until now everything is known. What the simulator lists in another carrier's place is not that one's word.

@@ -2,7 +2,7 @@
 
 use crate::clock::millis;
 use crate::store::args;
-use crate::{Backend, Result, media, reconcile};
+use crate::{Backend, Result, media, patients, reconcile};
 use std::time::Duration;
 
 /// How often the schedule is looked at.
@@ -20,10 +20,12 @@ enum Recurring {
     Reconcile,
     /// Asks carriers what became of messages whose outcome nobody knows.
     LookUp,
+    /// Indexes names that a process of an older version stored.
+    IndexNames,
 }
 
 impl Recurring {
-    const ALL: [Self; 3] = [Self::SweepUploads, Self::Reconcile, Self::LookUp];
+    const ALL: [Self; 4] = [Self::SweepUploads, Self::Reconcile, Self::LookUp, Self::IndexNames];
 
     /// What its row is called.
     fn name(self) -> &'static str {
@@ -31,6 +33,7 @@ impl Recurring {
             Self::SweepUploads => "sweep_uploads",
             Self::Reconcile => "reconcile",
             Self::LookUp => "look_up",
+            Self::IndexNames => "index_names",
         }
     }
 
@@ -38,7 +41,7 @@ impl Recurring {
     fn period(self) -> Duration {
         match self {
             Self::SweepUploads => Duration::from_secs(24 * 3600),
-            Self::Reconcile => Duration::from_secs(10 * 60),
+            Self::Reconcile | Self::IndexNames => Duration::from_secs(10 * 60),
             Self::LookUp => Duration::from_secs(60),
         }
     }
@@ -57,6 +60,7 @@ impl Recurring {
             Self::LookUp => {
                 reconcile::look_up(backend).await?;
             }
+            Self::IndexNames => patients::index_names(backend).await?,
         }
         Ok(())
     }

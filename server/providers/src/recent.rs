@@ -8,7 +8,8 @@ use model::Millis;
 pub struct Recent {
     /// In no particular order; one may stand there twice.
     pub messages: Vec<Listed>,
-    /// There is more than could be read at once, so that the oldest are missing.
+    /// There is more of what patients wrote than could be read at once, so that the oldest are missing. What was sent does
+    /// not count: its states are reported, and a busy line would never be asked in full.
     pub cut_short: bool,
 }
 

@@ -1,5 +1,6 @@
 //! Old texts by their words, in the index that the database keeps of every message's text.
 
+use crate::limits::{self, Action, Whose};
 use crate::store::{Tx, args, placeholders};
 use crate::{Backend, Caller, Error, Result};
 use model::message::FoundMessage;
@@ -38,7 +39,7 @@ type Place = (i64, Uuid);
 /// 50 a page. The last word may be the beginning of one. Without any word there is nothing to find.
 ///
 /// # Errors
-/// `Invalid` for a cursor that no page gave.
+/// `Invalid` for a cursor that no page gave, and `TooManyRequests` for a caller who had their share of searches.
 pub async fn search(
     backend: &Backend,
     caller: &Caller,
@@ -51,6 +52,7 @@ pub async fn search(
     if words.is_empty() {
         return Ok(Page { items: Vec::new(), next: None });
     }
+    limits::take(backend, Action::Search, Whose::Caller(caller)).await?;
     let mut tx = backend.store.read().await?;
     let mut places = if tx.is_postgres() {
         by_tsvector(&mut tx, caller.org_id, &words, before).await?

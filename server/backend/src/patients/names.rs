@@ -82,7 +82,7 @@ pub(super) async fn index(
     let parts = parts(&fold(name), &reference.map(fold).unwrap_or_default());
     if !parts.is_empty() {
         let rows: Vec<String> = (3..parts.len() + 3).map(|n| format!("($1, $2, ${n})")).collect();
-        // Servers that start at the same moment index the same patients.
+        // Two of them may be equal in the database, which has no U+0000.
         let sql = format!(
             "INSERT INTO patient_name_part (patient_id, org_id, part) VALUES {}
              ON CONFLICT (patient_id, part) DO NOTHING",
@@ -96,14 +96,19 @@ pub(super) async fn index(
     Ok(())
 }
 
-/// Indexes the names that an older version stored; call it when the product opens. What finds them compares the folded
-/// forms, so [`fold_references`](super::fold_references) is due as well.
+/// Indexes the names that an older version stored; call it when the product opens, and now and then, since a process of
+/// an older version may go on for a while. What finds them compares the folded forms, so
+/// [`fold_references`](super::fold_references) is due as well.
 pub async fn index_names(backend: &Backend) -> Result<()> {
     loop {
         let mut tx = backend.store.write().await?;
-        let waiting: Vec<(Uuid, Uuid, String, Option<String>)> = tx
-            .all("SELECT id, org_id, name, reference FROM patient WHERE NOT name_indexed LIMIT 500", args![])
-            .await?;
+        // SQLite has one writer. On PostgreSQL a name stays as it was read until its parts are written; one that
+        // somebody else is changing or indexing is left to them, and to the next time.
+        let lock = if tx.is_postgres() { "FOR UPDATE SKIP LOCKED" } else { "" };
+        let sql = format!(
+            "SELECT id, org_id, name, reference FROM patient WHERE NOT name_indexed ORDER BY id LIMIT 500 {lock}"
+        );
+        let waiting: Vec<(Uuid, Uuid, String, Option<String>)> = tx.all(AssertSqlSafe(sql), args![]).await?;
         if waiting.is_empty() {
             return Ok(());
         }

@@ -1,14 +1,19 @@
 //! What patients wrote and no webhook brought.
 
+use crate::clock::millis;
 use crate::lines::Route;
 use crate::store::{Tx, args};
 use crate::{Backend, Result, inbox};
 use model::Millis;
 use providers::{Event, Inbound, NotListed, Received, WebhookRequest};
 use std::collections::HashSet;
+use std::time::Duration;
 
 /// How far apart, in milliseconds, the carrier's instant and ours of one message may be.
 const APART: Millis = 10 * 60 * 1000;
+
+/// How long a message waits for the carrier to tell its pictures. Then its text comes alone.
+const PICTURES_WAIT: Duration = Duration::from_secs(30 * 60);
 
 /// A message as a carrier lists it.
 struct Message {
@@ -33,8 +38,17 @@ impl Message {
     }
 }
 
-/// Journals those of the listed messages that nobody has brought. Answers how many they are, and whether the carrier
-/// told all of each.
+/// What became of a listed message.
+enum Outcome {
+    /// It is here already.
+    Known,
+    Journalled,
+    /// Its pictures are still to be told.
+    Waits,
+}
+
+/// Journals those of the listed messages that nobody has brought. Answers how many they are, and whether that is all of
+/// them: what is wrong with one holds up no other.
 pub(super) async fn keep(
     backend: &Backend,
     route: &Route,
@@ -47,25 +61,42 @@ pub(super) async fn keep(
     let ids: HashSet<String> = messages.iter().map(|message| message.inbound.carrier_id.clone()).collect();
     let (mut found, mut whole) = (0, true);
     for message in messages {
-        let mut look = backend.store.read().await?;
-        let known = is_known(&mut look, route, &message).await?
-            || has_another_id(backend, &mut look, route, &message, &ids).await?;
-        drop(look);
-        if known {
-            continue;
-        }
-        let carrier = providers::for_kind(route.provider);
-        match carrier.complete(&backend.http, &route.account, message.webhook).await {
-            Ok(webhook) => {
-                found += usize::from(journal(backend, route, &webhook, message.received, message.at).await?);
-            }
-            Err(NotListed(_)) => {
-                tracing::warn!(account = %route.account_id, "a carrier did not tell the pictures of a message");
+        match bring(backend, route, message, &ids).await {
+            Ok(Outcome::Known) => {}
+            Ok(Outcome::Journalled) => found += 1,
+            Ok(Outcome::Waits) => whole = false,
+            Err(error) if error.is_outage() => return Err(error),
+            Err(error) => {
+                tracing::error!(account = %route.account_id, %error, "a listed message could not be taken in");
                 whole = false;
             }
         }
     }
     Ok((found, whole))
+}
+
+async fn bring(backend: &Backend, route: &Route, message: Message, ids: &HashSet<String>) -> Result<Outcome> {
+    let mut look = backend.store.read().await?;
+    let known = is_known(&mut look, route, &message).await?
+        || has_another_id(backend, &mut look, route, &message, ids).await?;
+    drop(look);
+    if known {
+        return Ok(Outcome::Known);
+    }
+    let carrier = providers::for_kind(route.provider);
+    let webhook = match carrier.complete(&backend.http, &route.account, message.webhook.clone()).await {
+        Ok(webhook) => webhook,
+        Err(NotListed(_)) => {
+            tracing::warn!(account = %route.account_id, "a carrier did not tell the pictures of a message");
+            if message.at > backend.clock.now() - millis(PICTURES_WAIT) {
+                return Ok(Outcome::Waits);
+            }
+            // As it is listed, its pictures show as ones that could not be fetched.
+            message.webhook
+        }
+    };
+    let new = journal(backend, route, &webhook, message.received, message.at).await?;
+    Ok(if new { Outcome::Journalled } else { Outcome::Known })
 }
 
 async fn journal(

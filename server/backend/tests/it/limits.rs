@@ -101,11 +101,13 @@ async fn what_is_limited_is_refused_before_anything_is_done() {
         assert_eq!(failure(fourth).code, FailureCode::TooManyRequests);
         assert_eq!(t.count("SELECT COUNT(*) FROM message").await, 2);
 
-        // The inbox itself is not limited, nor are the patients; looking for a text among either is, together.
+        // The inbox itself is not limited, nor are the patients; looking for a text among either, or in old messages,
+        // is, together.
         let inbox = |text: &str| InboxQuery { search: Some(text.to_owned()), ..InboxQuery::default() };
         for _ in 0..5 {
             conversations::list(&b, &t.admin, &inbox("  ")).await.unwrap();
             patients::list(&b, &t.admin, None, None).await.unwrap();
+            messages::search(&b, &t.admin, "  ", None).await.unwrap();
         }
         conversations::list(&b, &t.admin, &inbox("Hello")).await.unwrap();
         patients::list(&b, &t.admin, Some("Amelia"), None).await.unwrap();
@@ -113,6 +115,8 @@ async fn what_is_limited_is_refused_before_anything_is_done() {
         assert_eq!(failure(inbox).code, FailureCode::TooManyRequests);
         let patients = patients::list(&b, &t.admin, Some("Amelia"), None).await;
         assert_eq!(failure(patients).code, FailureCode::TooManyRequests);
+        let texts = messages::search(&b, &t.admin, "Hello", None).await;
+        assert_eq!(failure(texts).code, FailureCode::TooManyRequests);
         t
     })
     .await;

@@ -238,6 +238,14 @@ async fn a_silence_is_told_where_the_same_hours_of_the_weeks_before_were_none() 
         assert_eq!(alerts[0].since, t.backend.clock.now() - millis(WEEK + HOUR));
         three_come(21).await;
         assert_eq!(kinds(&t).await, NOTHING, "it comes again");
+        t.alter(
+            "UPDATE journal_entry SET listed_at = received_at
+             WHERE received_at = (SELECT MAX(received_at) FROM journal_entry)",
+        )
+        .await;
+        let alerts = told(&t, &t.admin).await;
+        assert_eq!(alerts.len(), 1, "what had to be looked for was brought by no webhook");
+        assert_eq!(alerts[0].since, t.backend.clock.now() - millis(WEEK + HOUR));
         t
     })
     .await;

@@ -7,7 +7,7 @@ use backend::media::blobs::{BlobKey, Variant};
 use backend::reconcile::{self, Found};
 use backend::testing::{TWILIO_ACCOUNT, TestBackend, fictitious_number, on_each_engine};
 use backend::{conversations, lines, messages};
-use model::conversation::InboxQuery;
+use model::conversation::{InboxQuery, ThreadFrom};
 use model::line::ProviderKind;
 use model::media::AttachmentState;
 use model::message::{Channel, DeliveryState, MessageView};
@@ -89,6 +89,30 @@ async fn the_pictures_of_a_message_that_was_found_are_fetched() {
 }
 
 #[tokio::test]
+async fn a_text_waits_half_an_hour_for_its_pictures_and_no_longer() {
+    on_each_engine(async |mut t: TestBackend| {
+        let photo = with(wrote(1, 0, "My foot", "09:01:00"), &json!({ "num_media": "1" }));
+        lists(&t.carrier, &[photo, wrote(2, 0, "Did it come?", "09:02:00")], &[]).await;
+        let of_message = format!("/2010-04-01/Accounts/{TWILIO_ACCOUNT}/Messages/{}/Media.json", sid(1));
+        answers(&t.carrier, &of_message, ResponseTemplate::new(503)).await;
+        t.later(MINUTE * 30).await;
+        assert_eq!(round(&t).await, Found { messages: 1, incomplete: 1, ..NOTHING });
+        t.later(MINUTE * 10).await;
+        assert_eq!(round(&t).await, Found { messages: 1, ..NOTHING });
+        t.run_jobs().await;
+        let id = inbox_ids(&t).await[0];
+        let slice = conversations::thread(&t.backend, &t.admin, id, &ThreadFrom::Newest).await.unwrap();
+        assert_eq!(slice.messages.len(), 2);
+        let photo = slice.messages.iter().find(|message| message.text == "My foot").unwrap();
+        assert_eq!(photo.attachments[0].state, AttachmentState::Unfetchable);
+        assert_eq!(round(&t).await, NOTHING);
+        t.expected_failed_jobs = 1;
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_came_under_another_id_is_not_found_again() {
     on_each_engine(async |t: TestBackend| {
         is_read(&t, &text(&t, 9, 0, "STOP")).await;
@@ -115,7 +139,8 @@ async fn after_a_long_stop_a_round_reaches_back_to_the_last_one() {
         assert_eq!(round(&t).await, NOTHING);
         let before_the_line = wrote(1, 0, "To another program", "08:59:59");
         lists(&t.carrier, &[before_the_line, wrote(2, 0, "At half past nine", "09:30:00")], &[]).await;
-        t.later(MINUTE * 600).await;
+        // From Monday to Thursday.
+        t.later(MINUTE * 60 * 72).await;
         assert_eq!(round(&t).await, Found { messages: 1, ..NOTHING });
         t.run_jobs().await;
         assert_eq!(newest_message(&t).await.text, "At half past nine");

@@ -2,7 +2,7 @@
 
 use crate::twilio::{failure, is_read, text};
 use backend::testing::{TestBackend, on_each_engine};
-use backend::{conversations, messages, patients};
+use backend::{conversations, messages, patients, schedule};
 use model::conversation::{InboxQuery, Show};
 use model::patient::{NumberInput, PatientChange, PatientInput};
 use model::staff::Role;
@@ -245,6 +245,25 @@ async fn names_that_an_older_version_stored_are_indexed_at_the_start() {
         for search in ["hart", "ia ha", "ä-1"] {
             assert_eq!(listed(&t, search).await, [id], "{search}");
         }
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_name_that_an_older_version_changes_meanwhile_is_found_soon() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        let id = patients::create(b, &t.admin, &patient("Amelia Hart", None)).await.unwrap().id;
+        t.alter("UPDATE patient SET name = 'Amelia Quill', name_folded = 'amelia quill'").await;
+        assert!(listed(&t, "quill").await.is_empty());
+        schedule::run_due(b).await.unwrap();
+        assert_eq!(listed(&t, "quill").await, [id]);
+        let old = "SELECT COUNT(*) FROM patient_name_part WHERE part = 'hart'";
+        assert_eq!(t.count(old).await, 0);
+        // What is written as it was is left alone.
+        t.alter("UPDATE patient SET name = name, notes = 'Prefers mornings'").await;
+        assert_eq!(t.count("SELECT COUNT(*) FROM patient WHERE NOT name_indexed").await, 0);
         t
     })
     .await;

@@ -9,9 +9,10 @@ use model::Millis;
 use model::message::DeliveryState;
 use serde_json::{Map, Value, json};
 
-/// Messages on a page, which is as long as ClickSend makes one, and pages of each history that are read at most.
+/// Messages on a page, which is as long as ClickSend makes one, and pages of each history that are read at most: as many
+/// as come in weeks, after a long stop.
 const PAGE_SIZE: &str = "100";
-const MOST_PAGES: u32 = 10;
+const MOST_PAGES: u32 = 100;
 
 /// What was sent from and to the number since an instant.
 pub(super) async fn recent(http: &Http, account: &Account, since: Millis) -> Result<Recent, NotListed> {
@@ -35,6 +36,7 @@ pub(super) async fn recent(http: &Http, account: &Account, since: Millis) -> Res
             if number(&body["data"]["last_page"]).is_none_or(|last| last <= page) {
                 break;
             }
+            // Both directions stand in it: what is missing may be a patient's.
             recent.cut_short |= page == MOST_PAGES;
         }
     }

@@ -24,7 +24,7 @@ pub(super) async fn recent(http: &Http, account: &Account, since: Millis) -> Res
         let unreadable = || NotListed("MessageMedia's list could not be read.".to_owned());
         let body: Value = serde_json::from_slice(&answer.body).map_err(|_| unreadable())?;
         let items = body[list].as_array().ok_or_else(unreadable)?;
-        recent.cut_short |= items.len() >= MOST;
+        recent.cut_short |= list == "replies" && items.len() >= MOST;
         recent.messages.extend(items.iter().filter_map(|item| listed(account, item, since)));
     }
     Ok(recent)

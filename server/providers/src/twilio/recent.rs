@@ -12,9 +12,14 @@ use model::line::Price;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// Messages on a page, and pages that are read at most of each direction. An answer has to fit into one megabyte.
+/// Messages on a page. An answer has to fit into one megabyte.
 const PAGE_SIZE: &str = "100";
-const MOST_PAGES: usize = 10;
+
+/// Pages that are read at most of what patients wrote: as many as come in weeks, after a long stop.
+const MOST_PAGES: usize = 100;
+
+/// Pages that are read at most of what was sent.
+const MOST_PAGES_OF_OURS: usize = 10;
 
 /// The media type of what Twilio's webhooks carry.
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -71,7 +76,9 @@ pub(super) async fn recent(http: &Http, account: &Account, since: Millis) -> Res
             .append_pair(side, address)
             .append_pair("DateSent>", &since.strftime("%Y-%m-%d").to_string())
             .append_pair("PageSize", PAGE_SIZE);
-        for page in 1..=MOST_PAGES {
+        let ours = side == "From";
+        let most_pages = if ours { MOST_PAGES_OF_OURS } else { MOST_PAGES };
+        for page in 1..=most_pages {
             let answer = health::let_in("Twilio", http.get(&url, Some(&credentials.login())).await)
                 .map_err(|finding| NotListed(finding.words))?;
             let Page { messages, next_page_uri } = serde_json::from_slice(&answer.body)
@@ -81,7 +88,7 @@ pub(super) async fn recent(http: &Http, account: &Account, since: Millis) -> Res
             let listed = messages.into_iter().filter_map(|message| message.listed(account, &credentials));
             recent.messages.extend(listed.filter(|listed| at(listed) >= since.as_millisecond()));
             let Some(next) = next_page_uri.filter(|_| !reached) else { break };
-            recent.cut_short |= page == MOST_PAGES;
+            recent.cut_short |= page == most_pages && !ours;
             // Path and query alone are taken from it, so that credentials go nowhere else.
             let next =
                 url.join(&next).map_err(|_| NotListed("Twilio's next page has no address.".to_owned()))?;

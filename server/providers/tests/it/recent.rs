@@ -108,6 +108,28 @@ async fn twilio_lists_both_directions_page_by_page_and_its_pictures_apart() {
 }
 
 #[tokio::test]
+async fn a_list_of_ours_that_is_too_long_leaves_nothing_out_that_a_patient_wrote() {
+    for (side, cut_short) in [("From", false), ("To", true)] {
+        let server = MockServer::start().await;
+        let next = format!("{MESSAGES}?{side}=%2B61491570006&Page=2");
+        let endless = json!({ "messages": outbound_messages(), "next_page_uri": next });
+        let asked = Mock::given(method("GET")).and(path(MESSAGES)).and(query_param(side, "+61491570006"));
+        asked
+            .respond_with(ResponseTemplate::new(200).set_body_json(endless))
+            .with_priority(1)
+            .mount(&server)
+            .await;
+        let nothing = json!({ "messages": [], "next_page_uri": null });
+        let nothing = ResponseTemplate::new(200).set_body_json(nothing);
+        Mock::given(method("GET")).and(path(MESSAGES)).respond_with(nothing).mount(&server).await;
+        let (http, account) =
+            (http_to(&[&server]), account(with(twilio_credentials(), "api_base", &server.uri())));
+        let recent = twilio().recent(&http, &account, SINCE).await.unwrap();
+        assert_eq!(recent.cut_short, cut_short, "{side}");
+    }
+}
+
+#[tokio::test]
 async fn clicksends_history_tells_both_directions_and_gives_our_reference_back() {
     let server = MockServer::start().await;
     let history = json!({ "http_code": 200, "response_code": "SUCCESS", "data": { "last_page": 1, "data": [
