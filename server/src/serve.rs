@@ -115,7 +115,7 @@ pub(crate) async fn serve_as(
             if let Some(worker) = worker
                 && worker.await.is_err()
             {
-                tracing::error!("the worker ended in a panic");
+                return Err(io::Error::other("the worker ended in a panic"));
             }
             served
         }
@@ -133,6 +133,9 @@ pub(crate) async fn serve_as(
 
 /// Runs jobs and what recurs, until the process stops.
 async fn work(backend: Backend, stopping: CancellationToken) {
+    // Should this end otherwise, the process ends with it and its keeper starts another: one that serves and no longer
+    // works looks healthy.
+    let _ends_all = stopping.clone().drop_guard();
     tokio::join!(
         jobs::work(backend.clone(), stopping.clone().cancelled_owned()),
         schedule::work(backend, stopping.cancelled_owned()),

@@ -2,7 +2,9 @@
 
 use crate::clock::millis;
 use crate::store::args;
-use crate::{Backend, Result, media, reconcile};
+use crate::{Backend, Error, Result, media, reconcile};
+use futures::FutureExt;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 /// How often the schedule is looked at.
@@ -89,12 +91,18 @@ pub async fn run_due(backend: &Backend) -> Result<usize> {
         }
         taken += 1;
         // Boxed, or every caller would carry the largest work's future.
-        if let Err(error) = Box::pin(work.run(backend)).await {
+        if let Err(error) = to_its_end(Box::pin(work.run(backend))).await {
             tracing::warn!(work = work.name(), %error, "work that recurs failed and is tried again");
             put_off(backend, work, AGAIN.min(work.period())).await?;
         }
     }
     Ok(taken)
+}
+
+/// Work that panics has failed like other work, and takes nothing else with it.
+async fn to_its_end(run: impl Future<Output = Result<()>>) -> Result<()> {
+    let ended = AssertUnwindSafe(run).catch_unwind().await;
+    ended.unwrap_or(Err(Error::Inconsistent("recurring work panicked")))
 }
 
 /// Takes the occurrence that is due. `false` when none is, or another process has it.
@@ -134,4 +142,15 @@ async fn put_off(backend: &Backend, work: Recurring, by: Duration) -> Result<()>
     .await?;
     tx.commit().await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_panics_has_failed() {
+        assert!(to_its_end(async { panic!("for the story") }).await.is_err());
+        assert!(to_its_end(async { Ok(()) }).await.is_ok());
+    }
 }
