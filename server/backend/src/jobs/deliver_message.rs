@@ -5,6 +5,7 @@
 
 mod next_attempt;
 mod outbound;
+mod surely;
 mod turn;
 
 use super::{Outcome, backoff};
@@ -27,6 +28,7 @@ use next_attempt::{Next, UNREACHABLE_REST, follow};
 use outbound::{Prepared, prepare};
 use providers::{Receipt, SendError, Template};
 use std::time::Duration;
+use surely::surely;
 use turn::Share;
 use uuid::Uuid;
 
@@ -166,7 +168,7 @@ pub(super) async fn run(backend: &Backend, id: DeliveryId, attempt: u32) -> Resu
             }
             let provider = providers::for_kind(ready.route.provider);
             let answer = provider.send(&backend.http, &ready.route.account, &outbound).await;
-            record(backend, request, answer, sent_bytes, attempt).await
+            surely(|| record(backend, request, answer.clone(), sent_bytes, attempt)).await
         }
     }
 }
