@@ -108,12 +108,15 @@ async fn to_its_end(run: impl Future<Output = Result<()>>) -> Result<()> {
 /// Takes the occurrence that is due. `false` when none is, or another process has it.
 async fn take(backend: &Backend, work: Recurring) -> Result<bool> {
     let now = backend.clock.now();
+    // Further ahead nothing is ever put: a clock that was wrong did it, and the work must not wait until that is the
+    // time. Twice the period, since the clocks of several machines are not quite the same.
+    let furthest = now + 2 * millis(work.period());
     // A look first, without the writer's lock: mostly nothing is due.
     let mut look = backend.store.read().await?;
     let due_at: Option<(i64,)> =
         look.one("SELECT due_at FROM schedule WHERE name = $1", args![work.name()]).await?;
     drop(look);
-    if due_at.is_some_and(|(due_at,)| due_at > now) {
+    if due_at.is_some_and(|(due_at,)| due_at > now && due_at <= furthest) {
         return Ok(false);
     }
     let mut tx = backend.store.write().await?;
@@ -125,8 +128,8 @@ async fn take(backend: &Backend, work: Recurring) -> Result<bool> {
     .await?;
     let moved = tx
         .execute(
-            "UPDATE schedule SET due_at = $3 WHERE name = $1 AND due_at <= $2",
-            args![work.name(), now, now + millis(work.period())],
+            "UPDATE schedule SET due_at = $3 WHERE name = $1 AND (due_at <= $2 OR due_at > $4)",
+            args![work.name(), now, now + millis(work.period()), furthest],
         )
         .await?;
     tx.commit().await?;

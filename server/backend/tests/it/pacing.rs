@@ -131,6 +131,27 @@ async fn those_who_waited_do_not_leave_all_at_once_after_a_standstill() {
     .await;
 }
 
+#[tokio::test]
+async fn a_clock_that_was_wrong_once_holds_no_number_for_good() {
+    on_each_engine(async |t: TestBackend| {
+        carrier_accepts(&t).await;
+        t.alter(ONE_A_SECOND).await;
+        // 2036.
+        t.alter("UPDATE line_account SET next_send_at = 2082758400000, sends_held_until = 2082758400000")
+            .await;
+        for (n, text) in ["zero", "one", "two"].into_iter().enumerate() {
+            sends(&t, n, text).await;
+        }
+        t.run_jobs().await;
+        for sent in 1..=3 {
+            assert_eq!(asked_to_send(&t).await.len(), sent, "one a second");
+            t.later(SECOND).await;
+        }
+        t
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn several_workers_take_turns_at_one_number() {
     on_each_engine(async |t: TestBackend| {
