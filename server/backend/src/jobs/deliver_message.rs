@@ -168,8 +168,8 @@ pub(super) async fn run(backend: &Backend, id: DeliveryId, attempt: u32) -> Resu
                 // Whoever had it before may have lost the job, and leave it to us to try again.
                 Marked::Taken => return Ok(Outcome::Again { after: LOOK_AGAIN }),
                 Marked::Early => {
-                    let after = turn::keep(backend, request, share).await?;
-                    return Ok(Outcome::Again { after });
+                    let until_then = turn::keep(backend, request, share).await?;
+                    return Ok(Outcome::NotItsTurn { until_then });
                 }
             }
             let provider = providers::for_kind(ready.route.provider);
@@ -366,7 +366,7 @@ async fn record(
                 let pause = backoff(attempt, Duration::from_secs(2), Duration::from_secs(5 * 60));
                 return Ok(Outcome::Again { after: after.map_or(pause, |asked| asked.max(pause)) });
             }
-            let words = "The carrier could not be reached for an hour. Nothing was sent; try again later.";
+            let words = "The carrier could not take it within an hour. Nothing was sent; try again later.";
             let next = Next::Elsewhere { rest: Some(UNREACHABLE_REST) };
             (News::of(DeliveryState::Failed, words), next)
         }

@@ -117,6 +117,8 @@ pub(crate) enum Outcome {
     Settled,
     /// Not yet: run it again after a while.
     Again { after: Duration },
+    /// Its turn comes later. Nothing was tried, so that this is no attempt.
+    NotItsTurn { until_then: Duration },
     /// It will never work. What depends on it has been told by the job itself; this is for the operator.
     GiveUp { why: &'static str },
 }

@@ -150,6 +150,9 @@ async fn settle(backend: &Backend, claimed: &Claimed, job: Option<&Job>, outcome
         Ok(Outcome::Done) => queue::finish(backend, claimed).await,
         Ok(Outcome::Settled) => Ok(()),
         Ok(Outcome::Again { after }) => queue::postpone(backend, claimed, Because::Waiting, after).await,
+        Ok(Outcome::NotItsTurn { until_then }) => {
+            queue::postpone(backend, claimed, Because::Turn, until_then).await
+        }
         Ok(Outcome::GiveUp { why }) => {
             tracing::warn!(kind, why, "a job gave up");
             queue::set_aside(backend, claimed, None, why).await

@@ -112,6 +112,29 @@ async fn a_pause_that_the_carrier_asks_for_holds_the_others_back() {
 }
 
 #[tokio::test]
+async fn waiting_for_a_turn_is_no_attempt() {
+    on_each_engine(async |t: TestBackend| {
+        let asked = AtomicU32::new(0);
+        carrier_answers(&t, move |_| match asked.fetch_add(1, Ordering::SeqCst) {
+            1 => ResponseTemplate::new(429),
+            n => accepted(&sid(1000 + n)),
+        })
+        .await;
+        t.alter(ONE_A_SECOND).await;
+        sends(&t, 0, "zero").await;
+        sends(&t, 1, "one").await;
+        t.run_jobs().await;
+        t.later(SECOND).await;
+        assert_eq!(asked_to_send(&t).await, ["zero", "one"], "and the second one was too much");
+        // As long as after a first attempt, which doubles with each.
+        t.later(5 * SECOND / 2).await;
+        assert_eq!(asked_to_send(&t).await, ["zero", "one", "one"]);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn those_who_waited_do_not_leave_all_at_once_after_a_standstill() {
     on_each_engine(async |t: TestBackend| {
         carrier_accepts(&t).await;
