@@ -81,7 +81,10 @@ pub(crate) async fn serve_as(
         app.simulators.register(&app.backend).await;
     }
     let stopping = app.stopping.clone();
-    tokio::spawn(live::relay(app.backend.clone(), stopping.clone().cancelled_owned()));
+    // Longer than `stopping`: the others are told also of what is finished after that.
+    let relaying = CancellationToken::new();
+    tokio::spawn(live::relay(app.backend.clone(), relaying.clone().cancelled_owned()));
+    let relaying = relaying.drop_guard();
     let worker = duty.works().then(|| tokio::spawn(work(app.backend.clone(), stopping.clone())));
     tokio::spawn(metrics::sum_up(app.clone()));
     let router = if duty.serves() { routes::router(app.clone()) } else { routes::of_worker(app.clone()) };
@@ -127,6 +130,7 @@ pub(crate) async fn serve_as(
         }
         Ok(())
     });
+    drop(relaying);
     app.backend.store.close().await;
     served
 }
