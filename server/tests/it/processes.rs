@@ -20,6 +20,9 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
+/// Shorter than the 15 seconds after which a stream looks for itself: what comes within it was told by the other process.
+const SOON: Duration = Duration::from_secs(10);
+
 const PASSWORD: &str = "a long enough password";
 
 /// What there is before the first process starts.
@@ -283,7 +286,8 @@ async fn each_process_knows_what_the_others_did() {
     let patient = one.post("/api/patients", input).await.json["id"].as_str().unwrap().to_owned();
     let sent = one.post(&format!("/api/sms/patient/{patient}/send/"), json!({"message": "Come at 3"})).await;
     assert_eq!(sent.status, 201, "{}", sent.json);
-    read_events(stream, |text| text.contains("message_added")).await;
+    let heard = read_events(stream, |text| text.contains("message_added"));
+    tokio::time::timeout(SOON, heard).await.expect("the other process is told");
     let delivered = async {
         let thread = format!("/api/sms/patient/{patient}/messages/");
         while other.get(&thread).await.json["messages"][0]["state"] != "delivered" {
