@@ -46,7 +46,7 @@ pub(crate) enum Owner {
 
 impl Job {
     /// Every kind, for what counts them.
-    const KINDS: [&'static str; 4] = [DELIVER_MESSAGE, READ_WEBHOOK, FETCH_MEDIA, MAKE_RENDITIONS];
+    pub(crate) const KINDS: [&'static str; 4] = [DELIVER_MESSAGE, READ_WEBHOOK, FETCH_MEDIA, MAKE_RENDITIONS];
 
     /// The name of the job's kind and of the version of its payload.
     fn kind(&self) -> &'static str {
