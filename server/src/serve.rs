@@ -81,7 +81,10 @@ pub(crate) async fn serve_as(
         app.simulators.register(&app.backend).await;
     }
     let stopping = app.stopping.clone();
-    tokio::spawn(live::relay(app.backend.clone(), stopping.clone().cancelled_owned()));
+    // Longer than `stopping`: the others are told also of what is finished after that.
+    let relaying = CancellationToken::new();
+    tokio::spawn(live::relay(app.backend.clone(), relaying.clone().cancelled_owned()));
+    let relaying = relaying.drop_guard();
     let worker = duty.works().then(|| tokio::spawn(work(app.backend.clone(), stopping.clone())));
     tokio::spawn(metrics::sum_up(app.clone()));
     let router = if duty.serves() { routes::router(app.clone()) } else { routes::of_worker(app.clone()) };
@@ -115,7 +118,7 @@ pub(crate) async fn serve_as(
             if let Some(worker) = worker
                 && worker.await.is_err()
             {
-                tracing::error!("the worker ended in a panic");
+                return Err(io::Error::other("the worker ended in a panic"));
             }
             served
         }
@@ -127,12 +130,16 @@ pub(crate) async fn serve_as(
         }
         Ok(())
     });
+    drop(relaying);
     app.backend.store.close().await;
     served
 }
 
 /// Runs jobs and what recurs, until the process stops.
 async fn work(backend: Backend, stopping: CancellationToken) {
+    // Should this end otherwise, the process ends with it and its keeper starts another: one that serves and no longer
+    // works looks healthy.
+    let _ends_all = stopping.clone().drop_guard();
     tokio::join!(
         jobs::work(backend.clone(), stopping.clone().cancelled_owned()),
         schedule::work(backend, stopping.cancelled_owned()),

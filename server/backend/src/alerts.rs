@@ -2,14 +2,15 @@
 //! that ends.
 
 use crate::conversations::rows::known;
-use crate::jobs::aside;
+use crate::jobs::{Job, aside};
 use crate::operation::whole;
-use crate::store::{Tx, args};
+use crate::store::{Tx, Value, args, placeholders};
 use crate::{Backend, Caller, Result};
 use model::line::ProviderKind;
 use model::operation::{Alert, AlertKind};
 use model::staff::Permission;
 use model::{Millis, OrgId};
+use sqlx::AssertSqlSafe;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -164,10 +165,16 @@ async fn failed(backend: &Backend, tx: &mut Tx, org: OrgId) -> Result<Option<Ale
 }
 
 async fn late(tx: &mut Tx, org: OrgId, now: Millis) -> Result<Option<Alert>> {
-    let sql = "SELECT COUNT(*), MIN(run_at) FROM job
-               WHERE org_id = $1 AND state IN ('ready', 'running') AND run_at <= $2
-                 AND (state = 'ready' OR lease_until <= $2)";
-    let found: Option<(i64, Option<Millis>)> = tx.one(sql, args![org, now - LATE_AFTER]).await?;
+    // Kind by kind, since the index on what is due begins with it.
+    let sql = format!(
+        "SELECT COUNT(*), MIN(run_at) FROM job
+         WHERE org_id = $1 AND state IN ('ready', 'running') AND run_at <= $2
+           AND (state = 'ready' OR lease_until <= $2) AND kind IN ({})",
+        placeholders(3, Job::KINDS.len())
+    );
+    let mut values = args![org, now - LATE_AFTER];
+    values.extend(Job::KINDS.map(Value::from));
+    let found: Option<(i64, Option<Millis>)> = tx.one(AssertSqlSafe(sql), values).await?;
     Ok(counted(found).map(|(count, since)| Alert {
         kind: AlertKind::JobsLate,
         since,

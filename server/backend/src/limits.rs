@@ -1,8 +1,9 @@
 //! How often everyone may ask for what costs much, so that neither a program gone wild nor somebody who guesses keeps
 //! others from their work.
 //!
-//! Requests are counted in windows of a minute that begin with the first one. One process counts in memory; on
-//! PostgreSQL several may serve one organisation, and count in a table that they share.
+//! Requests are counted in windows of a minute that begin with the first one. On PostgreSQL, where several processes may
+//! serve one organisation, they count in a table that they share. On SQLite each counts in its memory: of several web
+//! processes, everyone has the whole limit at each.
 
 use crate::clock::millis;
 use crate::keys::Purpose;

@@ -84,7 +84,7 @@ pub async fn dismiss_webhook(backend: &Backend, caller: &Caller, id: JournalEntr
     note(backend, caller, "webhook.dismiss", "journal_entry", Some(id.0)).await
 }
 
-/// Forgets a job that was set aside; what it was for has been told of its end.
+/// Forgets a job that was set aside; what it was for is told of its end, if it was not yet.
 ///
 /// # Errors
 /// As [`replay_job`].

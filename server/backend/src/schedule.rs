@@ -2,7 +2,9 @@
 
 use crate::clock::millis;
 use crate::store::args;
-use crate::{Backend, Result, media, patients, reconcile};
+use crate::{Backend, Error, Result, media, patients, reconcile};
+use futures::FutureExt;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 /// How often the schedule is looked at.
@@ -93,7 +95,7 @@ pub async fn run_due(backend: &Backend) -> Result<usize> {
         }
         taken += 1;
         // Boxed, or every caller would carry the largest work's future.
-        if let Err(error) = Box::pin(work.run(backend)).await {
+        if let Err(error) = to_its_end(Box::pin(work.run(backend))).await {
             tracing::warn!(work = work.name(), %error, "work that recurs failed and is tried again");
             put_off(backend, work, AGAIN.min(work.period())).await?;
         }
@@ -101,15 +103,24 @@ pub async fn run_due(backend: &Backend) -> Result<usize> {
     Ok(taken)
 }
 
+/// Work that panics has failed like other work, and takes nothing else with it.
+async fn to_its_end(run: impl Future<Output = Result<()>>) -> Result<()> {
+    let ended = AssertUnwindSafe(run).catch_unwind().await;
+    ended.unwrap_or(Err(Error::Inconsistent("recurring work panicked")))
+}
+
 /// Takes the occurrence that is due. `false` when none is, or another process has it.
 async fn take(backend: &Backend, work: Recurring) -> Result<bool> {
     let now = backend.clock.now();
+    // Further ahead nothing is ever put: a clock that was wrong did it, and the work must not wait until that is the
+    // time. Twice the period, since the clocks of several machines are not quite the same.
+    let furthest = now + 2 * millis(work.period());
     // A look first, without the writer's lock: mostly nothing is due.
     let mut look = backend.store.read().await?;
     let due_at: Option<(i64,)> =
         look.one("SELECT due_at FROM schedule WHERE name = $1", args![work.name()]).await?;
     drop(look);
-    if due_at.is_some_and(|(due_at,)| due_at > now) {
+    if due_at.is_some_and(|(due_at,)| due_at > now && due_at <= furthest) {
         return Ok(false);
     }
     let mut tx = backend.store.write().await?;
@@ -121,8 +132,8 @@ async fn take(backend: &Backend, work: Recurring) -> Result<bool> {
     .await?;
     let moved = tx
         .execute(
-            "UPDATE schedule SET due_at = $3 WHERE name = $1 AND due_at <= $2",
-            args![work.name(), now, now + millis(work.period())],
+            "UPDATE schedule SET due_at = $3 WHERE name = $1 AND (due_at <= $2 OR due_at > $4)",
+            args![work.name(), now, now + millis(work.period()), furthest],
         )
         .await?;
     tx.commit().await?;
@@ -138,4 +149,15 @@ async fn put_off(backend: &Backend, work: Recurring, by: Duration) -> Result<()>
     .await?;
     tx.commit().await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_panics_has_failed() {
+        assert!(to_its_end(async { panic!("for the story") }).await.is_err());
+        assert!(to_its_end(async { Ok(()) }).await.is_ok());
+    }
 }

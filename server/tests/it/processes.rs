@@ -20,6 +20,9 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
+/// Shorter than the 15 seconds after which a stream looks for itself: what comes within it was told by the other process.
+const SOON: Duration = Duration::from_secs(10);
+
 const PASSWORD: &str = "a long enough password";
 
 /// What there is before the first process starts.
@@ -233,6 +236,32 @@ async fn every_process_is_replaced_without_a_failed_request_on_postgres() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_new_process_starts_the_old_ones_go_on_and_that_is_said() {
+    let clinic = Clinic::new(None).await;
+    let mut command = clinic.command();
+    command.args(["supervise", "--web", "1", "--workers", "1"]);
+    let mut all = Program::start(command);
+    let first = all.says().await;
+    let base = first.strip_prefix("Heliograph is at ").unwrap_or_else(|| panic!("{first}")).to_owned();
+    let old = all.ready(2).await;
+
+    // A process with another key refuses to start.
+    let file = clinic.folder.path().join("data/keys/master.key");
+    let key = std::fs::read(&file).unwrap();
+    std::fs::write(&file, "ab".repeat(32)).unwrap();
+    all.tell(Signal::HUP);
+    assert_eq!(all.says().await, "2 of 2 processes were not replaced and go on; the log says why.");
+    assert_eq!(client().get(format!("{base}/readyz")).send().await.unwrap().status(), 200);
+
+    std::fs::write(&file, key).unwrap();
+    all.tell(Signal::HUP);
+    assert!(old.is_disjoint(&all.ready(2).await));
+    assert_eq!(all.says().await, "Every process was replaced.");
+    all.tell(Signal::TERM);
+    all.ends().await;
+}
+
 /// A process on a socket of this test's.
 async fn web(clinic: &Clinic, socket: &TcpListener, app_url: &str) -> (Program, Asking) {
     let mut command = clinic.command();
@@ -283,7 +312,8 @@ async fn each_process_knows_what_the_others_did() {
     let patient = one.post("/api/patients", input).await.json["id"].as_str().unwrap().to_owned();
     let sent = one.post(&format!("/api/sms/patient/{patient}/send/"), json!({"message": "Come at 3"})).await;
     assert_eq!(sent.status, 201, "{}", sent.json);
-    read_events(stream, |text| text.contains("message_added")).await;
+    let heard = read_events(stream, |text| text.contains("message_added"));
+    tokio::time::timeout(SOON, heard).await.expect("the other process is told");
     let delivered = async {
         let thread = format!("/api/sms/patient/{patient}/messages/");
         while other.get(&thread).await.json["messages"][0]["state"] != "delivered" {

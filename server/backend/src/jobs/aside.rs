@@ -151,21 +151,28 @@ pub(crate) async fn dismiss_webhook(backend: &Backend, org: OrgId, id: JournalEn
     Ok(())
 }
 
-/// Forgets a job that was set aside: what it was for was told of its end already.
+/// Forgets a job that was set aside. What it was for was told of its end then; where that failed, it is told now, since
+/// nothing else remembers it: a webhook that was not read stands aside itself from here on.
 ///
 /// # Errors
-/// As [`run_again`]: of a job that cannot be opened nobody knows what it was for, so it stays.
+/// As [`run_again`]: of a job that cannot be opened nobody knows what it was for, so it stays. `NotFound` too when it was
+/// put back meanwhile.
 pub(crate) async fn dismiss_job(backend: &Backend, org: OrgId, id: JobId) -> Result<()> {
     let aside = job(backend, org, id).await?;
     let mut tx = backend.store.write().await?;
-    remove(&mut tx, aside.id).await?;
+    if !remove(&mut tx, aside.id).await? {
+        return Err(Error::not_found("job"));
+    }
+    aside.job(backend)?.tell_of_its_end(backend, &mut tx, "its job was dismissed").await?;
     tx.commit().await?;
+    backend.live.wake(org);
     Ok(())
 }
 
-async fn remove(tx: &mut Tx, id: Uuid) -> Result<()> {
-    tx.execute("DELETE FROM job WHERE id = $1 AND state = 'failed'", args![id]).await?;
-    Ok(())
+/// `false` when it stands aside no longer.
+async fn remove(tx: &mut Tx, id: Uuid) -> Result<bool> {
+    let gone = tx.execute("DELETE FROM job WHERE id = $1 AND state = 'failed'", args![id]).await?;
+    Ok(gone > 0)
 }
 
 /// A job of an organisation that stands aside and can be opened.

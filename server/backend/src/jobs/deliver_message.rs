@@ -5,6 +5,7 @@
 
 mod next_attempt;
 mod outbound;
+mod surely;
 mod turn;
 
 use super::{Outcome, backoff};
@@ -27,6 +28,7 @@ use next_attempt::{Next, UNREACHABLE_REST, follow};
 use outbound::{Prepared, prepare};
 use providers::{Receipt, SendError, Template};
 use std::time::Duration;
+use surely::surely;
 use turn::Share;
 use uuid::Uuid;
 
@@ -38,6 +40,10 @@ const TRIES_UNREACHED: u32 = 2;
 
 /// How long a message waits for its pictures to be prepared.
 const PREPARED_WITHIN: Duration = Duration::from_secs(30 * 60);
+
+/// When a delivery is looked at again that somebody else had marked: the carrier has answered by then, or nobody will ever
+/// know.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// The parameter of a status address that names the delivery it was made for. If the carrier's answer gets lost, its
 /// reports still say which message they are about.
@@ -159,14 +165,16 @@ pub(super) async fn run(backend: &Backend, id: DeliveryId, attempt: u32) -> Resu
             match mark(backend, request, sent_bytes, share).await? {
                 Marked::Ours => {}
                 Marked::NotToBe => return Ok(Outcome::Done),
+                // Whoever had it before may have lost the job, and leave it to us to try again.
+                Marked::Taken => return Ok(Outcome::Again { after: LOOK_AGAIN }),
                 Marked::Early => {
-                    let after = turn::keep(backend, request, share).await?;
-                    return Ok(Outcome::Again { after });
+                    let until_then = turn::keep(backend, request, share).await?;
+                    return Ok(Outcome::NotItsTurn { until_then });
                 }
             }
             let provider = providers::for_kind(ready.route.provider);
             let answer = provider.send(&backend.http, &ready.route.account, &outbound).await;
-            record(backend, request, answer, sent_bytes, attempt).await
+            surely(|| record(backend, request, answer.clone(), sent_bytes, attempt)).await
         }
     }
 }
@@ -290,9 +298,11 @@ async fn pictures(tx: &mut Tx, request: Request, part: i64, parts: usize) -> Res
 enum Marked {
     /// The carrier may be called.
     Ours,
-    /// It must not be made (any more): another worker has it, or in this moment the patient said STOP or WhatsApp's
-    /// window closed, which is then recorded.
+    /// It must not be made (any more): in this moment the patient said STOP or WhatsApp's window closed, which is
+    /// recorded.
     NotToBe,
+    /// Another worker has marked it, or it has its outcome by now.
+    Taken,
     /// Others go first through the account; nothing was marked.
     Early,
 }
@@ -319,7 +329,7 @@ async fn mark(backend: &Backend, request: Request, offered_bytes: u64, share: Sh
         )
         .await?;
     if marked == 0 {
-        return Ok(Marked::NotToBe);
+        return Ok(Marked::Taken);
     }
     deliveries::fold(backend, &mut tx, request.whole).await?;
     if !turn::take(backend, &mut tx, request, share).await? {
@@ -356,7 +366,7 @@ async fn record(
                 let pause = backoff(attempt, Duration::from_secs(2), Duration::from_secs(5 * 60));
                 return Ok(Outcome::Again { after: after.map_or(pause, |asked| asked.max(pause)) });
             }
-            let words = "The carrier could not be reached for an hour. Nothing was sent; try again later.";
+            let words = "The carrier could not take it within an hour. Nothing was sent; try again later.";
             let next = Next::Elsewhere { rest: Some(UNREACHABLE_REST) };
             (News::of(DeliveryState::Failed, words), next)
         }

@@ -46,7 +46,7 @@ pub(crate) enum Owner {
 
 impl Job {
     /// Every kind, for what counts them.
-    const KINDS: [&'static str; 4] = [DELIVER_MESSAGE, READ_WEBHOOK, FETCH_MEDIA, MAKE_RENDITIONS];
+    pub(crate) const KINDS: [&'static str; 4] = [DELIVER_MESSAGE, READ_WEBHOOK, FETCH_MEDIA, MAKE_RENDITIONS];
 
     /// The name of the job's kind and of the version of its payload.
     fn kind(&self) -> &'static str {
@@ -117,6 +117,8 @@ pub(crate) enum Outcome {
     Settled,
     /// Not yet: run it again after a while.
     Again { after: Duration },
+    /// Its turn comes later. Nothing was tried, so that this is no attempt.
+    NotItsTurn { until_then: Duration },
     /// It will never work. What depends on it has been told by the job itself; this is for the operator.
     GiveUp { why: &'static str },
 }

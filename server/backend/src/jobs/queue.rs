@@ -57,10 +57,11 @@ fn count(stored: i64) -> u32 {
     u32::try_from(stored).unwrap_or(u32::MAX)
 }
 
-/// Why a job runs again; each is counted apart.
+/// Why a job runs again; each is counted apart, except that it came before its turn.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Because {
     Waiting,
+    Turn,
     Outage,
     Error,
 }
@@ -251,6 +252,10 @@ pub(super) async fn postpone(
     let sql = match because {
         Because::Waiting => {
             "UPDATE job SET state = 'ready', lease_until = NULL, run_at = $3, waits = waits + 1, outages = 0
+             WHERE id = $1 AND attempts = $2"
+        }
+        Because::Turn => {
+            "UPDATE job SET state = 'ready', lease_until = NULL, run_at = $3, outages = 0
              WHERE id = $1 AND attempts = $2"
         }
         Because::Outage => {

@@ -102,13 +102,13 @@ impl Running {
         self.kinds.insert(task.id(), kind);
     }
 
-    /// Waits until one of them ends; `None` when none runs.
+    /// Waits until one of them ends, and takes note of all that have ended by then; `None` when none runs.
     async fn ended(&mut self) -> Option<()> {
-        let id = match self.tasks.join_next_with_id().await? {
-            Ok((id, ())) => id,
-            Err(error) => error.id(),
-        };
-        self.kinds.remove(&id);
+        let mut ended = Some(self.tasks.join_next_with_id().await?);
+        while let Some(task) = ended {
+            self.kinds.remove(&task.map_or_else(|error| error.id(), |(id, ())| id));
+            ended = self.tasks.try_join_next_with_id();
+        }
         Some(())
     }
 }
@@ -167,6 +167,9 @@ async fn settle(backend: &Backend, claimed: &Claimed, job: Option<&Job>, outcome
         Ok(Outcome::Done) => queue::finish(backend, claimed).await,
         Ok(Outcome::Settled) => Ok(()),
         Ok(Outcome::Again { after }) => queue::postpone(backend, claimed, Because::Waiting, after).await,
+        Ok(Outcome::NotItsTurn { until_then }) => {
+            queue::postpone(backend, claimed, Because::Turn, until_then).await
+        }
         Ok(Outcome::GiveUp { why }) => {
             tracing::warn!(kind, why, "a job gave up");
             queue::set_aside(backend, claimed, None, why).await

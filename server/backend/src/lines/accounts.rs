@@ -1,11 +1,14 @@
 //! The carriers behind a line: added, changed, preferred, spared for a while, and taken away again.
+//!
+//! Whoever changes an account holds its organisation first: so does what marks a message, which comes to the account
+//! last, and in the other order each would wait for the other.
 
 use super::addresses::AddressList;
 use super::row::Row;
 use super::{finish, quarantine, route};
 use crate::keys::Purpose;
 use crate::store::{Tx, args};
-use crate::{Backend, Caller, Error, Result, live, whatsapp};
+use crate::{Backend, Caller, Error, Result, live, organisations, whatsapp};
 use model::line::{LineView, ProviderKind, Tariff, Verification};
 use model::live::Change;
 use model::staff::Permission;
@@ -60,6 +63,7 @@ pub async fn add_account(
 ) -> Result<LineView> {
     caller.require(Permission::ManageLines)?;
     let mut tx = backend.store.write().await?;
+    organisations::hold(&mut tx, caller.org_id).await?;
     let rows = Row::of_line(&mut tx, caller.org_id, line).await?;
     let first = rows.first().ok_or_else(|| Error::not_found("line"))?;
     for row in &rows {
@@ -87,6 +91,7 @@ pub async fn update_account(
 ) -> Result<LineView> {
     caller.require(Permission::ManageLines)?;
     let mut tx = backend.store.write().await?;
+    organisations::hold(&mut tx, caller.org_id).await?;
     let row = found(&mut tx, caller, id).await?;
     if let Some(credentials) = &change.credentials {
         let merged = merged(row.credentials(backend)?, credentials)?;
@@ -132,6 +137,7 @@ pub async fn update_account(
 pub async fn remove_account(backend: &Backend, caller: &Caller, id: LineAccountId) -> Result<LineView> {
     caller.require(Permission::ManageLines)?;
     let mut tx = backend.store.write().await?;
+    organisations::hold(&mut tx, caller.org_id).await?;
     let row = found(&mut tx, caller, id).await?;
     if Row::of_line(&mut tx, caller.org_id, row.line_id()).await?.len() < 2 {
         return Err(Error::failure(
@@ -174,6 +180,7 @@ pub async fn pin(
 pub async fn exchange_secret(backend: &Backend, caller: &Caller, id: LineAccountId) -> Result<LineView> {
     caller.require(Permission::ManageLines)?;
     let mut tx = backend.store.write().await?;
+    organisations::hold(&mut tx, caller.org_id).await?;
     let row = found(&mut tx, caller, id).await?;
     if row.old_secret_until(backend.clock.now()).is_some() {
         return Err(Error::failure(
@@ -195,6 +202,7 @@ pub async fn exchange_secret(backend: &Backend, caller: &Caller, id: LineAccount
 pub async fn end_exchange(backend: &Backend, caller: &Caller, id: LineAccountId) -> Result<LineView> {
     caller.require(Permission::ManageLines)?;
     let mut tx = backend.store.write().await?;
+    organisations::hold(&mut tx, caller.org_id).await?;
     let row = found(&mut tx, caller, id).await?;
     tx.execute("UPDATE line_account SET secret_exchanged_at = NULL WHERE id = $1", args![id]).await?;
     finish(backend, caller, tx, row.line_id(), "line.end_exchange").await

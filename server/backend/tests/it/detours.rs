@@ -155,7 +155,7 @@ async fn a_carrier_that_cannot_be_reached_for_an_hour_gives_way() {
         t.later(10 * MINUTE).await;
         let message = shown(&t, waiting.id).await;
         assert_eq!(message.state, DeliveryState::Accepted);
-        assert!(message.detour.unwrap().contains("could not be reached for an hour"));
+        assert!(message.detour.unwrap().contains("could not take it within an hour"));
         t
     })
     .await;

@@ -152,7 +152,7 @@ async fn a_busy_carrier_is_tried_again_when_it_asks_and_for_an_hour() {
         }
         let given_up = shown(&t, sent.id).await;
         assert_eq!(given_up.state, DeliveryState::Failed);
-        assert!(given_up.failure.unwrap().contains("for an hour"));
+        assert!(given_up.failure.unwrap().contains("within an hour"));
         let tried = asked_to_send(&t).await.len();
         t.later(DAY).await;
         assert_eq!(asked_to_send(&t).await.len(), tried);

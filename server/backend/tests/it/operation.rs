@@ -194,6 +194,35 @@ async fn a_job_that_nobody_can_open_stays() {
 }
 
 #[tokio::test]
+async fn dismissing_a_job_hides_nothing_that_it_was_for() {
+    on_each_engine(async |t: TestBackend| {
+        let b = &t.backend;
+        arrives(&t, &text(&t, 1, 0, "It hurts again")).await.unwrap();
+        let sent = messages::send(b, &t.admin, &to(1), &draft("See you at 3", "a")).await.unwrap();
+        // Set aside, and what they were for could not be told of it.
+        t.alter("UPDATE job SET state = 'failed', failure = 'store: query'").await;
+        let jobs = operation::view(b, &t.admin).await.unwrap().jobs;
+        assert_eq!(jobs.len(), 2);
+        for job in &jobs {
+            operation::dismiss_job(b, &t.admin, job.id).await.unwrap();
+            assert_eq!(
+                failure(operation::dismiss_job(b, &t.admin, job.id).await).code,
+                FailureCode::NotFound
+            );
+        }
+        assert_eq!(kinds(&t).await, [AlertKind::WebhooksUnread]);
+        assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Failed);
+        let webhook = operation::view(b, &t.admin).await.unwrap().webhooks.remove(0);
+        assert_eq!(webhook.reason, "Its job was dismissed");
+        operation::replay_webhook(b, &t.admin, webhook.id).await.unwrap();
+        t.run_jobs().await;
+        assert_eq!(t.count("SELECT COUNT(*) FROM message WHERE body = 'It hurts again'").await, 1);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_webhook_that_proves_nothing_is_told_for_a_day() {
     on_each_engine(async |t: TestBackend| {
         let mut forged = text(&t, 1, 0, "Hello");

@@ -112,6 +112,29 @@ async fn a_pause_that_the_carrier_asks_for_holds_the_others_back() {
 }
 
 #[tokio::test]
+async fn waiting_for_a_turn_is_no_attempt() {
+    on_each_engine(async |t: TestBackend| {
+        let asked = AtomicU32::new(0);
+        carrier_answers(&t, move |_| match asked.fetch_add(1, Ordering::SeqCst) {
+            1 => ResponseTemplate::new(429),
+            n => accepted(&sid(1000 + n)),
+        })
+        .await;
+        t.alter(ONE_A_SECOND).await;
+        sends(&t, 0, "zero").await;
+        sends(&t, 1, "one").await;
+        t.run_jobs().await;
+        t.later(SECOND).await;
+        assert_eq!(asked_to_send(&t).await, ["zero", "one"], "and the second one was too much");
+        // As long as after a first attempt, which doubles with each.
+        t.later(5 * SECOND / 2).await;
+        assert_eq!(asked_to_send(&t).await, ["zero", "one", "one"]);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn those_who_waited_do_not_leave_all_at_once_after_a_standstill() {
     on_each_engine(async |t: TestBackend| {
         carrier_accepts(&t).await;
@@ -126,6 +149,27 @@ async fn those_who_waited_do_not_leave_all_at_once_after_a_standstill() {
         assert_eq!(asked_to_send(&t).await.len(), 3);
         t.later(SECOND).await;
         assert_eq!(asked_to_send(&t).await.len(), 4);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_clock_that_was_wrong_once_holds_no_number_for_good() {
+    on_each_engine(async |t: TestBackend| {
+        carrier_accepts(&t).await;
+        t.alter(ONE_A_SECOND).await;
+        // 2036.
+        t.alter("UPDATE line_account SET next_send_at = 2082758400000, sends_held_until = 2082758400000")
+            .await;
+        for (n, text) in ["zero", "one", "two"].into_iter().enumerate() {
+            sends(&t, n, text).await;
+        }
+        t.run_jobs().await;
+        for sent in 1..=3 {
+            assert_eq!(asked_to_send(&t).await.len(), sent, "one a second");
+            t.later(SECOND).await;
+        }
         t
     })
     .await;

@@ -46,3 +46,18 @@ async fn the_next_one_comes_after_its_period_and_a_restart_changes_nothing() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_clock_that_was_wrong_once_stops_nothing_for_good() {
+    on_each_engine(async |t: TestBackend| {
+        schedule::run_due(&t.backend).await.unwrap();
+        // 2036, as a machine without a battery may believe at its start.
+        t.alter("UPDATE schedule SET due_at = 2082758400000").await;
+        let ran = schedule::run_due(&t.backend).await.unwrap();
+        assert_eq!(ran as i64, t.count("SELECT COUNT(*) FROM schedule").await);
+        assert_eq!(due(&t).await, t.backend.clock.now() + DAY.as_millis() as i64);
+        assert_eq!(schedule::run_due(&t.sibling()).await.unwrap(), 0, "once");
+        t
+    })
+    .await;
+}

@@ -42,8 +42,8 @@ struct Fleet {
     socket: std::net::TcpListener,
 }
 
-/// Who asks for a replacement, and is told when it was tried.
-type Replace = oneshot::Sender<()>;
+/// Who asks for a replacement, and is told when it was tried and whether a new process took over.
+type Replace = oneshot::Sender<bool>;
 
 pub(super) async fn run(
     config: &Config,
@@ -68,19 +68,18 @@ pub(super) async fn run(
     }
     let replacing = async {
         while hang_up.recv().await.is_some() {
-            replace_all(&places).await?;
+            replace_all(&places).await;
         }
-        Ok::<(), CommandError>(())
     };
-    let replaced = tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-        ended = replacing => ended,
-    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = replacing => {}
+    }
     tracing::info!("stopping all processes; what is under way is finished first");
     stop.cancel();
     keepers.join_all().await;
-    replaced
+    Ok(())
 }
 
 /// Does once what each process would do at its first start, all at the same moment.
@@ -98,15 +97,22 @@ async fn prepare(config: &Config, base: &url::Url, web: u16) -> Result<(), Comma
 }
 
 /// One after the other, so that most of them serve at any moment.
-async fn replace_all(places: &[mpsc::Sender<Replace>]) -> Result<(), CommandError> {
+async fn replace_all(places: &[mpsc::Sender<Replace>]) {
+    let mut stayed = 0;
     for place in places {
         let (replace, replaced) = oneshot::channel();
         // A place that is gone is told to stop already.
-        if place.send(replace).await.is_ok() {
-            let _ = replaced.await;
+        if place.send(replace).await.is_ok() && !replaced.await.unwrap_or(false) {
+            stayed += 1;
         }
     }
-    say("Every process was replaced.")
+    let words = match stayed {
+        0 => "Every process was replaced.".to_owned(),
+        _ => format!("{stayed} of {} processes were not replaced and go on; the log says why.", places.len()),
+    };
+    if let Err(error) = say(&words) {
+        tracing::warn!(%error, words, "nobody reads what became of a replacement");
+    }
 }
 
 /// Keeps one process running until `stop`.
@@ -149,15 +155,19 @@ async fn look_after(
             }
             Some(replace) = asked.recv() => replace,
         };
-        match stop.run_until_cancelled(Process::start(fleet, duty)).await {
-            Some(Ok(new)) => std::mem::replace(&mut process, new).end().await,
+        let replaced = match stop.run_until_cancelled(Process::start(fleet, duty)).await {
+            Some(Ok(new)) => {
+                std::mem::replace(&mut process, new).end().await;
+                true
+            }
             Some(Err(error)) => {
                 tracing::error!(role = duty.as_str(), %error, "no new process; the one before it goes on");
+                false
             }
             None => return process.end().await,
-        }
+        };
         // Nobody waits any more when all are about to stop.
-        let _ = replace.send(());
+        let _ = replace.send(replaced);
     }
 }
 

@@ -18,6 +18,10 @@ use std::time::Duration;
 /// A turn that was missed by more than this is void: after a standstill, those who waited must not leave all at once.
 const KEPT_FOR: Duration = Duration::from_secs(10);
 
+/// A turn, or a pause that a carrier asks for, lies at most so far ahead. What is further was set by a clock that was wrong,
+/// and counts for nothing: it would hold the number until then, and nobody would know why.
+const AT_MOST_AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What a message takes of its account's time.
 #[derive(Clone, Copy)]
 pub(super) struct Share {
@@ -43,8 +47,9 @@ pub(super) async fn take(backend: &Backend, tx: &mut Tx, request: Request, share
     let kept = tx
         .number(
             "SELECT COUNT(*) FROM delivery d JOIN line_account a ON a.id = d.account_id
-             WHERE d.id = $1 AND d.turn_at BETWEEN $2 AND $3 AND d.turn_at >= a.sends_held_until",
-            args![request.id, now - millis(KEPT_FOR), now],
+             WHERE d.id = $1 AND d.turn_at BETWEEN $2 AND $3
+               AND (d.turn_at >= a.sends_held_until OR a.sends_held_until > $4)",
+            args![request.id, now - millis(KEPT_FOR), now, furthest(now)],
         )
         .await?;
     if kept > 0 {
@@ -53,8 +58,8 @@ pub(super) async fn take(backend: &Backend, tx: &mut Tx, request: Request, share
     let taken = tx
         .execute(
             "UPDATE line_account SET next_send_at = $2 + COALESCE(send_pause_ms, $3) * $4
-             WHERE id = $1 AND next_send_at <= $2",
-            args![request.account, now, share.pause, share.parts],
+             WHERE id = $1 AND (next_send_at <= $2 OR next_send_at > $5)",
+            args![request.account, now, share.pause, share.parts, furthest(now)],
         )
         .await?;
     Ok(taken > 0)
@@ -68,8 +73,9 @@ pub(super) async fn keep(backend: &Backend, request: Request, share: Share) -> R
     let kept: Option<(i64,)> = tx
         .one(
             "SELECT d.turn_at FROM delivery d JOIN line_account a ON a.id = d.account_id
-             WHERE d.id = $1 AND d.turn_at > $2 AND d.turn_at >= a.sends_held_until",
-            args![request.id, now],
+             WHERE d.id = $1 AND d.turn_at > $2 AND d.turn_at <= $3
+               AND (d.turn_at >= a.sends_held_until OR a.sends_held_until > $3)",
+            args![request.id, now, furthest(now)],
         )
         .await?;
     if let Some((turn,)) = kept {
@@ -78,11 +84,11 @@ pub(super) async fn keep(backend: &Backend, request: Request, share: Share) -> R
     let (turn,): (i64,) = tx
         .one(
             "UPDATE line_account
-             SET next_send_at = CASE WHEN next_send_at > $2 THEN next_send_at ELSE $2 END
+             SET next_send_at = CASE WHEN next_send_at > $2 AND next_send_at <= $5 THEN next_send_at ELSE $2 END
                                 + COALESCE(send_pause_ms, $3) * $4
              WHERE id = $1
              RETURNING next_send_at - COALESCE(send_pause_ms, $3) * $4",
-            args![request.account, now, share.pause, share.parts],
+            args![request.account, now, share.pause, share.parts, furthest(now)],
         )
         .await?
         .ok_or(Error::Inconsistent("a delivery without its account"))?;
@@ -98,15 +104,20 @@ pub(super) async fn hold_back(
     request: Request,
     pause: Duration,
 ) -> Result<()> {
+    let now = backend.clock.now();
     tx.execute(
         "UPDATE line_account
-         SET next_send_at = CASE WHEN next_send_at > $2 THEN next_send_at ELSE $2 END,
-             sends_held_until = CASE WHEN sends_held_until > $2 THEN sends_held_until ELSE $2 END
+         SET next_send_at = CASE WHEN next_send_at BETWEEN $2 AND $3 THEN next_send_at ELSE $2 END,
+             sends_held_until = CASE WHEN sends_held_until BETWEEN $2 AND $3 THEN sends_held_until ELSE $2 END
          WHERE id = $1",
-        args![request.account, backend.clock.now() + millis(pause)],
+        args![request.account, now + millis(pause), furthest(now)],
     )
     .await?;
     Ok(())
+}
+
+fn furthest(now: Millis) -> Millis {
+    now + millis(AT_MOST_AHEAD)
 }
 
 fn until(turn: Millis, now: Millis) -> Duration {
