@@ -510,7 +510,9 @@ fn calls(account: &Account, number: &OwnNumber) -> Finding {
     if found.verdict != Verdict::Good {
         return found;
     }
-    let asks_again = entered.and_then(|entered| entered.split_once('#')).is_some_and(|(_, ending)| ending == ADDRESS_ENDING);
+    let asks_again = entered
+        .and_then(|entered| entered.split_once('#'))
+        .is_some_and(|(_, ending)| ending == ADDRESS_ENDING);
     if !asks_again {
         return Finding::new(
             Subject::Webhooks,

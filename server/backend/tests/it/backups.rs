@@ -66,7 +66,7 @@ async fn a_backup_that_was_made_while_others_wrote_is_a_whole_clinic() {
         assert_eq!((made.database, made.missing), (!t.backend.store.is_postgres(), 0));
         assert!(made.blobs > 8 && made.bytes > 0, "{made:?}");
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(files_below(folder.path()), [file.clone()]);
+        assert_eq!(files_below(folder.path()), std::slice::from_ref(&file));
 
         let place = Place::new(&t, folder.path());
         let restored = place.restore(&file).await.unwrap();

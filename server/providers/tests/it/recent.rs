@@ -248,8 +248,9 @@ fn twilio_message(sid: &str, particular: Value) -> Value {
         "error_message": null, "messaging_service_sid": null, "num_media": "0", "num_segments": "1",
         "price": null, "price_unit": "USD",
     });
-    for (name, value) in particular.as_object().unwrap() {
-        message[name] = value.clone();
+    let Value::Object(particular) = particular else { panic!("not an object") };
+    for (name, value) in particular {
+        message[name] = value;
     }
     message
 }
