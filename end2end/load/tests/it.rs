@@ -6,25 +6,27 @@ use load::torture::{Engine, Plan, Verdict, run};
 use std::path::{Path, PathBuf};
 
 /// What the runner of the tests names: a program or a folder of programs.
-fn given(name: &str) -> Option<PathBuf> {
+fn given(name: &str) -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "tests are configured by their runner")]
     let value = std::env::var_os(name);
-    value.map(PathBuf::from)
+    value
+        .unwrap_or_else(|| panic!("{name} is not set: `cargo xtask test http` names what this test needs"))
+        .into()
 }
 
-fn plan(engine: Engine, root: &Path) -> Option<Plan> {
-    Some(Plan {
+fn plan(engine: Engine, root: &Path) -> Plan {
+    Plan {
         engine,
         kills: 4,
         messages: 60,
         seed: 20_260_804,
         several: false,
         short: true,
-        heliograph: given("HELIOGRAPH_BIN")?,
-        postgres: given("HELIOGRAPH_TEST_POSTGRES_PROGRAMS")?,
-        weed: given("HELIOGRAPH_TEST_WEED")?,
+        heliograph: given("HELIOGRAPH_BIN"),
+        postgres: given("HELIOGRAPH_TEST_POSTGRES_PROGRAMS"),
+        weed: given("HELIOGRAPH_TEST_WEED"),
         folder: root.join(engine.as_str()),
-    })
+    }
 }
 
 fn assert_good(verdict: &Verdict, root: &Path) {
@@ -37,10 +39,7 @@ fn assert_good(verdict: &Verdict, root: &Path) {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_and_nobody_is_texted_twice_while_the_server_is_killed() {
     let root = std::env::temp_dir().join(format!("heliograph-torture-test-{}", std::process::id()));
-    let (Some(sqlite), Some(postgres)) = (plan(Engine::Sqlite, &root), plan(Engine::Postgres, &root)) else {
-        println!("skipped: `cargo xtask test http` names the programs that it needs");
-        return;
-    };
+    let (sqlite, postgres) = (plan(Engine::Sqlite, &root), plan(Engine::Postgres, &root));
     // Side by side, since most of both is waiting.
     let (sqlite, postgres) = tokio::join!(Box::pin(run(&sqlite)), Box::pin(run(&postgres)));
     for verdict in [sqlite, postgres] {
