@@ -5,19 +5,11 @@ use crate::machine;
 use crate::process::{output, step};
 use anyhow::{Context, Result};
 use rustix::process::Signal;
-use std::fs;
+use services::postgres;
+pub(crate) use services::postgres::Commits;
 use std::os::unix::fs::chown;
-use std::path::Path;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
-
-/// What a commit is worth.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Commits {
-    /// On disk when it is answered, as in real life.
-    Durable,
-    /// Quick: nothing in the cluster is to be kept.
-    Fleeting,
-}
 
 /// A cluster that lasts as long as this value. It trusts everyone on the loopback address.
 pub(crate) struct Postgres {
@@ -34,7 +26,7 @@ impl Postgres {
 
     /// Names a superuser, so that tests can make databases of their own.
     pub(crate) fn url(&self) -> String {
-        format!("postgres://heliograph@127.0.0.1:{}/postgres", self.port)
+        postgres::url(self.port)
     }
 }
 
@@ -43,27 +35,16 @@ fn start(commits: Commits) -> Result<Postgres> {
         machine::postgres_binaries().context("PostgreSQL is installed, but initdb is not found")?;
     let folder = Scratch::new("postgres")?;
     let data = folder.path().join("data");
-    // PostgreSQL refuses to run as root.
-    let user = if machine::is_root() { Some(postgres_user()?) } else { None };
+    let user = postgres::user()?;
+    let mut initdb = Command::new(binaries.join("initdb"));
+    initdb.args(postgres::to_make(&data, commits)).current_dir(folder.path());
     if let Some((user, group)) = user {
         chown(folder.path(), Some(user), Some(group))?;
-    }
-    let mut initdb = Command::new(binaries.join("initdb"));
-    initdb.args(["--username=heliograph", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]);
-    initdb.arg("--pgdata").arg(&data).current_dir(folder.path());
-    if let Some((user, group)) = user {
-        use std::os::unix::process::CommandExt;
         initdb.uid(user).gid(group);
     }
     output(&mut initdb)?;
     let port = free_ports(1)?[0];
-    let mut args = vec!["-D".to_owned(), data.display().to_string(), "-p".to_owned(), port.to_string()];
-    let fleeting = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
-    let fleeting = if commits == Commits::Fleeting { fleeting.as_slice() } else { &[] };
-    let always = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300"];
-    for setting in always.iter().chain(fleeting) {
-        args.extend(["-c".to_owned(), (*setting).to_owned()]);
-    }
+    let args = postgres::to_serve(&data, port, commits);
     let log = folder.path().join("server.log");
     // SIGINT is its fast shutdown: it does not wait for clients to leave.
     let mut server = Server::start(&binaries.join("postgres"), &args, &log, user, Signal::INT)?;
@@ -77,13 +58,4 @@ fn start(commits: Commits) -> Result<Postgres> {
         ]))
     })?;
     Ok(Postgres { _server: server, _folder: folder, port })
-}
-
-/// The user and group that Debian's package made.
-fn postgres_user() -> Result<(u32, u32)> {
-    let users = fs::read_to_string(Path::new("/etc/passwd"))?;
-    let line = users.lines().find(|line| line.starts_with("postgres:"));
-    let mut fields = line.context("there is no user «postgres» to run PostgreSQL as")?.split(':').skip(2);
-    let mut number = || fields.next()?.parse().ok();
-    number().zip(number()).context("/etc/passwd does not give the user «postgres» in numbers")
 }

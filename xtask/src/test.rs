@@ -10,6 +10,7 @@ use crate::server::{self, BuiltTests, TestProgram};
 use crate::workspace::Workspace;
 use crate::{machine, site, tools, wasm};
 use anyhow::{Context, Result, bail};
+use services::seaweedfs;
 use std::ops::AddAssign;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -113,8 +114,8 @@ fn native(workspace: &Workspace, groups: &[Group], tests: &BuiltTests) -> Result
     let mut given = vec![
         ("HELIOGRAPH_TEST_POSTGRES", postgres.url()),
         ("HELIOGRAPH_TEST_S3", s3.url()),
-        ("AWS_ACCESS_KEY_ID", s3::ACCESS_KEY_ID.to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", s3::SECRET_ACCESS_KEY.to_owned()),
+        ("AWS_ACCESS_KEY_ID", seaweedfs::ACCESS_KEY_ID.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", seaweedfs::SECRET_ACCESS_KEY.to_owned()),
         ("AWS_REGION", "us-east-1".to_owned()),
         // A snapshot that differs is a failure here, not something to be looked through later.
         ("INSTA_UPDATE", "no".to_owned()),

@@ -44,8 +44,8 @@ impl Program {
     }
 
     /// Runs it once with other arguments, tells it `input`, and answers with what it printed.
-    pub(super) async fn once(&self, args: &[&str], input: &str) -> Result<String> {
-        let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+    pub(super) async fn once(&self, args: &[impl AsRef<str>], input: &str) -> Result<String> {
+        let args: Vec<String> = args.iter().map(|arg| arg.as_ref().to_owned()).collect();
         let mut child = self
             .command(&args)
             .stdin(Stdio::piped())
@@ -106,17 +106,4 @@ pub(super) fn free_ports(first: u16, count: usize) -> Result<Vec<u16>> {
     let ports: std::io::Result<Vec<u16>> =
         held.iter().map(|listener| listener.local_addr().map(|address| address.port())).collect();
     Ok(ports?)
-}
-
-/// The user and group that a program is to run as which refuses to run as root: those that Debian's package made.
-pub(super) fn unprivileged(name: &str) -> Result<Option<(u32, u32)>> {
-    if !rustix::process::geteuid().is_root() {
-        return Ok(None);
-    }
-    let users = std::fs::read_to_string("/etc/passwd")?;
-    let line = users.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    let mut fields = line.with_context(|| format!("there is no user «{name}»"))?.split(':').skip(1);
-    let mut number = || fields.next()?.parse().ok();
-    let found = number().zip(number());
-    found.map(Some).with_context(|| format!("/etc/passwd does not give the user «{name}» in numbers"))
 }

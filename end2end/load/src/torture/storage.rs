@@ -1,12 +1,13 @@
 //! The database server and the blob store of the run's own, which are stopped and started under the server.
 
-use super::children::{Program, end, unprivileged};
+use super::children::{Program, end};
 use super::dice::Dice;
 use anyhow::{Context, Result, bail};
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use backend::media::blobs::S3Settings;
 use rustix::process::Signal;
-use serde_json::json;
+use services::postgres::Commits;
+use services::{postgres, seaweedfs};
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use std::fs;
@@ -21,8 +22,6 @@ const START_WITHIN: Duration = Duration::from_secs(120);
 
 const BUCKET: &str = "photos";
 const REGION: &str = "us-east-1";
-const KEY_ID: &str = "heliograph-torture";
-const KEY_SECRET: &str = "not-a-secret";
 
 /// Fast, immediate (which its own log recovers from), and not asked at all.
 const ENDS_POSTGRES: &[Signal] = &[Signal::INT, Signal::QUIT, Signal::KILL];
@@ -95,15 +94,14 @@ impl Door {
     }
 }
 
-/// A cluster that writes through to the disk. It trusts everyone on the loopback address. Answers with its address too.
+/// A cluster that writes through to the disk. Answers with its address too.
 pub(super) async fn postgres(binaries: &Path, folder: &Path, port: u16) -> Result<(Service, String)> {
     fs::create_dir_all(folder)?;
-    // PostgreSQL refuses to run as root.
-    let user = unprivileged("postgres")?;
+    let user = postgres::user()?;
     if let Some((user, group)) = user {
         chown(folder, Some(user), Some(group))?;
     }
-    let data = folder.join("data").display().to_string();
+    let data = folder.join("data");
     let program = |name: &str, args: Vec<String>| Program {
         path: binaries.join(name),
         args,
@@ -112,25 +110,11 @@ pub(super) async fn postgres(binaries: &Path, folder: &Path, port: u16) -> Resul
         log: folder.join("postgres.log"),
         user,
     };
-    let initdb = program("initdb", Vec::new());
-    let trusting =
-        ["--username=heliograph", "--auth=trust", "--encoding=UTF8", "--locale=C", "--pgdata", data.as_str()];
-    initdb.once(&trusting, "").await?;
-    let mut args = vec!["-D".to_owned(), data, "-p".to_owned(), port.to_string()];
-    for setting in [
-        "listen_addresses=127.0.0.1",
-        "unix_socket_directories=",
-        "fsync=on",
-        "synchronous_commit=on",
-        "full_page_writes=on",
-        "max_connections=200",
-    ] {
-        args.extend(["-c".to_owned(), setting.to_owned()]);
-    }
-    let url = format!("postgres://heliograph@127.0.0.1:{port}/postgres");
+    program("initdb", Vec::new()).once(&postgres::to_make(&data, Commits::Durable), "").await?;
+    let url = postgres::url(port);
     let service = Service {
         name: "PostgreSQL",
-        program: program("postgres", args),
+        program: program("postgres", postgres::to_serve(&data, port, Commits::Durable)),
         door: Door::Postgres(url.clone()),
         signals: ENDS_POSTGRES,
         child: None,
@@ -138,43 +122,13 @@ pub(super) async fn postgres(binaries: &Path, folder: &Path, port: u16) -> Resul
     Ok((service, url))
 }
 
-/// SeaweedFS. `ports`: eight of them. Answers with what the server needs to know of it too.
+/// SeaweedFS. Answers with what the server needs to know of it too.
 pub(super) fn s3(weed: &Path, folder: &Path, ports: &[u16]) -> Result<(Service, S3Settings)> {
-    let data = folder.join("data");
-    fs::create_dir_all(&data)?;
-    let access = folder.join("access.json");
-    let identity = json!({
-        "name": "torture",
-        "credentials": [{ "accessKey": KEY_ID, "secretKey": KEY_SECRET }],
-        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-    });
-    fs::write(&access, json!({ "identities": [identity] }).to_string())?;
-    let mut args: Vec<String> = ["server", "-filer", "-s3"].map(str::to_owned).to_vec();
-    for (option, value) in [
-        ("dir", data.display().to_string().as_str()),
-        ("ip", "127.0.0.1"),
-        ("ip.bind", "127.0.0.1"),
-        ("s3.config", access.display().to_string().as_str()),
-        // Two doors for table formats, closed.
-        ("s3.port.iceberg", "0"),
-        ("s3.port.lance", "0"),
-        ("master.telemetry", "false"),
-        ("master.volumeSizeLimitMB", "64"),
-        ("volume.max", "100"),
-    ] {
-        args.push(format!("-{option}={value}"));
-    }
-    let doors = ["master.port", "volume.port", "filer.port", "s3.port"];
-    let mut port = 0;
-    for (door, pair) in doors.iter().zip(ports.chunks(2)) {
-        let [plain, grpc] = pair else { bail!("SeaweedFS needs eight ports") };
-        args.extend([format!("-{door}={plain}"), format!("-{door}.grpc={grpc}")]);
-        port = *plain;
-    }
+    let (args, port) = seaweedfs::prepared(folder, ports)?;
     let settings = S3Settings {
         bucket: BUCKET.to_owned(),
         region: REGION.to_owned(),
-        credentials: Some((KEY_ID.to_owned(), KEY_SECRET.to_owned())),
+        credentials: Some((seaweedfs::ACCESS_KEY_ID.to_owned(), seaweedfs::SECRET_ACCESS_KEY.to_owned())),
         endpoint: Some(format!("http://127.0.0.1:{port}").parse()?),
         folder: String::new(),
     };
