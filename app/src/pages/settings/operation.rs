@@ -10,6 +10,7 @@ use gloo_timers::callback::Interval;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
+use model::Millis;
 use model::operation::{Alert, JobAside, Operation, Quarantined, Replayed, WebhookAside};
 use model::staff::Permission;
 use send_wrapper::SendWrapper;
@@ -185,45 +186,44 @@ fn AlertRow(alert: Alert) -> impl IntoView {
 fn WebhookRow(webhook: WebhookAside, standing: Standing) -> impl IntoView {
     let id = webhook.id;
     let title = format!("{}, {}", webhook.carrier.label(), webhook.line);
-    let replay = move |_| {
-        standing.run(operation::replay_webhook(id), |()| "It is read again now.".to_owned());
-    };
-    let dismiss = move |_| {
+    let replay = move || standing.run(operation::replay_webhook(id), |()| "It is read again now.".to_owned());
+    let dismiss = move || {
         standing.run(operation::dismiss_webhook(id), |()| "Dismissed. It stays in the journal.".to_owned());
     };
-    view! {
-        <li class="settings-row">
-            <span class="settings-name">
-                <strong>{title.clone()}</strong>
-                <span class="muted">{webhook.reason}</span>
-            </span>
-            <span class="settings-state muted">"Came " <Time at=webhook.received_at /></span>
-            <span class="actions" role="group" aria-label=title>
-                <Button disabled=standing.busy on_press=replay>"Replay"</Button>
-                <Button kind=ButtonKind::Quiet disabled=standing.busy on_press=dismiss>"Dismiss"</Button>
-            </span>
-        </li>
-    }
+    let since = ("Came ", webhook.received_at);
+    view! { <AsideRow title reason=webhook.reason since busy=standing.busy replay dismiss /> }
 }
 
 #[component]
 fn JobRow(job: JobAside, standing: Standing) -> impl IntoView {
     let id = job.id;
-    let title = job.what.clone();
-    let replay = move |_| {
-        standing.run(operation::replay_job(id), |()| "It runs again now.".to_owned());
-    };
-    let dismiss = move |_| standing.run(operation::dismiss_job(id), |()| "Dismissed.".to_owned());
+    let replay = move || standing.run(operation::replay_job(id), |()| "It runs again now.".to_owned());
+    let dismiss = move || standing.run(operation::dismiss_job(id), |()| "Dismissed.".to_owned());
+    let since = ("Made ", job.created_at);
+    view! { <AsideRow title=job.what reason=job.reason since busy=standing.busy replay dismiss /> }
+}
+
+/// What stands aside, and the two ways on.
+#[component]
+fn AsideRow(
+    title: String,
+    reason: String,
+    /// What happened to it first, and when.
+    since: (&'static str, Millis),
+    #[prop(into)] busy: Signal<bool>,
+    replay: impl Fn() + Send + Sync + 'static,
+    dismiss: impl Fn() + Send + Sync + 'static,
+) -> impl IntoView {
     view! {
         <li class="settings-row">
             <span class="settings-name">
-                <strong>{job.what}</strong>
-                <span class="muted">{job.reason}</span>
+                <strong>{title.clone()}</strong>
+                <span class="muted">{reason}</span>
             </span>
-            <span class="settings-state muted">"Made " <Time at=job.created_at /></span>
+            <span class="settings-state muted">{since.0} <Time at=since.1 /></span>
             <span class="actions" role="group" aria-label=title>
-                <Button disabled=standing.busy on_press=replay>"Replay"</Button>
-                <Button kind=ButtonKind::Quiet disabled=standing.busy on_press=dismiss>"Dismiss"</Button>
+                <Button disabled=busy on_press=move |_| replay()>"Replay"</Button>
+                <Button kind=ButtonKind::Quiet disabled=busy on_press=move |_| dismiss()>"Dismiss"</Button>
             </span>
         </li>
     }
