@@ -1,109 +1,22 @@
 //! Patients and their numbers.
 
+mod list;
 pub(crate) mod names;
 
+pub use list::list;
 pub use names::index_names;
 
-use crate::limits::{self, Action, Whose};
-use crate::store::{Tx, args, placeholders};
+use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result, audit, live, numbers, organisations};
-use model::conversation::PatientName;
 use model::live::Change;
-use model::patient::{NumberInput, PatientChange, PatientInput, PatientNumber, PatientRow, PatientView};
+use model::patient::{NumberInput, PatientChange, PatientInput, PatientNumber, PatientView};
 use model::phone::Country;
 use model::staff::Permission;
-use model::{ConversationId, FailureCode, NumberId, OrgId, Page, PatientId, PhoneNumber};
-use names::Parts;
-use sqlx::AssertSqlSafe;
+use model::{ConversationId, FailureCode, NumberId, OrgId, PatientId, PhoneNumber};
 use uuid::Uuid;
-
-/// Patients on a page.
-const PAGE: usize = 50;
 
 /// Numbers a patient may have.
 const MAX_NUMBERS: usize = 20;
-
-/// Patients by name; `search` is part of a name, the organisation's reference, a whole number in any format, or
-/// its last 4 to 9 digits.
-pub async fn list(
-    backend: &Backend,
-    caller: &Caller,
-    search: Option<&str>,
-    cursor: Option<&str>,
-) -> Result<Page<PatientRow>> {
-    caller.require(Permission::ReadPatients)?;
-    #[derive(sqlx::FromRow)]
-    struct Row {
-        id: Uuid,
-        name: String,
-        name_folded: String,
-        images: i64,
-        address_sealed: Option<Vec<u8>>,
-    }
-    let search = search.map(str::trim).filter(|text| !text.is_empty());
-    if search.is_some() {
-        limits::take(backend, Action::Search, Whose::Caller(caller)).await?;
-    }
-    let (after_name, after_id) = match cursor {
-        Some(cursor) => read_cursor(cursor)?,
-        None => (String::new(), Uuid::nil()),
-    };
-    let mut tx = backend.store.read().await?;
-    let mut values = args![caller.org_id, after_name, after_id];
-    let mut condition = String::new();
-    let mut patients = "patient p".to_owned();
-    if let Some(text) = search {
-        let numbers = numbers::search(backend, &mut tx, caller.org_id, text).await?;
-        values.push(like_pattern(text).into());
-        condition =
-            "AND (p.name_folded LIKE $4 ESCAPE '\\' OR p.reference_folded LIKE $4 ESCAPE '\\'".to_owned();
-        let mut owners = String::new();
-        if !numbers.is_empty() {
-            let among = format!("pn.number_id IN ({})", placeholders(5, numbers.len()));
-            condition.push_str(" OR EXISTS (SELECT 1 FROM patient_number pn WHERE pn.patient_id = p.id AND ");
-            condition.push_str(&among);
-            condition.push(')');
-            owners = format!("UNION SELECT pn.patient_id FROM patient_number pn WHERE {among}");
-            values.extend(numbers.into_iter().map(Into::into));
-        }
-        condition.push(')');
-        if let Some(Parts { from, below }) = names::fewest(&mut tx, caller.org_id, text).await? {
-            let (at, end) = (values.len() + 1, values.len() + 2);
-            values.extend(args![from, below]);
-            // To SQLite the order of a CROSS JOIN is an order: these few are looked up, in place of a walk through all.
-            patients = format!(
-                "(SELECT DISTINCT np.patient_id AS id FROM patient_name_part np
-                  WHERE np.org_id = $1 AND np.part >= ${at} AND np.part < ${end} {owners}) f CROSS JOIN patient p"
-            );
-            condition.push_str(" AND p.id = f.id");
-        }
-    }
-    let sql = format!(
-        "SELECT p.id, p.name, p.name_folded,
-                (SELECT COUNT(*) FROM patient_image i WHERE i.patient_id = p.id AND i.deleted_at IS NULL) AS images,
-                (SELECT n.address_sealed FROM patient_number pn JOIN number n ON n.id = pn.number_id
-                 WHERE pn.patient_id = p.id ORDER BY pn.position LIMIT 1) AS address_sealed
-         FROM {patients}
-         WHERE p.org_id = $1 AND p.deleted_at IS NULL AND (p.name_folded, p.id) > ($2, $3) {condition}
-         ORDER BY p.name_folded, p.id LIMIT {}",
-        PAGE + 1
-    );
-    let mut rows: Vec<Row> = tx.all(AssertSqlSafe(sql), values).await?;
-    let more = rows.len() > PAGE;
-    rows.truncate(PAGE);
-    let next = rows.last().filter(|_| more).map(|last| write_cursor(&last.name_folded, last.id));
-    let items = rows
-        .into_iter()
-        .map(|row| {
-            Ok(PatientRow {
-                patient: PatientName { id: row.id.into(), name: row.name },
-                number: row.address_sealed.map(|sealed| numbers::open(backend, &sealed)).transpose()?,
-                images: u32::try_from(row.images).unwrap_or(u32::MAX),
-            })
-        })
-        .collect::<Result<_>>()?;
-    Ok(Page { items, next })
-}
 
 /// One record.
 pub async fn get(backend: &Backend, caller: &Caller, id: PatientId) -> Result<PatientView> {
@@ -230,13 +143,12 @@ pub async fn delete(backend: &Backend, caller: &Caller, id: PatientId) -> Result
             &mut tx,
             caller.org_id,
             Change::ConversationChanged { conversation_id: conversation },
-        )
-        .await?;
+        )?;
     }
     tx.execute("DELETE FROM conversation_patient WHERE patient_id = $1", args![id]).await?;
     tx.execute("DELETE FROM patient_name_part WHERE patient_id = $1", args![id]).await?;
     audit::note(backend, &mut tx, caller, "patient.delete", "patient", Some(id.0)).await?;
-    live::record(backend, &mut tx, caller.org_id, Change::PatientChanged { patient_id: id }).await?;
+    live::record(backend, &mut tx, caller.org_id, Change::PatientChanged { patient_id: id })?;
     tx.commit().await?;
     backend.live.wake(caller.org_id);
     Ok(())
@@ -450,7 +362,7 @@ async fn set_numbers(
     touched.sort_unstable();
     touched.dedup();
     for conversation_id in touched {
-        live::record(backend, tx, org, Change::ConversationChanged { conversation_id }).await?;
+        live::record(backend, tx, org, Change::ConversationChanged { conversation_id })?;
     }
     Ok(())
 }
@@ -522,7 +434,7 @@ async fn settle(
     id: PatientId,
 ) -> Result<PatientView> {
     audit::note(backend, &mut tx, caller, action, "patient", Some(id.0)).await?;
-    live::record(backend, &mut tx, caller.org_id, Change::PatientChanged { patient_id: id }).await?;
+    live::record(backend, &mut tx, caller.org_id, Change::PatientChanged { patient_id: id })?;
     let view = view(backend, &mut tx, caller.org_id, id).await?;
     tx.commit().await?;
     backend.live.wake(caller.org_id);
@@ -537,19 +449,7 @@ async fn settle_link(
     id: PatientId,
     conversation_id: ConversationId,
 ) -> Result<()> {
-    live::record(backend, &mut tx, caller.org_id, Change::ConversationChanged { conversation_id }).await?;
+    live::record(backend, &mut tx, caller.org_id, Change::ConversationChanged { conversation_id })?;
     settle(backend, tx, caller, action, id).await?;
     Ok(())
-}
-
-fn write_cursor(name: &str, id: Uuid) -> String {
-    format!("{}{}", id.simple(), hex::encode(name))
-}
-
-fn read_cursor(cursor: &str) -> Result<(String, Uuid)> {
-    let parts = cursor.split_at_checked(32).and_then(|(id, name)| {
-        let name = String::from_utf8(hex::decode(name).ok()?).ok()?;
-        Some((name, Uuid::try_parse(id).ok()?))
-    });
-    parts.ok_or_else(|| Error::invalid("cursor", "This cursor is not one that a previous page gave."))
 }

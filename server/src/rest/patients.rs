@@ -20,7 +20,7 @@ pub(crate) struct ListQuery {
     cursor: Option<String>,
 }
 
-/// Patients by name.
+/// Patients by name; of those that are looked for, first whoever's name begins so.
 #[utoipa::path(
     get, path = "/api/patients", tag = "patients", params(ListQuery),
     responses((status = 200, body = Page<PatientRow>), (status = 401, body = Problem)),

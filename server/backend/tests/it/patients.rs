@@ -158,6 +158,34 @@ async fn a_long_list_is_read_page_by_page_without_gaps() {
 }
 
 #[tokio::test]
+async fn whoever_is_called_so_comes_before_whoever_has_it_in_the_name() {
+    on_each_engine(async |t: TestBackend| {
+        for n in 0..60 {
+            for name in
+                [format!("Lee Abbot {n:02}"), format!("Abbot Lee {n:02}"), format!("Zoe Abbot {n:02}")]
+            {
+                patients::create(&t.backend, &t.admin, &patient(&name, &[])).await.unwrap();
+            }
+        }
+        let (mut seen, mut pages, mut cursor) = (Vec::new(), 0, None);
+        loop {
+            let page = patients::list(&t.backend, &t.admin, Some(" ABBOT"), cursor.as_deref()).await.unwrap();
+            seen.extend(page.items.into_iter().map(|row| row.patient.name));
+            pages += 1;
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let named = ["Abbot Lee", "Lee Abbot", "Zoe Abbot"];
+        let all = named.iter().flat_map(|name| (0..60).map(move |n| format!("{name} {n:02}")));
+        assert_eq!((pages, seen), (4, all.collect::<Vec<_>>()));
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn wrong_input_names_its_field() {
     on_each_engine(async |t: TestBackend| {
         let cases = [
