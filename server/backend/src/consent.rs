@@ -189,7 +189,7 @@ pub async fn record_consent(
     enter(backend, &mut tx, caller.org_id, number.into(), entry).await?;
     audit::note(backend, &mut tx, caller, "consent.record", "conversation", Some(conversation.0)).await?;
     let change = Change::ConversationChanged { conversation_id: conversation };
-    live::record(backend, &mut tx, caller.org_id, change).await?;
+    live::record(backend, &mut tx, caller.org_id, change)?;
     tx.commit().await?;
     backend.live.wake(caller.org_id);
     Ok(())

@@ -441,10 +441,10 @@ async fn note(
 ) -> Result<()> {
     audit::note(backend, tx, caller, action, "patient_image", Some(id.0)).await?;
     let patient = Change::PatientChanged { patient_id: origin.patient };
-    live::record(backend, tx, caller.org_id, patient).await?;
+    live::record(backend, tx, caller.org_id, patient)?;
     if let Some(message) = origin.message {
         let change = attachment::message_changed(tx, message).await?;
-        live::record(backend, tx, caller.org_id, change).await?;
+        live::record(backend, tx, caller.org_id, change)?;
     }
     Ok(())
 }

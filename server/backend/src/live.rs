@@ -11,6 +11,7 @@ use model::OrgId;
 use model::live::{Change, LiveEvent};
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast};
+use uuid::Uuid;
 
 /// Events a client may catch up on; one that missed more loads its page anew, which is quicker.
 pub const MAX_CATCH_UP: i64 = 5_000;
@@ -24,9 +25,8 @@ const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 /// Events of one organisation that are kept at most, whatever their age.
 const KEPT: i64 = 50_000;
 
-/// After so many events, old ones are dropped: up to twice as many, so that a backlog shrinks and no single change has
-/// to wait for all of it.
-const DROP_EVERY: i64 = 500;
+/// Events that are dropped in one transaction, so that nothing has to wait for all of them.
+const DROPPED_AT_ONCE: i64 = 1_000;
 
 /// Wakes whoever waits for news in this process. It carries no content: listeners read the store.
 #[derive(Debug)]
@@ -65,31 +65,48 @@ impl Hub {
 }
 
 /// Records a change in the transaction that makes it. Call [`Hub::wake`] after the commit.
-pub(crate) async fn record(backend: &Backend, tx: &mut Tx, org: OrgId, change: Change) -> Result<()> {
-    // The row lock on the organisation keeps numbers in the order of the commits.
-    let seq = tx
-        .number(
-            "UPDATE organisation SET live_seq = live_seq + 1 WHERE id = $1 RETURNING live_seq",
-            args![org],
-        )
-        .await?;
+///
+/// It is written right before the commit: changes of an organisation are numbered in the order of the commits, so whoever
+/// has a number holds up all others until its own.
+pub(crate) fn record(backend: &Backend, tx: &mut Tx, org: OrgId, change: Change) -> Result<()> {
     let change =
         serde_json::to_string(&change).map_err(|_| Error::Inconsistent("a change does not serialise"))?;
-    tx.execute(
-        "INSERT INTO live_event (org_id, seq, at, change) VALUES ($1, $2, $3, $4)",
-        args![org, seq, backend.clock.now(), change],
-    )
-    .await?;
-    if seq % DROP_EVERY == 0 {
-        // The key leads to the oldest; no more than those are looked at.
-        tx.execute(
-            "DELETE FROM live_event WHERE org_id = $1 AND seq IN (
-                 SELECT seq FROM (
-                     SELECT seq, at FROM live_event WHERE org_id = $1 ORDER BY seq LIMIT $2) AS oldest
-                 WHERE at < $3 OR seq <= $4)",
-            args![org, 2 * DROP_EVERY, backend.clock.now() - millis(KEPT_FOR), seq - KEPT],
-        )
-        .await?;
+    tx.before_commit(
+        "INSERT INTO live_counter (org_id, seq) VALUES ($1, 1)
+         ON CONFLICT (org_id) DO UPDATE SET seq = live_counter.seq + 1",
+        args![org],
+    );
+    tx.before_commit(
+        "INSERT INTO live_event (org_id, seq, at, change)
+         SELECT org_id, seq, $2, $3 FROM live_counter WHERE org_id = $1",
+        args![org, backend.clock.now(), change],
+    );
+    Ok(())
+}
+
+/// Drops events that are old, or too many.
+pub(crate) async fn drop_old(backend: &Backend) -> Result<()> {
+    let mut look = backend.store.read().await?;
+    let counters: Vec<(Uuid, i64)> = look.all("SELECT org_id, seq FROM live_counter", args![]).await?;
+    drop(look);
+    for (org, newest) in counters {
+        loop {
+            let mut tx = backend.store.write().await?;
+            // The key leads to the oldest; no more than those are looked at.
+            let dropped = tx
+                .execute(
+                    "DELETE FROM live_event WHERE org_id = $1 AND seq IN (
+                         SELECT seq FROM (
+                             SELECT seq, at FROM live_event WHERE org_id = $1 ORDER BY seq LIMIT $2) AS oldest
+                         WHERE at < $3 OR seq <= $4)",
+                    args![org, DROPPED_AT_ONCE, backend.clock.now() - millis(KEPT_FOR), newest - KEPT],
+                )
+                .await?;
+            tx.commit().await?;
+            if dropped == 0 {
+                break;
+            }
+        }
     }
     Ok(())
 }
@@ -97,14 +114,14 @@ pub(crate) async fn record(backend: &Backend, tx: &mut Tx, org: OrgId, change: C
 /// The number of the newest change.
 pub async fn newest(backend: &Backend, caller: &Caller) -> Result<i64> {
     let mut tx = backend.store.read().await?;
-    Ok(tx.number("SELECT live_seq FROM organisation WHERE id = $1", args![caller.org_id]).await?)
+    Ok(tx.number("SELECT seq FROM live_counter WHERE org_id = $1", args![caller.org_id]).await?)
 }
 
 /// Changes after `seq`, oldest first, at most [`PAGE`] of them: when as many come, ask again. `None` when more were missed
 /// than are kept or worth replaying: load the page anew.
 pub async fn since(backend: &Backend, caller: &Caller, seq: i64) -> Result<Option<Vec<LiveEvent>>> {
     let mut tx = backend.store.read().await?;
-    let newest = tx.number("SELECT live_seq FROM organisation WHERE id = $1", args![caller.org_id]).await?;
+    let newest = tx.number("SELECT seq FROM live_counter WHERE org_id = $1", args![caller.org_id]).await?;
     if seq > newest || newest - seq > MAX_CATCH_UP {
         return Ok(None);
     }
@@ -133,12 +150,12 @@ pub async fn since(backend: &Backend, caller: &Caller, seq: i64) -> Result<Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{TestBackend, on_each_engine};
+    use crate::testing::{TestBackend, on_each_engine, postgres};
 
     async fn change(t: &TestBackend, times: i64) {
         let mut tx = t.backend.store.write().await.expect("a transaction");
         for _ in 0..times {
-            record(&t.backend, &mut tx, t.org, Change::SettingsChanged).await.expect("a change");
+            record(&t.backend, &mut tx, t.org, Change::SettingsChanged).expect("a change");
         }
         tx.commit().await.expect("a commit");
     }
@@ -166,7 +183,7 @@ mod tests {
             change(&t, 1).await;
             let missed: Vec<_> = (known + 1..=known + 2 * PAGE + 8).collect();
             assert_eq!(caught_up(&t, known).await, Some(missed));
-            t.alter("UPDATE organisation SET live_seq = live_seq + 5000").await;
+            t.alter("UPDATE live_counter SET seq = seq + 5000").await;
             assert_eq!(caught_up(&t, known).await, None, "too much to replay");
             t
         })
@@ -176,18 +193,35 @@ mod tests {
     #[tokio::test]
     async fn old_changes_are_dropped_and_young_ones_are_not() {
         on_each_engine(async |t: TestBackend| {
+            let many = DROPPED_AT_ONCE + 7;
             let begin = newest(&t.backend, &t.admin).await.expect("a number");
-            change(&t, DROP_EVERY).await;
+            change(&t, many).await;
             t.backend.clock.advance(KEPT_FOR / 2);
-            change(&t, DROP_EVERY).await;
-            assert_eq!(caught_up(&t, begin).await.map(|all| all.len() as i64), Some(2 * DROP_EVERY));
+            change(&t, 3).await;
+            drop_old(&t.backend).await.expect("a tidy table");
+            assert_eq!(caught_up(&t, begin).await.map(|all| all.len() as i64), Some(many + 3));
             t.backend.clock.advance(KEPT_FOR / 2 + Duration::from_secs(1));
-            change(&t, DROP_EVERY).await;
+            drop_old(&t.backend).await.expect("a tidy table");
             assert_eq!(caught_up(&t, begin).await, None, "the first ones are gone");
-            let young = begin + DROP_EVERY;
-            assert_eq!(caught_up(&t, young).await.map(|all| all.len() as i64), Some(2 * DROP_EVERY));
+            assert_eq!(caught_up(&t, begin + many).await.map(|all| all.len()), Some(3));
+            assert_eq!(t.count("SELECT COUNT(*) FROM live_event").await, 3);
             t
         })
         .await;
+    }
+
+    #[tokio::test]
+    async fn a_change_holds_nobody_up_before_its_commit() {
+        // SQLite has one writer.
+        let Some(url) = postgres().await else { return };
+        let t = TestBackend::new(Some(&url)).await;
+        let known = newest(&t.backend, &t.admin).await.expect("a number");
+        let mut slow = t.backend.store.write().await.expect("a transaction");
+        record(&t.backend, &mut slow, t.org, Change::SettingsChanged).expect("a change");
+        change(&t, 1).await;
+        assert_eq!(caught_up(&t, known).await, Some(vec![known + 1]));
+        slow.commit().await.expect("a commit");
+        assert_eq!(caught_up(&t, known).await, Some(vec![known + 1, known + 2]));
+        t.backend.store.close().await;
     }
 }

@@ -104,7 +104,7 @@ async fn note(
 ) -> Result<()> {
     let mut tx = backend.store.write().await?;
     audit::note(backend, &mut tx, caller, action, kind, subject).await?;
-    live::record(backend, &mut tx, caller.org_id, Change::SettingsChanged).await?;
+    live::record(backend, &mut tx, caller.org_id, Change::SettingsChanged)?;
     tx.commit().await?;
     backend.live.wake(caller.org_id);
     Ok(())

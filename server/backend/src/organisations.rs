@@ -88,7 +88,7 @@ pub async fn update(
     .await?;
     audit::note(backend, &mut tx, caller, "organisation.update", "organisation", Some(caller.org_id.0))
         .await?;
-    live::record(backend, &mut tx, caller.org_id, Change::SettingsChanged).await?;
+    live::record(backend, &mut tx, caller.org_id, Change::SettingsChanged)?;
     tx.commit().await?;
     backend.live.wake(caller.org_id);
     Ok(())

@@ -2,7 +2,7 @@
 
 use crate::clock::millis;
 use crate::store::args;
-use crate::{Backend, Error, Result, media, patients, reconcile};
+use crate::{Backend, Error, Result, live, media, patients, reconcile};
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -24,10 +24,13 @@ enum Recurring {
     LookUp,
     /// Indexes names that a process of an older version stored.
     IndexNames,
+    /// Drops what screens that slept were to be told and need no longer.
+    DropLiveEvents,
 }
 
 impl Recurring {
-    const ALL: [Self; 4] = [Self::SweepUploads, Self::Reconcile, Self::LookUp, Self::IndexNames];
+    const ALL: [Self; 5] =
+        [Self::SweepUploads, Self::Reconcile, Self::LookUp, Self::IndexNames, Self::DropLiveEvents];
 
     /// What its row is called.
     fn name(self) -> &'static str {
@@ -36,6 +39,7 @@ impl Recurring {
             Self::Reconcile => "reconcile",
             Self::LookUp => "look_up",
             Self::IndexNames => "index_names",
+            Self::DropLiveEvents => "drop_live_events",
         }
     }
 
@@ -43,7 +47,7 @@ impl Recurring {
     fn period(self) -> Duration {
         match self {
             Self::SweepUploads => Duration::from_secs(24 * 3600),
-            Self::Reconcile | Self::IndexNames => Duration::from_secs(10 * 60),
+            Self::Reconcile | Self::IndexNames | Self::DropLiveEvents => Duration::from_secs(10 * 60),
             Self::LookUp => Duration::from_secs(60),
         }
     }
@@ -63,6 +67,7 @@ impl Recurring {
                 reconcile::look_up(backend).await?;
             }
             Self::IndexNames => patients::index_names(backend).await?,
+            Self::DropLiveEvents => live::drop_old(backend).await?,
         }
         Ok(())
     }

@@ -252,7 +252,7 @@ async fn settle(
     staff: StaffId,
 ) -> Result<()> {
     audit::note(backend, &mut tx, caller, action, "staff", Some(staff.0)).await?;
-    live::record(backend, &mut tx, caller.org_id, Change::SettingsChanged).await?;
+    live::record(backend, &mut tx, caller.org_id, Change::SettingsChanged)?;
     tx.commit().await?;
     backend.live.wake(caller.org_id);
     Ok(())

@@ -26,6 +26,9 @@ const MEASURED_FOR: Duration = Duration::from_secs(10);
 /// How long the server may take to read what it took.
 const DRAINED_WITHIN: Duration = Duration::from_secs(30 * 60);
 
+/// How often it is asked how much is left, which it has to count.
+const LOOK: Duration = Duration::from_secs(1);
+
 #[derive(Parser)]
 struct Cli {
     #[command(subcommand)]
@@ -154,7 +157,7 @@ async fn drained(authority: &str, already: Duration) -> Result<Duration> {
         if waiting(authority).await? == 0 {
             return Ok(already + began.elapsed());
         }
-        tokio::time::sleep(Duration::from_millis(250)).await;
+        tokio::time::sleep(LOOK).await;
     }
     bail!("the journal was not read within half an hour")
 }

@@ -88,7 +88,7 @@ pub async fn open(backend: &Backend, caller: &Caller, number: &str) -> Result<Co
     let (id, made) = find_or_make(backend, &mut tx, caller.org_id, number, backend.clock.now()).await?;
     if made {
         let change = Change::ConversationChanged { conversation_id: id };
-        live::record(backend, &mut tx, caller.org_id, change).await?;
+        live::record(backend, &mut tx, caller.org_id, change)?;
     }
     tx.commit().await?;
     backend.live.wake(caller.org_id);
@@ -137,7 +137,7 @@ pub async fn mark_read(
     }
     if read > 0 {
         let change = Change::ConversationChanged { conversation_id: id };
-        live::record(backend, &mut tx, caller.org_id, change).await?;
+        live::record(backend, &mut tx, caller.org_id, change)?;
     }
     tx.commit().await?;
     backend.live.wake(caller.org_id);
@@ -157,8 +157,7 @@ pub async fn mark_unread(backend: &Backend, caller: &Caller, id: ConversationId)
     )
     .await?;
     count_unread(&mut tx, id).await?;
-    live::record(backend, &mut tx, caller.org_id, Change::ConversationChanged { conversation_id: id })
-        .await?;
+    live::record(backend, &mut tx, caller.org_id, Change::ConversationChanged { conversation_id: id })?;
     tx.commit().await?;
     backend.live.wake(caller.org_id);
     Ok(())
@@ -188,8 +187,7 @@ pub async fn assign(
     touch(&mut tx, caller.org_id, id, "unread = unread").await?;
     tx.execute("UPDATE conversation SET assigned_to = $2 WHERE id = $1", args![id, to]).await?;
     audit::note(backend, &mut tx, caller, "conversation.assign", "conversation", Some(id.0)).await?;
-    live::record(backend, &mut tx, caller.org_id, Change::ConversationChanged { conversation_id: id })
-        .await?;
+    live::record(backend, &mut tx, caller.org_id, Change::ConversationChanged { conversation_id: id })?;
     tx.commit().await?;
     backend.live.wake(caller.org_id);
     Ok(())

@@ -85,7 +85,7 @@ impl Examination<'_> {
             args![id],
         )
         .await?;
-        live::record(backend, &mut tx, org, Change::ConversationChanged { conversation_id: id }).await?;
+        live::record(backend, &mut tx, org, Change::ConversationChanged { conversation_id: id })?;
         tx.commit().await?;
         backend.live.wake(org);
         Ok(())

@@ -223,7 +223,7 @@ impl Examination<'_> {
                 .await?;
                 if let BlobKey::Image(patient_id, ..) = original.key {
                     let change = Change::PatientChanged { patient_id };
-                    live::record(backend, &mut tx, original.org, change).await?;
+                    live::record(backend, &mut tx, original.org, change)?;
                 }
             }
         }

@@ -22,11 +22,11 @@ use uuid::Uuid;
 /// Webhooks in one commit, at most: so many that the disk does not matter any more, so few that none waits long.
 const TOGETHER: usize = 256;
 
-/// Webhooks in one commit from which on it is a crowd.
-const CROWD: usize = 8;
+/// Webhooks within [`AT_ONCE`] from which on it is a crowd: more than can be read in that time.
+const CROWD: usize = 100;
 
-/// How long after its last such commit a crowd has gone.
-const GONE_AFTER: Duration = Duration::from_millis(200);
+/// How long webhooks are counted together, and how long after so many a crowd has gone.
+const AT_ONCE: Duration = Duration::from_millis(200);
 
 /// A webhook on its way into the journal.
 #[derive(Clone)]
@@ -75,8 +75,30 @@ pub(crate) struct Journal {
     waiting: Mutex<Vec<Waiting>>,
     /// Whoever holds it commits what waits.
     turn: Arc<tokio::sync::Mutex<()>>,
-    /// When the last crowd was taken in.
-    crowd: Mutex<Option<Instant>>,
+    crowd: Mutex<Crowd>,
+}
+
+/// Whether webhooks come faster than they are read.
+#[derive(Default)]
+struct Crowd {
+    /// Since when those that came are counted, and how many did.
+    counted: Option<(Instant, usize)>,
+    /// When there were last too many.
+    seen: Option<Instant>,
+}
+
+impl Crowd {
+    fn came(&mut self, webhooks: usize, now: Instant) {
+        let (since, before) = self.counted.filter(|(since, _)| *since + AT_ONCE > now).unwrap_or((now, 0));
+        self.counted = Some((since, before + webhooks));
+        if before + webhooks >= CROWD {
+            self.seen = Some(now);
+        }
+    }
+
+    fn is_there(&self, now: Instant) -> bool {
+        self.seen.is_some_and(|seen| now < seen + AT_ONCE)
+    }
 }
 
 struct Waiting {
@@ -104,8 +126,7 @@ impl Journal {
     /// Carriers come in a crowd: taking in what they bring goes before working on what was taken. A carrier
     /// waits for seconds only, while a message that is durable can wait.
     pub(crate) fn is_crowded(&self) -> bool {
-        let crowd = *self.crowd.lock().unwrap_or_else(PoisonError::into_inner);
-        crowd.is_some_and(|seen| seen.elapsed() < GONE_AFTER)
+        self.crowd.lock().unwrap_or_else(PoisonError::into_inner).is_there(Instant::now())
     }
 
     /// Those who came first.
@@ -113,9 +134,7 @@ impl Journal {
         let mut waiting = self.waiting();
         let rest = if waiting.len() > TOGETHER { waiting.split_off(TOGETHER) } else { Vec::new() };
         let next = mem::replace(&mut *waiting, rest);
-        if next.len() >= CROWD {
-            *self.crowd.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        }
+        self.crowd.lock().unwrap_or_else(PoisonError::into_inner).came(next.len(), Instant::now());
         next
     }
 
@@ -301,14 +320,31 @@ mod tests {
         .await;
     }
 
+    #[test]
+    fn a_crowd_is_many_in_a_short_time_however_they_are_committed() {
+        let (mut crowd, begin) = (Crowd::default(), Instant::now());
+        for _ in 0..CROWD - 1 {
+            crowd.came(1, begin);
+        }
+        assert!(!crowd.is_there(begin));
+        crowd.came(1, begin);
+        assert!(crowd.is_there(begin));
+        let later = begin + AT_ONCE;
+        assert!(!crowd.is_there(later));
+        crowd.came(CROWD - 1, later);
+        assert!(!crowd.is_there(later), "those of before do not count any more");
+    }
+
     #[tokio::test]
     async fn one_that_cannot_be_stored_keeps_no_other_out() {
         on_each_engine(async |t: TestBackend| {
-            let of_nobody = Entry { account: t.backend.clock.new_id(), ..entry(&t, "of nobody").await };
-            let entries = vec![entry(&t, "one").await, of_nobody, entry(&t, "other").await];
+            let first = entry(&t, "one").await;
+            let with_a_taken_id = Entry { id: first.id, ..entry(&t, "with a taken id").await };
+            assert!(taken_together(&t, vec![first]).await[0].is_ok());
+            let entries = vec![entry(&t, "another").await, with_a_taken_id, entry(&t, "third").await];
             let outcomes = taken_together(&t, entries).await;
             assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
-            assert_eq!(t.count("SELECT COUNT(*) FROM journal_entry").await, 2);
+            assert_eq!(t.count("SELECT COUNT(*) FROM journal_entry").await, 3);
             t
         })
         .await;

@@ -261,7 +261,7 @@ async fn record(backend: &Backend, attachment: Attachment, kept: Kept) -> Result
         queue::push(backend, &mut tx, attachment.org_id, &job, None, backend.clock.now()).await?;
     }
     let change = attachment.change(&mut tx).await?;
-    live::record(backend, &mut tx, attachment.org_id, change).await?;
+    live::record(backend, &mut tx, attachment.org_id, change)?;
     tx.commit().await?;
     backend.live.wake(attachment.org_id);
     Ok(())
@@ -320,7 +320,7 @@ async fn show_failure(backend: &Backend, attachment: &Attachment, words: &str) -
         return Ok(());
     }
     let change = attachment.change(&mut tx).await?;
-    live::record(backend, &mut tx, attachment.org_id, change).await?;
+    live::record(backend, &mut tx, attachment.org_id, change)?;
     tx.commit().await?;
     backend.live.wake(attachment.org_id);
     Ok(())

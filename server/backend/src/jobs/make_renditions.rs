@@ -238,7 +238,7 @@ impl Subject {
         }
         replace_renditions(backend, &mut tx, self.org, self.id(), &renditions).await?;
         let change = self.change(&mut tx).await?;
-        live::record(backend, &mut tx, self.org, change).await?;
+        live::record(backend, &mut tx, self.org, change)?;
         tx.commit().await?;
         backend.live.wake(self.org);
         Ok(())

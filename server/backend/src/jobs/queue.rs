@@ -15,11 +15,11 @@ use std::convert::Infallible;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// How long a claimed job is nobody else's, unless its heartbeat prolongs it.
-const LEASE: Duration = Duration::from_secs(120);
+/// How long a claimed job is nobody else's, unless its heartbeat prolongs it: what a killed process ran waits so long.
+const LEASE: Duration = Duration::from_secs(60);
 
 /// How often the heartbeat prolongs the lease.
-const HEARTBEAT: Duration = Duration::from_secs(30);
+const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// A job that this process runs now.
 #[derive(sqlx::FromRow)]
@@ -133,19 +133,20 @@ pub(super) type Wanted = (&'static str, usize);
 /// is looked at on the way to a picture.
 pub(super) async fn claim(backend: &Backend, wanted: &[Wanted]) -> Result<Vec<Claimed>> {
     let now = backend.clock.now();
-    // A look first, without the writer's lock: mostly there is nothing to do.
+    // A look first, without the writer's lock: mostly there is nothing to do. By order and limit, which leave PostgreSQL no
+    // choice: what it knows of a queue is always of some minutes ago, and for EXISTS or MIN it may read all of it.
     let mut branches: Vec<String> = (0..wanted.len())
         .map(|nth| {
             let kind = nth + 2;
             format!(
-                "SELECT ${kind} AS found WHERE EXISTS (
-                     SELECT 1 FROM job WHERE kind = ${kind} AND state = 'ready' AND run_at <= $1)"
+                "SELECT ${kind} AS found WHERE (
+                     SELECT run_at FROM job WHERE kind = ${kind} AND state = 'ready' ORDER BY run_at LIMIT 1) <= $1"
             )
         })
         .collect();
     branches.push(format!(
-        "SELECT '{ABANDONED}' AS found WHERE EXISTS (
-             SELECT 1 FROM job WHERE state = 'running' AND lease_until < $1)"
+        "SELECT '{ABANDONED}' AS found WHERE (
+             SELECT lease_until FROM job WHERE state = 'running' ORDER BY lease_until LIMIT 1) < $1"
     ));
     let mut values = args![now];
     values.extend(wanted.iter().map(|(kind, _)| Value::from(*kind)));
@@ -166,29 +167,35 @@ pub(super) async fn claim(backend: &Backend, wanted: &[Wanted]) -> Result<Vec<Cl
         )
         .await?;
     }
+    let mut claimed: Vec<Claimed> = Vec::new();
+    for (kind, most) in due {
+        let values = args![now + millis(LEASE), now, kind];
+        let take = AssertSqlSafe(take(most, tx.is_postgres()));
+        claimed.extend(tx.all::<Claimed>(take, values).await?);
+    }
+    tx.commit().await?;
+    // Ids rise with time; a statement answers in no order.
+    claimed.sort_by_key(|job| job.id);
+    Ok(claimed)
+}
+
+/// The statement that takes so many jobs: until `$1`, of what is due at `$2`, of the kind `$3`.
+fn take(most: usize, postgres: bool) -> String {
     // PostgreSQL has several writers: each takes rows that no other holds.
-    let lock = if tx.is_postgres() { "FOR UPDATE OF j SKIP LOCKED" } else { "" };
-    let take = format!(
+    let lock = if postgres { "FOR UPDATE OF j SKIP LOCKED" } else { "" };
+    // The limit in the text, or PostgreSQL plans anew each time, in the hope of a better plan for it.
+    format!(
         "WITH next AS MATERIALIZED (
              SELECT j.id FROM job j
              WHERE j.kind = $3 AND j.state = 'ready' AND j.run_at <= $2
                AND NOT EXISTS (
                    SELECT 1 FROM job earlier
                    WHERE earlier.order_key = j.order_key AND earlier.id < j.id AND earlier.state <> 'failed')
-             ORDER BY j.run_at, j.id LIMIT $4 {lock})
+             ORDER BY j.run_at, j.id LIMIT {most} {lock})
          UPDATE job SET state = 'running', lease_until = $1, attempts = attempts + 1
          WHERE id IN (SELECT id FROM next)
          RETURNING id, org_id, kind, payload_sealed, attempts, waits, outages, errors"
-    );
-    let mut claimed: Vec<Claimed> = Vec::new();
-    for (kind, most) in due {
-        let values = args![now + millis(LEASE), now, kind, most];
-        claimed.extend(tx.all::<Claimed>(AssertSqlSafe(take.clone()), values).await?);
-    }
-    tx.commit().await?;
-    // Ids rise with time; a statement answers in no order.
-    claimed.sort_by_key(|job| job.id);
-    Ok(claimed)
+    )
 }
 
 /// Opens a claimed job's payload.

@@ -248,7 +248,7 @@ async fn receive(
     .await?;
     heed(backend, tx, route, &inbound, conversation, number, at).await?;
     let change = Change::MessageAdded { conversation_id: conversation, message_id: message };
-    live::record(backend, tx, route.org_id, change).await?;
+    live::record(backend, tx, route.org_id, change)?;
     metrics::counter!("inbound_messages_total", "channel" => inbound.channel.as_str()).increment(1);
     Ok(Read::Done)
 }
@@ -327,5 +327,5 @@ async fn heed(
     let entry = Entry { wish, source, channel: inbound.channel, reason, staff: None, at };
     consent::enter(backend, tx, route.org_id, number, entry).await?;
     let change = Change::ConversationChanged { conversation_id: conversation };
-    live::record(backend, tx, route.org_id, change).await
+    live::record(backend, tx, route.org_id, change)
 }

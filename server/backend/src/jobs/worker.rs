@@ -28,8 +28,9 @@ const PLACES: [queue::Wanted; 4] = [
     (MAKE_RENDITIONS, 2),
 ];
 
-/// How often a portion of what a crowd of carriers brings is worked on while it lasts.
-const PORTION: Duration = Duration::from_millis(100);
+/// How often a portion of what a crowd of carriers brings is worked on while it lasts. The whole is read no sooner for
+/// what is read meanwhile; it is enough that nothing stands still.
+const PORTION: Duration = Duration::from_millis(250);
 
 /// How often due jobs are looked for when nobody calls.
 const POLL: Duration = Duration::from_millis(500);

@@ -220,8 +220,7 @@ pub(crate) async fn cool_down(
     let now = backend.clock.now();
     let resting = "SELECT COUNT(*) FROM line_account WHERE id = $1 AND cooling_until > $2";
     if tx.number(resting, args![id, now]).await? == 0 {
-        // First, since whoever settles a delivery holds the organisation's row before it comes to the account's.
-        live::record(backend, tx, org, Change::SettingsChanged).await?;
+        live::record(backend, tx, org, Change::SettingsChanged)?;
     }
     let until: Millis = now + crate::clock::millis(time);
     tx.execute(

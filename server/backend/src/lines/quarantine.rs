@@ -36,7 +36,7 @@ pub async fn check_again(
         audit::note(backend, &mut tx, caller, "line.release", "line", Some(row.line_id().0)).await?;
     }
     if left > 0 {
-        live::record(backend, &mut tx, caller.org_id, Change::SettingsChanged).await?;
+        live::record(backend, &mut tx, caller.org_id, Change::SettingsChanged)?;
     }
     tx.commit().await?;
     backend.live.wake(caller.org_id);

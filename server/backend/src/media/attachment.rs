@@ -300,7 +300,7 @@ pub(crate) async fn shift(
     }
     let moved = Attachment::load(tx, id).await?.ok_or(Error::Inconsistent("an attachment vanished"))?;
     let change = moved.change(tx).await?;
-    live::record(backend, tx, moved.org_id, change).await?;
+    live::record(backend, tx, moved.org_id, change)?;
     Ok(true)
 }
 

@@ -253,7 +253,7 @@ async fn fold_after(backend: &Backend, tx: &mut Tx, whole: Whole, moved: bool) -
     if changed > 0 || shows_parts {
         let change =
             Change::MessageChanged { conversation_id: whole.conversation, message_id: whole.message };
-        live::record(backend, tx, whole.org, change).await?;
+        live::record(backend, tx, whole.org, change)?;
     }
     Ok(())
 }
@@ -411,5 +411,5 @@ async fn withdraw(backend: &Backend, tx: &mut Tx, whole: Whole, code: &str) -> R
     };
     consent::enter(backend, tx, whole.org, number.into(), entry).await?;
     let change = Change::ConversationChanged { conversation_id: whole.conversation };
-    live::record(backend, tx, whole.org, change).await
+    live::record(backend, tx, whole.org, change)
 }

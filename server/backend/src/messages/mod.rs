@@ -172,7 +172,7 @@ async fn record(
     )
     .await?;
     let change = Change::MessageAdded { conversation_id: conversation, message_id: whole.message };
-    live::record(backend, &mut tx, org, change).await?;
+    live::record(backend, &mut tx, org, change)?;
     let view = conversations::message_view(backend, &mut tx, org, whole.message).await?;
     tx.commit().await?;
     backend.live.wake(org);

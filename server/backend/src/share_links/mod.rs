@@ -124,7 +124,7 @@ async fn changed(backend: &Backend, tx: &mut Tx, org: OrgId, link: ShareLinkId) 
     for (message, conversation) in rows {
         let change =
             Change::MessageChanged { conversation_id: conversation.into(), message_id: message.into() };
-        live::record(backend, tx, org, change).await?;
+        live::record(backend, tx, org, change)?;
     }
     Ok(())
 }

@@ -2,12 +2,16 @@
 
 use super::value::{Kind, Record, Value, args, postgres_values, sqlite_values};
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgListener, PgPool, PgPoolOptions, Postgres};
-use sqlx::sqlite::{
-    Sqlite, SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{
+    PgArguments, PgConnectOptions, PgConnection, PgListener, PgPool, PgPoolOptions, Postgres,
 };
-use sqlx::{SqlSafeStr, Transaction};
+use sqlx::sqlite::{
+    Sqlite, SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
+    SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Connection as _, SqlSafeStr, Transaction};
+use std::mem;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -23,6 +27,13 @@ const CHANNEL: &str = "heliograph";
 
 /// How long a transaction waits for its connection before the database counts as too busy.
 const ACQUIRE: Duration = Duration::from_secs(5);
+
+/// How many prepared statements a connection to PostgreSQL keeps: more than there are texts of queries, of which some
+/// come in several lengths.
+const STATEMENTS: usize = 1000;
+
+/// How long after its last use a connection to PostgreSQL is taken to be alive without asking.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// A failure of the database.
 #[derive(Debug, thiserror::Error)]
@@ -101,10 +112,19 @@ impl Store {
     /// An unknown scheme is refused rather than becoming a new, empty file.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let options = PgConnectOptions::from_str(url)?;
+            let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(STATEMENTS);
             let pool = PgPoolOptions::new()
                 .max_connections(24)
                 .acquire_timeout(ACQUIRE)
+                .test_before_acquire(false)
+                .before_acquire(|connection, meta| {
+                    Box::pin(async move {
+                        if meta.idle_for > TRUSTED {
+                            connection.ping().await?;
+                        }
+                        Ok(true)
+                    })
+                })
                 .connect_with(options)
                 .await?;
             return Ok(Self(Pools::Postgres(pool)));
@@ -143,12 +163,13 @@ impl Store {
         matches!(self.0, Pools::Postgres(_))
     }
 
-    /// A consistent view to read from.
+    /// A view to read from, of one moment in each query; see [`snapshot`](Self::snapshot).
     pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
         let asked = Instant::now();
         let engine = match &self.0 {
             Pools::Sqlite { read, .. } => Engine::Sqlite(read.begin().await?),
-            Pools::Postgres(pool) => Engine::Postgres(pool.begin_with("BEGIN READ ONLY").await?),
+            // Without a transaction, which would show each query a moment of its own as well, at two round trips more.
+            Pools::Postgres(pool) => Engine::PostgresReads(pool.acquire().await?),
         };
         Ok(Tx::begun(engine, "read", asked))
     }
@@ -248,18 +269,35 @@ pub struct Tx {
     begun: Instant,
     /// Nobody else waits for SQLite's writer until this one is done.
     turn: Option<OwnedMutexGuard<()>>,
+    /// See [`before_commit`](Self::before_commit).
+    last: Vec<(&'static str, Vec<Value>)>,
 }
 
 enum Engine {
     Sqlite(Transaction<'static, Sqlite>),
     Postgres(Transaction<'static, Postgres>),
+    PostgresReads(PoolConnection<Postgres>),
+}
+
+/// What a statement is run on.
+enum Connection<'a> {
+    Sqlite(&'a mut SqliteConnection),
+    Postgres(&'a mut PgConnection),
 }
 
 impl Tx {
     /// Counts how long a transaction of this kind waited for its connection and, on SQLite, for the one writer's turn.
     fn begun(engine: Engine, kind: &'static str, asked: Instant) -> Self {
         metrics::histogram!("db_acquire_seconds", "kind" => kind).record(asked.elapsed().as_secs_f64());
-        Self { engine, begun: Instant::now(), turn: None }
+        Self { engine, begun: Instant::now(), turn: None, last: Vec::new() }
+    }
+
+    fn connection(&mut self) -> Connection<'_> {
+        match &mut self.engine {
+            Engine::Sqlite(tx) => Connection::Sqlite(tx),
+            Engine::Postgres(tx) => Connection::Postgres(tx),
+            Engine::PostgresReads(connection) => Connection::Postgres(connection),
+        }
     }
 
     /// Runs a statement; answers how many rows it touched.
@@ -268,12 +306,12 @@ impl Tx {
         sql: impl SqlSafeStr,
         args: Vec<Value>,
     ) -> Result<u64, StoreError> {
-        Ok(match &mut self.engine {
-            Engine::Sqlite(tx) => {
-                sqlx::query_with(sql, sqlite_arguments(args)?).execute(&mut **tx).await?.rows_affected()
+        Ok(match self.connection() {
+            Connection::Sqlite(on) => {
+                sqlx::query_with(sql, sqlite_arguments(args)?).execute(on).await?.rows_affected()
             }
-            Engine::Postgres(tx) => {
-                sqlx::query_with(sql, postgres_arguments(args)?).execute(&mut **tx).await?.rows_affected()
+            Connection::Postgres(on) => {
+                sqlx::query_with(sql, postgres_arguments(args)?).execute(on).await?.rows_affected()
             }
         })
     }
@@ -284,12 +322,10 @@ impl Tx {
         sql: impl SqlSafeStr,
         args: Vec<Value>,
     ) -> Result<Vec<R>, StoreError> {
-        Ok(match &mut self.engine {
-            Engine::Sqlite(tx) => {
-                sqlx::query_as_with(sql, sqlite_arguments(args)?).fetch_all(&mut **tx).await?
-            }
-            Engine::Postgres(tx) => {
-                sqlx::query_as_with(sql, postgres_arguments(args)?).fetch_all(&mut **tx).await?
+        Ok(match self.connection() {
+            Connection::Sqlite(on) => sqlx::query_as_with(sql, sqlite_arguments(args)?).fetch_all(on).await?,
+            Connection::Postgres(on) => {
+                sqlx::query_as_with(sql, postgres_arguments(args)?).fetch_all(on).await?
             }
         })
     }
@@ -300,12 +336,12 @@ impl Tx {
         sql: impl SqlSafeStr,
         args: Vec<Value>,
     ) -> Result<Option<R>, StoreError> {
-        Ok(match &mut self.engine {
-            Engine::Sqlite(tx) => {
-                sqlx::query_as_with(sql, sqlite_arguments(args)?).fetch_optional(&mut **tx).await?
+        Ok(match self.connection() {
+            Connection::Sqlite(on) => {
+                sqlx::query_as_with(sql, sqlite_arguments(args)?).fetch_optional(on).await?
             }
-            Engine::Postgres(tx) => {
-                sqlx::query_as_with(sql, postgres_arguments(args)?).fetch_optional(&mut **tx).await?
+            Connection::Postgres(on) => {
+                sqlx::query_as_with(sql, postgres_arguments(args)?).fetch_optional(on).await?
             }
         })
     }
@@ -317,13 +353,13 @@ impl Tx {
         args: Vec<Value>,
         kinds: &[Kind],
     ) -> Result<Vec<Vec<Value>>, StoreError> {
-        let rows: Result<Vec<Vec<Value>>, sqlx::Error> = match &mut self.engine {
-            Engine::Sqlite(tx) => {
-                let rows = sqlx::query_with(sql, sqlite_arguments(args)?).fetch_all(&mut **tx).await?;
+        let rows: Result<Vec<Vec<Value>>, sqlx::Error> = match self.connection() {
+            Connection::Sqlite(on) => {
+                let rows = sqlx::query_with(sql, sqlite_arguments(args)?).fetch_all(on).await?;
                 rows.iter().map(|row| sqlite_values(row, kinds)).collect()
             }
-            Engine::Postgres(tx) => {
-                let rows = sqlx::query_with(sql, postgres_arguments(args)?).fetch_all(&mut **tx).await?;
+            Connection::Postgres(on) => {
+                let rows = sqlx::query_with(sql, postgres_arguments(args)?).fetch_all(on).await?;
                 rows.iter().map(|row| postgres_values(row, kinds)).collect()
             }
         };
@@ -335,13 +371,22 @@ impl Tx {
         Ok(self.one::<(i64,)>(sql, args).await?.map_or(0, |(n,)| n))
     }
 
+    /// Keeps a statement until the others have run: one that locks what every transaction comes to.
+    pub(crate) fn before_commit(&mut self, sql: &'static str, args: Vec<Value>) {
+        self.last.push((sql, args));
+    }
+
     /// Makes it so.
-    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        for (sql, args) in mem::take(&mut self.last) {
+            self.execute(sql, args).await?;
+        }
         let committing = Instant::now();
-        let Self { engine, begun, turn } = self;
+        let Self { engine, begun, turn, .. } = self;
         match engine {
             Engine::Sqlite(tx) => tx.commit().await?,
             Engine::Postgres(tx) => tx.commit().await?,
+            Engine::PostgresReads(_) => {}
         }
         metrics::histogram!("db_commit_seconds").record(committing.elapsed().as_secs_f64());
         metrics::histogram!("db_transaction_seconds").record(begun.elapsed().as_secs_f64());
@@ -351,7 +396,7 @@ impl Tx {
 
     /// Whether this is PostgreSQL, for the few labelled differences.
     pub(crate) fn is_postgres(&self) -> bool {
-        matches!(self.engine, Engine::Postgres(_))
+        matches!(self.engine, Engine::Postgres(_) | Engine::PostgresReads(_))
     }
 }
 

@@ -128,7 +128,7 @@ async fn state(tx: &mut Tx) -> Result<Vec<i64>> {
     for name in tables::TABLES {
         state.push(rows::count(tx, name).await?);
     }
-    let told = "SELECT CAST(COALESCE(SUM(live_seq), 0) AS BIGINT) FROM organisation";
+    let told = "SELECT CAST(COALESCE(SUM(seq), 0) AS BIGINT) FROM live_counter";
     state.push(tx.number(told, args![]).await?);
     Ok(state)
 }

@@ -31,6 +31,7 @@ pub(super) const TABLES: &[&str] = &[
     "rendition",
     "journal_entry",
     "job",
+    "live_counter",
     "live_event",
     "consent_entry",
     "audit_entry",

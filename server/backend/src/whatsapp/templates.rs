@@ -76,7 +76,7 @@ pub async fn refresh(backend: &Backend, caller: &Caller, line: LineId) -> Result
     let mut tx = backend.store.write().await?;
     audit::note(backend, &mut tx, caller, "line.refresh_templates", "line", Some(line.0)).await?;
     // With templates there may be more that can be sent.
-    live::record(backend, &mut tx, caller.org_id, Change::SettingsChanged).await?;
+    live::record(backend, &mut tx, caller.org_id, Change::SettingsChanged)?;
     tx.commit().await?;
     backend.live.wake(caller.org_id);
     kept(backend, line).await

@@ -41,7 +41,7 @@ impl Share {
 /// Takes the turn that is kept for a delivery, or the account's next one if that has come. `false` for one that would
 /// be early: it must not be marked, and [`keep`] has a turn for it.
 ///
-/// To be called last: whoever holds an organisation's row may wait for an account's, never the other way round.
+/// To be called last: everything else that leaves through the account waits for its row until the commit.
 pub(super) async fn take(backend: &Backend, tx: &mut Tx, request: Request, share: Share) -> Result<bool> {
     let now = backend.clock.now();
     let kept = tx
