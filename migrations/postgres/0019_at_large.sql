@@ -1,11 +1,16 @@
+-- Servers of the version before go on working meanwhile, with these tables in any order: it gives way and is tried again
+-- rather than have one of them wait in a circle.
+SET LOCAL lock_timeout = '500ms';
+
 -- Changes are numbered apart from the organisation, which every row refers to: on PostgreSQL each reference looks at the
 -- organisation's row, and a row that changes many times a second is slow to look at.
 CREATE TABLE live_counter (
     org_id UUID PRIMARY KEY,
     seq BIGINT NOT NULL
 ) WITH (fillfactor = 10);
-INSERT INTO live_counter (org_id, seq) SELECT id, live_seq FROM organisation;
-ALTER TABLE organisation DROP COLUMN live_seq;
+-- Servers of the version before go on counting in `organisation.live_seq` until they end, whose numbers are not to meet these:
+-- the column goes with a later version.
+INSERT INTO live_counter (org_id, seq) SELECT id, live_seq + 1000000 FROM organisation;
 
 -- Each reference of a row that is written locks the row that it refers to. All webhooks refer to one organisation and one
 -- account: whoever writes many at a time lines up there. Neither row is ever deleted, so nothing is lost with the locks.

@@ -4,5 +4,6 @@ CREATE TABLE live_counter (
     org_id BLOB PRIMARY KEY REFERENCES organisation (id),
     seq INTEGER NOT NULL
 ) STRICT;
-INSERT INTO live_counter (org_id, seq) SELECT id, live_seq FROM organisation;
-ALTER TABLE organisation DROP COLUMN live_seq;
+-- Servers of the version before go on counting in `organisation.live_seq` until they end, whose numbers are not to meet these:
+-- the column goes with a later version.
+INSERT INTO live_counter (org_id, seq) SELECT id, live_seq + 1000000 FROM organisation;

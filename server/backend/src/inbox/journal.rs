@@ -22,7 +22,7 @@ use uuid::Uuid;
 /// Webhooks in one commit, at most: so many that the disk does not matter any more, so few that none waits long.
 const TOGETHER: usize = 256;
 
-/// Webhooks within [`AT_ONCE`] from which on it is a crowd: more than can be read in that time.
+/// Webhooks within [`AT_ONCE`] from which on it is a crowd: about twice as many as are read in that time.
 const CROWD: usize = 100;
 
 /// How long webhooks are counted together, and how long after so many a crowd has gone.

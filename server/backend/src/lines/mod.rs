@@ -249,20 +249,31 @@ mod tests {
 
     #[tokio::test]
     async fn an_account_is_changed_while_a_message_is_marked() {
+        const WAITING: &str = "SELECT COUNT(*) FROM pg_stat_activity
+                               WHERE datname = current_database() AND wait_event_type = 'Lock'";
         // SQLite has one writer.
         let Some(url) = postgres().await else { return };
         let t = TestBackend::new(Some(&url)).await;
         let account = list(&t.backend, &t.admin).await.expect("lines")[0].accounts[0].route.account_id;
-        // As a delivery that is marked, half-way: it has told of its change, and comes to the account's row.
+        // As a delivery that is marked: it has the account's row, and comes to the organisation's number at its end.
         let mut marking = t.backend.store.write().await.expect("a transaction");
         live::record(&t.backend, &mut marking, t.org, Change::SettingsChanged).expect("a change");
-        let credentials = Some(serde_json::json!({"auth_token": "another_token_0123456789abcdef00"}));
-        let change = AccountChange { credentials, ..AccountChange::default() };
-        let changing = update_account(&t.backend, &t.admin, account, change);
-        tokio::time::timeout(PATIENCE, changing).await.expect("nobody waits").expect("a changed account");
         let taken = marking.execute("UPDATE line_account SET next_send_at = next_send_at", args![]).await;
-        assert_eq!(taken.expect("nobody waits for the other"), 1);
-        marking.commit().await.expect("a commit");
+        assert_eq!(taken.expect("a row"), 1);
+        let (backend, caller) = (t.backend.clone(), t.admin.clone());
+        let changing = tokio::spawn(async move {
+            let credentials = Some(serde_json::json!({"auth_token": "another_token_0123456789abcdef00"}));
+            let change = AccountChange { credentials, ..AccountChange::default() };
+            update_account(&backend, &caller, account, change).await
+        });
+        let waits = async {
+            while t.count(WAITING).await == 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waits).await.expect("it waits for its turn");
+        tokio::time::timeout(PATIENCE, marking.commit()).await.expect("no circle").expect("a commit");
+        changing.await.expect("no panic").expect("a changed account");
         t.backend.store.close().await;
     }
 }

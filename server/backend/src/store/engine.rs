@@ -1,7 +1,7 @@
 //! The two engines, behind one transaction type.
 
 use super::value::{Kind, Record, Value, args, postgres_values, sqlite_values};
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{
     PgArguments, PgConnectOptions, PgConnection, PgListener, PgPool, PgPoolOptions, Postgres,
@@ -28,12 +28,19 @@ const CHANNEL: &str = "heliograph";
 /// How long a transaction waits for its connection before the database counts as too busy.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
-/// How many prepared statements a connection to PostgreSQL keeps: more than there are texts of queries, of which some
-/// come in several lengths.
-const STATEMENTS: usize = 1000;
+/// How many prepared statements a connection to PostgreSQL keeps: more than there are in daily use. Each takes some ten
+/// kilobytes of the database server, for each connection.
+const STATEMENTS: usize = 256;
 
 /// How long after its last use a connection to PostgreSQL is taken to be alive without asking.
-const TRUSTED: Duration = Duration::from_secs(1);
+const TRUSTED: Duration = Duration::from_millis(200);
+
+/// How often a transaction is begun anew on another connection, where the one it was given turns out to be dead.
+const BEGINNINGS: u32 = 30;
+
+/// How often a migration is tried that gives way to servers at work, and the wait in between.
+const MIGRATIONS: u32 = 60;
+const GIVE_WAY: Duration = Duration::from_millis(500);
 
 /// A failure of the database.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +56,7 @@ pub enum StoreError {
     Conflict,
     /// A migration could not be applied.
     #[error("migration: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    Migration(#[from] MigrateError),
     /// Anything else; a mistake of ours.
     #[error("query: {0}")]
     Query(#[source] sqlx::Error),
@@ -73,12 +80,12 @@ impl From<sqlx::Error> for StoreError {
 }
 
 /// SQLite: busy (5), locked (6), read-only (8), I/O error (10), full (13), cannot open (14), by primary code.
-/// PostgreSQL: connection (08), read-only, as after a failover (25006), out of resources (53), operator's intervention
-/// (57), system error (58).
+/// PostgreSQL: connection (08), read-only, as after a failover (25006), picked as the one that gives way (40), out of
+/// resources (53), operator's intervention (57), system error (58).
 fn is_unavailable(code: &str) -> bool {
     match code.parse::<u32>() {
         Ok(sqlite) if code.len() < 5 => matches!(sqlite & 0xff, 5 | 6 | 8 | 10 | 13 | 14),
-        _ => ["08", "25006", "53", "57", "58"].iter().any(|class| code.starts_with(class)),
+        _ => ["08", "25006", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class)),
     }
 }
 
@@ -153,7 +160,17 @@ impl Store {
     pub async fn migrate(&self) -> Result<(), StoreError> {
         match &self.0 {
             Pools::Sqlite { write, .. } => SQLITE_MIGRATIONS.run(write).await?,
-            Pools::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await?,
+            Pools::Postgres(pool) => {
+                for _ in 1..MIGRATIONS {
+                    match migrate(pool).await {
+                        Err(StoreError::Migration(error)) if gave_way(&error) => {
+                            tokio::time::sleep(GIVE_WAY).await;
+                        }
+                        done => return done,
+                    }
+                }
+                migrate(pool).await?;
+            }
         }
         Ok(())
     }
@@ -163,7 +180,7 @@ impl Store {
         matches!(self.0, Pools::Postgres(_))
     }
 
-    /// A view to read from, of one moment in each query; see [`snapshot`](Self::snapshot).
+    /// Something to read from. On PostgreSQL each query sees a moment of its own; see [`snapshot`](Self::snapshot).
     pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
         let asked = Instant::now();
         let engine = match &self.0 {
@@ -219,7 +236,7 @@ impl Store {
         let engine = match &self.0 {
             // Taking the lock at the start: a reader that turns writer half-way can only fail.
             Pools::Sqlite { write, .. } => Engine::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Pools::Postgres(pool) => Engine::Postgres(pool.begin().await?),
+            Pools::Postgres(pool) => Engine::Postgres(begin(pool).await?),
         };
         Ok(Tx::begun(engine, "write", asked))
     }
@@ -252,6 +269,38 @@ impl Store {
     }
 }
 
+/// On a connection that is closed afterwards: a run that fails leaves its lock on it, for which the next would wait.
+async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
+    let mut connection = pool.acquire().await?;
+    let run = POSTGRES_MIGRATIONS.run(&mut *connection).await;
+    let closed = connection.close().await;
+    run?;
+    Ok(closed?)
+}
+
+/// A transaction on a connection that is alive: of those that were just used, a restart of the database may have left none.
+async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    for _ in 1..BEGINNINGS {
+        match pool.begin().await {
+            // Nothing has run yet, and the pool drops what is broken.
+            Err(sqlx::Error::Io(_)) => {}
+            Err(sqlx::Error::Database(cause)) if cause.code().is_some_and(|code| code.starts_with("57P")) => {
+            }
+            begun => return begun,
+        }
+    }
+    pool.begin().await
+}
+
+/// Whether a migration could not have the locks that it needs (`lock_not_available`), or was picked to give way.
+fn gave_way(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _)) = error else {
+        return false;
+    };
+    let code = cause.as_database_error().and_then(|cause| cause.code());
+    code.is_some_and(|code| code == "55P03" || code == "40P01")
+}
+
 /// One connection of the pool, for as long as it is kept.
 pub(crate) struct Listener(PgListener);
 
@@ -262,7 +311,7 @@ impl Listener {
     }
 }
 
-/// A transaction on either engine.
+/// A transaction on either engine, or a connection that reads.
 pub struct Tx {
     engine: Engine,
     /// When it could begin, for the operator.
@@ -306,6 +355,11 @@ impl Tx {
         sql: impl SqlSafeStr,
         args: Vec<Value>,
     ) -> Result<u64, StoreError> {
+        if matches!(self.engine, Engine::PostgresReads(_)) {
+            // SQLite refuses it by itself.
+            let mistake = "what was begun to read does not write";
+            return Err(StoreError::Query(sqlx::Error::Protocol(mistake.to_owned())));
+        }
         Ok(match self.connection() {
             Connection::Sqlite(on) => {
                 sqlx::query_with(sql, sqlite_arguments(args)?).execute(on).await?.rows_affected()
@@ -378,10 +432,10 @@ impl Tx {
 
     /// Makes it so.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        let committing = Instant::now();
         for (sql, args) in mem::take(&mut self.last) {
             self.execute(sql, args).await?;
         }
-        let committing = Instant::now();
         let Self { engine, begun, turn, .. } = self;
         match engine {
             Engine::Sqlite(tx) => tx.commit().await?,
