@@ -36,10 +36,10 @@ const STATEMENTS: usize = 256;
 const TRUSTED: Duration = Duration::from_millis(200);
 
 /// How often a transaction is begun anew on another connection, where the one it was given turns out to be dead.
-const BEGINNINGS: u32 = 30;
+const TRIES_TO_BEGIN: u32 = 30;
 
 /// How often a migration is tried that gives way to servers at work, and the wait in between.
-const MIGRATIONS: u32 = 60;
+const TRIES_TO_MIGRATE: u32 = 60;
 const GIVE_WAY: Duration = Duration::from_millis(500);
 
 /// A failure of the database.
@@ -161,7 +161,7 @@ impl Store {
         match &self.0 {
             Pools::Sqlite { write, .. } => SQLITE_MIGRATIONS.run(write).await?,
             Pools::Postgres(pool) => {
-                for _ in 1..MIGRATIONS {
+                for _ in 1..TRIES_TO_MIGRATE {
                     match migrate(pool).await {
                         Err(StoreError::Migration(error)) if gave_way(&error) => {
                             tokio::time::sleep(GIVE_WAY).await;
@@ -280,7 +280,7 @@ async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
 
 /// A transaction on a connection that is alive: of those that were just used, a restart of the database may have left none.
 async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    for _ in 1..BEGINNINGS {
+    for _ in 1..TRIES_TO_BEGIN {
         match pool.begin().await {
             // Nothing has run yet, and the pool drops what is broken.
             Err(sqlx::Error::Io(_)) => {}
