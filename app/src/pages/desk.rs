@@ -3,13 +3,13 @@
 use super::lazy;
 use crate::api::session::{PageSession, Session, sign_in_path};
 use crate::parts::alerts::{AlertLine, Alerts};
-use crate::parts::drafts::Drafts;
+use crate::parts::composer::drafts::Drafts;
 use crate::parts::live::Live;
-use crate::parts::outbox::Outbox;
 use crate::parts::rail::Rail;
-use crate::parts::sent_pictures::SentPictures;
 use crate::parts::shortcuts::{HelpDialog, Shortcuts};
 use crate::parts::sign_out::{SignOut, SignOutDialog};
+use crate::parts::thread::outbox::Outbox;
+use crate::parts::thread::sent_pictures::SentPictures;
 use crate::ui::{Banner, Empty, Glyph, Tone};
 use leptos::prelude::*;
 use leptos::task::spawn_local;

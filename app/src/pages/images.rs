@@ -1,6 +1,6 @@
 //! Everyone's filed photos.
 
-use crate::parts::gallery::{Gallery, first_images};
+use crate::parts::images::gallery::{Gallery, first_images};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::Redirect;

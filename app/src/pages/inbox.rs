@@ -2,8 +2,8 @@
 
 use crate::api::inbox;
 use crate::api::session::Session;
-use crate::parts::inbox_list::InboxList;
-use crate::parts::inbox_state::Inbox;
+use crate::parts::inbox::list::InboxList;
+use crate::parts::inbox::state::Inbox;
 use crate::parts::live::Live;
 use crate::ui::{Empty, Glyph, Skeleton, SkeletonShape};
 use leptos::prelude::*;

@@ -2,11 +2,11 @@
 
 use crate::api::session::Session;
 use crate::api::{inbox, patients};
-use crate::parts::gallery::{FirstImages, Gallery, first_images};
-use crate::parts::image_upload::ImageUpload;
+use crate::parts::images::gallery::{FirstImages, Gallery, first_images};
+use crate::parts::images::upload::ImageUpload;
 use crate::parts::live::{Live, News};
-use crate::parts::patient_form::PatientForm;
-use crate::parts::person::PersonWord;
+use crate::parts::patients::form::PatientForm;
+use crate::parts::patients::person::PersonWord;
 use crate::ui::{
     Banner, Button, ButtonKind, Dialog, Empty, Glyph, Icon, IconButton, Notices, Skeleton, SkeletonShape,
     Time, TimeStyle, Tone,

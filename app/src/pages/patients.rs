@@ -5,8 +5,8 @@ use crate::api::session::Session;
 use crate::browser;
 use crate::parts::live::{Live, News};
 use crate::parts::pager::{Pager, ShowMore};
-use crate::parts::patient_form::PatientForm;
-use crate::parts::person::PersonWord;
+use crate::parts::patients::form::PatientForm;
+use crate::parts::patients::person::PersonWord;
 use crate::parts::query_search::{QuerySearch, searched};
 use crate::parts::shortcuts::{Shortcut, on_shortcut};
 use crate::ui::{

@@ -2,8 +2,8 @@
 
 use crate::api::session::Session;
 use crate::api::{inbox, patients};
-use crate::parts::bad_day::BadDay;
-use crate::parts::phone_screen::PhoneScreen;
+use crate::parts::phone::bad_day::BadDay;
+use crate::parts::phone::screen::PhoneScreen;
 use crate::parts::query_search::{QuerySearch, searched};
 use crate::ui::{Avatar, Banner, Empty, Glyph, Icon, Skeleton, SkeletonShape, Tone};
 use leptos::prelude::*;

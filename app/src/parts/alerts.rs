@@ -1,8 +1,8 @@
 //! What asks an admin to look: a sentence above the inbox, and a mark at Settings.
 
-use super::live::{Live, News};
 use crate::api::operation;
 use crate::api::session::Session;
+use crate::parts::live::{Live, News};
 use crate::ui::{Banner, Tone};
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;

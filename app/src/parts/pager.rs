@@ -1,7 +1,7 @@
 //! A list that grows page by page, and can be read again without losing its length.
 
-use super::live::Live;
 use crate::api::Answer;
+use crate::parts::live::Live;
 use crate::ui::{Button, Notices};
 use leptos::prelude::*;
 use leptos::task::spawn_local;

@@ -2,8 +2,8 @@
 
 use crate::api::session::{self, Session};
 use crate::browser;
-use crate::parts::drafts::Drafts;
-use crate::parts::outbox::Outbox;
+use crate::parts::composer::drafts::Drafts;
+use crate::parts::thread::outbox::Outbox;
 use crate::ui::{Button, ButtonKind, Dialog, Notices};
 use leptos::prelude::*;
 use leptos::task::spawn_local;

@@ -1,8 +1,8 @@
 //! A form on its way to the server: one answer at a time, and what the server found wrong.
 
-use super::live::Live;
 use crate::api::{Answer, ApiFailure};
 use crate::browser;
+use crate::parts::live::Live;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 

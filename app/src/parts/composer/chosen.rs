@@ -2,9 +2,9 @@
 
 use crate::api::messages;
 use crate::browser;
-use crate::parts::file_preview::FilePreview;
+use crate::parts::composer::upload::{Progress, Upload};
 use crate::parts::preview::PreviewState;
-use crate::parts::upload::{Progress, Upload};
+use crate::parts::preview::file::FilePreview;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use model::media::{AttachmentState, AttachmentView, MediaKind};

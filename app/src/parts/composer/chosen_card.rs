@@ -1,10 +1,10 @@
 //! A chosen picture or file, as it stands below the text before it is sent.
 
-use crate::parts::chosen::{CARD_PX, Chosen};
-use crate::parts::file_card::glyph;
+use crate::parts::composer::chosen::{CARD_PX, Chosen};
+use crate::parts::composer::upload::Progress;
 use crate::parts::preview::PreviewState;
-use crate::parts::preview_picture::PreviewPicture;
-use crate::parts::upload::Progress;
+use crate::parts::preview::picture::PreviewPicture;
+use crate::parts::thread::file_card::glyph;
 use crate::ui::{Glyph, Icon, IconButton};
 use leptos::prelude::*;
 use model::media::{AttachmentState, MediaKind, human_bytes};

@@ -2,10 +2,10 @@
 
 use crate::api::messages;
 use crate::browser;
-use crate::parts::chosen::Chosen;
+use crate::parts::composer::chosen::Chosen;
+use crate::parts::composer::upload::Progress;
 use crate::parts::live::{Live, News};
-use crate::parts::outbox::when_connected;
-use crate::parts::upload::Progress;
+use crate::parts::thread::outbox::when_connected;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use model::link::LinkOptions;

@@ -1,8 +1,8 @@
 //! Whether what is chosen travels, or stays here behind a private link.
 
-use crate::parts::chosen::Chosen;
-use crate::parts::patient_panel::People;
-use crate::parts::thread_state::Thread;
+use crate::parts::composer::chosen::Chosen;
+use crate::parts::patients::panel::People;
+use crate::parts::thread::state::Thread;
 use crate::ui::{Button, Glyph, Icon};
 use leptos::prelude::*;
 use model::link::{LinkOptions, TOKEN_CHARS, USUAL_HOURS, invitation, with_link};

@@ -1,18 +1,28 @@
 //! Writing: text, pictures, files, and what sending them takes.
 
+pub mod chosen;
+pub mod chosen_card;
+pub mod drafts;
+pub mod link_choice;
+pub mod number_picker;
+pub mod route_line;
+pub mod template_choice;
+pub mod upload;
+pub mod whatsapp_window;
+
 use crate::api::session::Session;
 use crate::browser;
-use crate::parts::chosen::{Chosen, files};
-use crate::parts::chosen_card::ChosenCard;
-use crate::parts::drafts::Draft;
-use crate::parts::link_choice::{LinkChoice, as_it_leaves, why_not_without};
-use crate::parts::number_picker::NumberPicker;
-use crate::parts::route_line::{Offers, OtherNumber, RouteWords, Way};
+use crate::parts::composer::chosen::{Chosen, files};
+use crate::parts::composer::chosen_card::ChosenCard;
+use crate::parts::composer::drafts::Draft;
+use crate::parts::composer::link_choice::{LinkChoice, as_it_leaves, why_not_without};
+use crate::parts::composer::number_picker::NumberPicker;
+use crate::parts::composer::route_line::{Offers, OtherNumber, RouteWords, Way};
+use crate::parts::composer::template_choice::TemplateComposer;
+use crate::parts::composer::upload::Progress;
+use crate::parts::composer::whatsapp_window::{Whatsapp, WhatsappBar};
 use crate::parts::shortcuts::{Shortcut, on_shortcut};
-use crate::parts::template_choice::TemplateComposer;
-use crate::parts::thread_state::Thread;
-use crate::parts::upload::Progress;
-use crate::parts::whatsapp_window::{Whatsapp, WhatsappBar};
+use crate::parts::thread::state::Thread;
 use crate::ui::{Button, ButtonKind, Glyph, IconButton, Notices, Tone};
 use leptos::ev::{ClipboardEvent, KeyboardEvent};
 use leptos::html;

@@ -1,10 +1,10 @@
 //! To which of the patient's numbers a message goes.
 
 use crate::api::inbox;
-use crate::parts::drafts::Draft;
-use crate::parts::inbox_list::navigator;
-use crate::parts::patient_panel::People;
-use crate::parts::thread_state::Thread;
+use crate::parts::composer::drafts::Draft;
+use crate::parts::inbox::list::navigator;
+use crate::parts::patients::panel::People;
+use crate::parts::thread::state::Thread;
 use crate::ui::Notices;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -19,7 +19,7 @@ pub fn NumberPicker(
 ) -> impl IntoView {
     let thread = Thread::of_page();
     let people = People::of_page();
-    let drafts = expect_context::<crate::parts::drafts::Drafts>();
+    let drafts = expect_context::<crate::parts::composer::drafts::Drafts>();
     let notices = Notices::of_page();
     let numbers = Memo::new(move |_| {
         let mut numbers: Vec<(String, String)> = Vec::new();

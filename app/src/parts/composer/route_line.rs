@@ -1,9 +1,9 @@
 //! What sending takes: through which carrier, how large, how dear. And the other numbers that a message could come from,
 //! which patients do not know: never taken without a press.
 
-use crate::parts::chosen::Chosen;
-use crate::parts::thread_state::Thread;
-use crate::parts::whatsapp_window::Whatsapp;
+use crate::parts::composer::chosen::Chosen;
+use crate::parts::composer::whatsapp_window::Whatsapp;
+use crate::parts::thread::state::Thread;
 use crate::ui::{Glyph, Icon, IconButton, Menu, MenuItem};
 use gloo_timers::callback::Timeout;
 use leptos::prelude::*;

@@ -1,7 +1,7 @@
 //! Whether a message goes by WhatsApp, and how long anything can be sent that way: said before one writes, not after.
 
-use crate::parts::drafts::Draft;
-use crate::parts::thread_state::Thread;
+use crate::parts::composer::drafts::Draft;
+use crate::parts::thread::state::Thread;
 use crate::ui::{Glyph, Icon, Times};
 use leptos::prelude::*;
 use model::conversation::WhatsappAbility;

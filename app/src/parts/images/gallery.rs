@@ -1,10 +1,10 @@
 //! Filed photos by the day they were filed: those of one record, or of all.
 
-use super::filed_picture::{FiledPicture, Source};
-use super::image_viewer::ImageViewer;
-use super::live::{Live, News};
-use super::pager::{Pager, ShowMore};
 use crate::api::{Answer, images};
+use crate::parts::images::filed::{FiledPicture, Source};
+use crate::parts::images::viewer::ImageViewer;
+use crate::parts::live::{Live, News};
+use crate::parts::pager::{Pager, ShowMore};
 use crate::ui::{Banner, Empty, Glyph, Skeleton, SkeletonShape, Time, TimeStyle, Times, Tone};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;

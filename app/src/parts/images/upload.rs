@@ -1,8 +1,8 @@
 //! Pictures on their way from this computer into a record.
 
-use super::filing::category_options;
-use super::live::Live;
-use super::transfer::Transfer;
+use crate::parts::live::Live;
+use crate::parts::thread::filing::category_options;
+use crate::parts::transfer::Transfer;
 use crate::ui::{Banner, Button, ButtonKind, Glyph, Icon, IconButton, Notices, SelectField, TextField, Tone};
 use leptos::ev::{DragEvent, SubmitEvent};
 use leptos::html;

@@ -1,12 +1,12 @@
 //! A filed photo, large, with what is known of it and what can be done with it.
 
-use super::filed_picture::{FiledPicture, Source};
-use super::filing::category_options;
-use super::live::Live;
-use super::pager::Pager;
 use crate::api::images;
 use crate::api::session::Session;
 use crate::browser;
+use crate::parts::images::filed::{FiledPicture, Source};
+use crate::parts::live::Live;
+use crate::parts::pager::Pager;
+use crate::parts::thread::filing::category_options;
 use crate::ui::{
     Button, ButtonKind, Dialog, Glyph, Icon, IconButton, Notices, SelectField, TextField, Time, TimeStyle,
     Tone, open_while,

@@ -1,9 +1,9 @@
 //! The list of conversations: search, filters, rows.
 
 use crate::browser;
-use crate::parts::drafts::Drafts;
-use crate::parts::inbox_state::{Inbox, Row};
-use crate::parts::new_conversation::NewConversation;
+use crate::parts::composer::drafts::Drafts;
+use crate::parts::inbox::new_conversation::NewConversation;
+use crate::parts::inbox::state::{Inbox, Row};
 use crate::parts::shortcuts::{Shortcut, on_shortcut};
 use crate::ui::{Avatar, Button, Empty, Glyph, Icon, IconButton, Skeleton, SkeletonShape, Time};
 use gloo_timers::callback::Timeout;

@@ -1,8 +1,8 @@
 //! Beginning a conversation: with a patient, or with a number as it is typed.
 
 use crate::api::inbox;
-use crate::parts::inbox_list::navigator;
-use crate::parts::patient_search::PatientSearch;
+use crate::parts::inbox::list::navigator;
+use crate::parts::patients::search::PatientSearch;
 use crate::ui::{Button, ButtonKind, Dialog, Glyph};
 use leptos::prelude::*;
 use leptos::task::spawn_local;

@@ -1,8 +1,8 @@
 //! What staff type into a record, for a new one and for one that is there.
 
-use super::submission::Submission;
 use crate::api::patients;
 use crate::browser;
+use crate::parts::submission::Submission;
 use crate::ui::{Banner, Button, ButtonKind, Glyph, IconButton, TextArea, TextField, Tone};
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;

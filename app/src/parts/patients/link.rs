@@ -1,8 +1,8 @@
 //! Making a stranger known: the number belongs to a patient.
 
 use crate::api::patients;
-use crate::parts::patient_search::PatientSearch;
-use crate::parts::thread_state::Thread;
+use crate::parts::patients::search::PatientSearch;
+use crate::parts::thread::state::Thread;
 use crate::ui::{Dialog, Notices, Tone};
 use leptos::prelude::*;
 use leptos::task::spawn_local;

@@ -2,10 +2,10 @@
 
 use crate::api::session::Session;
 use crate::api::{images, inbox, patients};
-use crate::parts::filed_picture::FiledPicture;
-use crate::parts::link_patient::LinkPatient;
+use crate::parts::images::filed::FiledPicture;
 use crate::parts::live::{Live, News};
-use crate::parts::thread_state::Thread;
+use crate::parts::patients::link::LinkPatient;
+use crate::parts::thread::state::Thread;
 use crate::ui::{Avatar, Button, Glyph, Icon, IconButton, Notices, SelectField};
 use leptos::prelude::*;
 use leptos::task::spawn_local;

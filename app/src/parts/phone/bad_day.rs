@@ -1,6 +1,6 @@
 //! What goes wrong on purpose between a line and its simulated carrier.
 
-use super::transfer;
+use crate::parts::transfer;
 use crate::ui::{Banner, Tone};
 use leptos::prelude::*;
 use leptos::task::spawn_local;

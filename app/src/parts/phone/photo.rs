@@ -1,8 +1,8 @@
 //! Photos on a simulated phone: those of its messages, and those chosen for the next one.
 
-use crate::parts::file_preview::FilePreview;
 use crate::parts::preview::PreviewState;
-use crate::parts::preview_picture::PreviewPicture;
+use crate::parts::preview::file::FilePreview;
+use crate::parts::preview::picture::PreviewPicture;
 use crate::ui::{Glyph, Icon, IconButton};
 use leptos::prelude::*;
 use leptos::task::spawn_local;

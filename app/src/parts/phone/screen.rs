@@ -1,8 +1,8 @@
 //! One simulated phone's conversation with a line.
 
-use super::phone_photo::{ChosenPhoto, ShownPhoto};
-use super::transfer::{self, Transfer};
 use crate::api::session::Session;
+use crate::parts::phone::photo::{ChosenPhoto, ShownPhoto};
+use crate::parts::transfer::{self, Transfer};
 use crate::ui::{Banner, Glyph, Icon, Time, TimeStyle, Tone};
 use gloo_timers::callback::Interval;
 use leptos::ev::{KeyboardEvent, SubmitEvent};

@@ -10,6 +10,9 @@
 //! The page names the worker's files in an element that the server renders:
 //! `<script type="application/json" id="assets">{"preview_worker_js":"…","preview_worker_wasm":"…"}</script>`.
 
+pub mod file;
+pub mod picture;
+
 use std::sync::Arc;
 
 /// What to show for one photo, from chosen to settled.

@@ -2,13 +2,13 @@
 
 use crate::api::messages;
 use crate::browser;
-use crate::parts::file_card::{FileCard, is_file};
-use crate::parts::link_line::LinkLine;
-use crate::parts::picture_fate::{FateMark, FateWords};
-use crate::parts::sent_pictures::SentPictures;
-use crate::parts::thread_item::{Item, Local};
-use crate::parts::thread_state::Thread;
-use crate::parts::viewer::Viewer;
+use crate::parts::thread::file_card::{FileCard, is_file};
+use crate::parts::thread::item::{Item, Local};
+use crate::parts::thread::link_line::LinkLine;
+use crate::parts::thread::picture_fate::{FateMark, FateWords};
+use crate::parts::thread::sent_pictures::SentPictures;
+use crate::parts::thread::state::Thread;
+use crate::parts::thread::viewer::Viewer;
 use crate::ui::{Button, ButtonKind, Glyph, Icon, Notices, Thumbnail, Time, TimeStyle};
 use leptos::prelude::*;
 use leptos::task::spawn_local;

@@ -2,8 +2,8 @@
 
 use crate::api::session::Session;
 use crate::api::{images, messages};
-use crate::parts::thread_state::Thread;
-use crate::parts::viewer::Viewer;
+use crate::parts::thread::state::Thread;
+use crate::parts::thread::viewer::Viewer;
 use crate::ui::{Button, ButtonKind, Glyph, Notices, SelectField, Tone};
 use leptos::prelude::*;
 use leptos::task::spawn_local;

@@ -3,8 +3,8 @@
 use crate::api::links;
 use crate::api::session::Session;
 use crate::browser;
-use crate::parts::thread_item::Local;
-use crate::parts::thread_state::Thread;
+use crate::parts::thread::item::Local;
+use crate::parts::thread::state::Thread;
 use crate::ui::{Button, ButtonKind, Dialog, Glyph, Icon, Menu, MenuItem, Notices, TimeStyle, Times};
 use leptos::prelude::*;
 use leptos::task::spawn_local;

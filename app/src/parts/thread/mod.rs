@@ -1,8 +1,22 @@
 //! The scrolling middle of a conversation.
 
+pub mod bubble;
+pub mod file_card;
+pub mod filing;
+pub mod item;
+pub mod link_line;
+pub mod opted_out;
+pub mod outbox;
+pub mod picture_fate;
+mod scroll;
+pub mod sent_pictures;
+mod slice;
+pub mod state;
+pub mod viewer;
+
 use crate::browser;
-use crate::parts::bubble::Bubble;
-use crate::parts::thread_state::Thread;
+use crate::parts::thread::bubble::Bubble;
+use crate::parts::thread::state::Thread;
 use crate::ui::{Button, Empty, Glyph};
 use leptos::html;
 use leptos::prelude::*;

@@ -2,7 +2,7 @@
 
 use crate::api::inbox;
 use crate::api::session::Session;
-use crate::parts::thread_state::Thread;
+use crate::parts::thread::state::Thread;
 use crate::ui::{Banner, Button, ButtonKind, Dialog, Notices, TextField, Tone};
 use leptos::prelude::*;
 use leptos::task::spawn_local;

@@ -7,7 +7,7 @@ use crate::api::messages;
 use crate::api::session::Session;
 use crate::browser;
 use crate::parts::live::Live;
-use crate::parts::thread_item::Local;
+use crate::parts::thread::item::Local;
 use crate::ui::{Notices, Tone};
 use gloo_timers::callback::Interval;
 use leptos::prelude::*;

@@ -1,6 +1,6 @@
 //! Pictures that were sent from this page, as they were chosen here: shown until the server has made its own of them.
 
-use crate::parts::chosen::Chosen;
+use crate::parts::composer::chosen::Chosen;
 use leptos::prelude::*;
 use model::AttachmentId;
 use model::media::{AttachmentState, AttachmentView};

@@ -1,6 +1,6 @@
 //! Stretches of a thread as the server gives them, and the place of each message in them.
 
-use crate::parts::thread_item::Item;
+use crate::parts::thread::item::Item;
 use model::message::MessageView;
 
 /// Messages as the server gave them, oldest first, with those that came since in their places.
@@ -36,7 +36,7 @@ pub(super) fn insert(slices: &mut [Slice], item: Item) {
 #[cfg(test)]
 mod tests {
     use super::{Slice, insert};
-    use crate::parts::thread_item::Item;
+    use crate::parts::thread::item::Item;
     use leptos::prelude::{ReadUntracked, WithUntracked};
     use model::ConversationId;
     use model::message::{Channel, DeliveryState, Direction, MessageView};

@@ -1,13 +1,13 @@
 //! The loaded stretch of one thread and how it stays true.
 
 use crate::api::{inbox, messages};
-use crate::parts::chosen::Chosen;
+use crate::parts::composer::chosen::Chosen;
 use crate::parts::live::{Live, News};
-use crate::parts::outbox::Outbox;
-use crate::parts::scroll::{Hold, scroll_to_end};
-use crate::parts::sent_pictures::SentPictures;
-use crate::parts::thread_item::{Facts, Item, Local, places};
-use crate::parts::thread_slice::{Slice, insert};
+use crate::parts::thread::item::{Facts, Item, Local, places};
+use crate::parts::thread::outbox::Outbox;
+use crate::parts::thread::scroll::{Hold, scroll_to_end};
+use crate::parts::thread::sent_pictures::SentPictures;
+use crate::parts::thread::slice::{Slice, insert};
 use crate::ui::{Notices, Times};
 use leptos::prelude::*;
 use leptos::task::spawn_local;

@@ -1,9 +1,9 @@
 //! One picture, large: who, when, the caption, the original, and filing it.
 
 use crate::api::messages;
-use crate::parts::filing::Filing;
-use crate::parts::sent_pictures::SentPictures;
-use crate::parts::thread_state::Thread;
+use crate::parts::thread::filing::Filing;
+use crate::parts::thread::sent_pictures::SentPictures;
+use crate::parts::thread::state::Thread;
 use crate::ui::{Button, Dialog, Glyph, Icon, IconButton, Time, TimeStyle};
 use leptos::ev::{self};
 use leptos::prelude::*;

@@ -1,0 +1,5 @@
+//! The patient's phone, of the simulator.
+
+pub mod bad_day;
+pub mod photo;
+pub mod screen;
