@@ -42,14 +42,19 @@ pub async fn accept(
     request: &WebhookRequest,
 ) -> Result<Accepted> {
     let (route, standing) = examine(backend, provider, line_key, request).await?;
-    let accepted = journal(backend, &route, request, standing).await.map_err(|error| unavailable(&error))?;
+    let accepted = journal(backend, &route, request, standing).await;
+    let accepted = accepted.map_err(|error| unavailable(provider, &error))?;
     let outcome = match accepted {
         Accepted::Journalled => "journalled",
         Accepted::Repeated => "repeated",
         Accepted::Quarantined => "quarantined",
     };
-    metrics::counter!("webhooks_total", "provider" => provider.as_str(), "outcome" => outcome).increment(1);
+    came_to(outcome, provider);
     Ok(accepted)
+}
+
+fn came_to(outcome: &'static str, provider: ProviderKind) {
+    metrics::counter!("webhooks_total", "provider" => provider.as_str(), "outcome" => outcome).increment(1);
 }
 
 /// Whether a webhook would be taken as genuine. Nothing of it is kept: for measuring what keeping it costs.
@@ -70,7 +75,8 @@ async fn examine(
     line_key: &str,
     request: &WebhookRequest,
 ) -> Result<(Route, Standing)> {
-    let Some(route) = route(backend, provider, line_key).await.map_err(|error| unavailable(&error))? else {
+    let route = route(backend, provider, line_key).await.map_err(|error| unavailable(provider, &error))?;
+    let Some(route) = route else {
         count("unknown_line", provider);
         return Err(Error::not_found("webhook address"));
     };
@@ -247,7 +253,8 @@ fn count(why: &'static str, provider: ProviderKind) {
 }
 
 /// Whatever keeps a webhook from being stored, its sender is asked to come again rather than told that it failed.
-fn unavailable(error: &Error) -> Error {
+fn unavailable(provider: ProviderKind, error: &Error) -> Error {
+    came_to("unavailable", provider);
     tracing::error!(%error, "a webhook could not be stored");
     Error::failure(FailureCode::Unavailable, "The webhook could not be stored. Send it again in a minute.")
 }

@@ -1,19 +1,22 @@
 //! Webhooks become durable, those that come together in one commit.
 //!
-//! A durable commit costs the same for one row as for a hundred. Whoever comes while a commit is under way waits for it
-//! to end, and then all who wait go together: alone nobody is held up, and under load the rate is not that of the disk.
+//! A durable commit costs the same for one row as for a hundred. Whoever comes while commits are under way waits for one
+//! of them to end, and then all who wait go together: alone nobody is held up, and under load the rate is not that of the
+//! disk.
 
 use super::{Accepted, FLOOD, KEPT_FOR, MAX_QUARANTINED};
 use crate::jobs::{Job, queue};
 use crate::store::{Tx, Value, args, rows_at_once, rows_of_placeholders};
 use crate::{Backend, Error, Result};
+use futures::FutureExt;
 use model::line::ProviderKind;
 use model::{JournalEntryId, LineAccountId, Millis, OrgId};
 use providers::WebhookKind;
 use sqlx::AssertSqlSafe;
 use std::collections::HashSet;
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -72,10 +75,20 @@ impl State {
 /// Where webhooks wait for the next commit of this process.
 #[derive(Default)]
 pub(crate) struct Journal {
-    waiting: Mutex<Vec<Waiting>>,
-    /// Whoever holds it commits what waits.
-    turn: Arc<tokio::sync::Mutex<()>>,
+    queue: Mutex<Queue>,
     crowd: Mutex<Crowd>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<Waiting>,
+    /// How many commit what waits; each looks again before it leaves.
+    serving: usize,
+}
+
+/// Commits that may be under way at once. SQLite has one writer; on PostgreSQL one is prepared while the other is written.
+fn at_once(backend: &Backend) -> usize {
+    if backend.store.is_postgres() { 2 } else { 1 }
 }
 
 /// Whether webhooks come faster than they are read.
@@ -110,16 +123,17 @@ impl Journal {
     /// Makes a webhook durable, together with those that come at the same time.
     pub(super) async fn take(&self, backend: &Backend, entry: Entry) -> Result<Accepted> {
         let (tell, told) = oneshot::channel();
-        self.waiting().push(Waiting { entry, tell });
-        // A task of its own: a carrier that hangs up takes the others' commit down with it otherwise.
-        let (backend, turn) = (backend.clone(), self.turn.clone());
-        tokio::spawn(async move {
-            let _turn = turn.lock_owned().await;
-            let batch = backend.journal().next();
-            if !batch.is_empty() {
-                commit_all(&backend, batch).await;
-            }
-        });
+        let is_to_be_served = {
+            let mut queue = self.queue();
+            queue.waiting.push(Waiting { entry, tell });
+            let is_free = queue.serving < at_once(backend);
+            queue.serving += usize::from(is_free);
+            is_free
+        };
+        if is_to_be_served {
+            // A task of its own: a carrier that hangs up takes the others' commit down with it otherwise.
+            tokio::spawn(commit_while_they_come(backend.clone()));
+        }
         told.await.unwrap_or(Err(Error::Inconsistent("a webhook was dropped on its way into the journal")))
     }
 
@@ -129,17 +143,36 @@ impl Journal {
         self.crowd.lock().unwrap_or_else(PoisonError::into_inner).is_there(Instant::now())
     }
 
-    /// Those who came first.
-    fn next(&self) -> Vec<Waiting> {
-        let mut waiting = self.waiting();
-        let rest = if waiting.len() > TOGETHER { waiting.split_off(TOGETHER) } else { Vec::new() };
-        let next = mem::replace(&mut *waiting, rest);
-        self.crowd.lock().unwrap_or_else(PoisonError::into_inner).came(next.len(), Instant::now());
-        next
+    /// Those who came first; `None` when nobody waits, and then whoever asks has left.
+    fn next(&self) -> Option<Vec<Waiting>> {
+        let next = {
+            let mut queue = self.queue();
+            let batch = queue.waiting.len().min(TOGETHER);
+            let rest = queue.waiting.split_off(batch);
+            let next = mem::replace(&mut queue.waiting, rest);
+            queue.serving -= usize::from(next.is_empty());
+            next
+        };
+        if next.is_empty() {
+            return None;
+        }
+        // Those that prove nothing are not to keep those that do from being read.
+        let genuine = next.iter().filter(|waiting| waiting.entry.state == State::Pending).count();
+        self.crowd.lock().unwrap_or_else(PoisonError::into_inner).came(genuine, Instant::now());
+        Some(next)
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn commit_while_they_come(backend: Backend) {
+    while let Some(batch) = backend.journal().next() {
+        if AssertUnwindSafe(commit_all(&backend, batch)).catch_unwind().await.is_err() {
+            // Those who waited for it have been told; the next ones are not to wait for ever.
+            tracing::error!("committing webhooks panicked");
+        }
     }
 }
 
@@ -176,7 +209,7 @@ async fn commit(backend: &Backend, entries: &[Entry]) -> Result<Vec<Accepted>> {
     let mut jobs = Vec::new();
     for entry in entries.iter().filter(is_new).filter(|entry| entry.state == State::Pending) {
         let job = Job::ReadWebhook { journal_entry_id: entry.id };
-        jobs.push(queue::Push { org: entry.org, job, order_key: entry.order_key.clone() });
+        jobs.push(queue::Push { org: entry.org, job, order_key: entry.order_key.clone(), behind: None });
     }
     queue::push_all(backend, &mut tx, &jobs, backend.clock.now()).await?;
     let flooded: HashSet<LineAccountId> = entries
@@ -263,6 +296,8 @@ mod tests {
     use super::*;
     use crate::store::args;
     use crate::testing::{TestBackend, on_each_engine};
+    use futures::future::join_all;
+    use tokio::runtime::Handle;
 
     async fn entry(t: &TestBackend, name: &str) -> Entry {
         let mut tx = t.backend.store.read().await.expect("a transaction");
@@ -284,22 +319,24 @@ mod tests {
 
     /// What becomes of entries that come while a commit is under way.
     async fn taken_together(t: &TestBackend, entries: Vec<Entry>) -> Vec<Result<Accepted>> {
-        let turn = t.backend.journal().turn.clone().lock_owned().await;
-        let calls: Vec<_> = entries
-            .into_iter()
-            .map(|entry| {
-                let backend = t.backend.clone();
-                tokio::spawn(async move { backend.journal().take(&backend, entry).await })
-            })
-            .collect();
-        while t.backend.journal().waiting().len() < calls.len() {
-            tokio::task::yield_now().await;
-        }
-        drop(turn);
-        let mut outcomes = Vec::new();
-        for call in calls {
-            outcomes.push(call.await.expect("no panic"));
-        }
+        let journal = t.backend.journal();
+        journal.queue().serving = at_once(&t.backend);
+        let wanted = entries.len();
+        let calls = join_all(entries.into_iter().map(|entry| journal.take(&t.backend, entry)));
+        let tasks = || Handle::current().metrics().num_alive_tasks();
+        let before = tasks();
+        let serve = async {
+            while journal.queue().waiting.len() < wanted {
+                tokio::task::yield_now().await;
+            }
+            let spawned = tasks().saturating_sub(before);
+            assert!(spawned < 10, "waiting costs no task: in a storm {spawned} would grow without end");
+            for _ in 0..at_once(&t.backend) {
+                commit_while_they_come(t.backend.clone()).await;
+            }
+        };
+        let (outcomes, ()) = tokio::join!(calls, serve);
+        assert_eq!(journal.queue().serving, 0);
         outcomes
     }
 

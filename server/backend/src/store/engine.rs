@@ -4,11 +4,11 @@ use super::StoreError;
 use super::migrations::{migrate_postgres, migrate_sqlite};
 use super::transaction::{Engine, Tx, sqlite_arguments};
 use super::value::args;
-use sqlx::Transaction;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions, Postgres};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{Connection as _, Transaction};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -21,6 +21,10 @@ const CHANNEL: &str = "heliograph";
 
 /// How long a transaction waits for its connection before the database counts as too busy.
 const ACQUIRE: Duration = Duration::from_secs(5);
+
+/// Connections of one process to PostgreSQL, at most: what it allows by default is enough for four processes and one that
+/// takes a fifth's place.
+const CONNECTIONS: u32 = 18;
 
 /// How many prepared statements a connection to PostgreSQL keeps: more than there are in daily use. Each takes some ten
 /// kilobytes of the database server, for each connection.
@@ -64,7 +68,7 @@ impl Store {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(STATEMENTS);
             let pool = PgPoolOptions::new()
-                .max_connections(24)
+                .max_connections(CONNECTIONS)
                 .acquire_timeout(ACQUIRE)
                 .test_before_acquire(false)
                 .before_acquire(|connection, meta| {

@@ -1,7 +1,6 @@
 //! Bringing a database up to this version, beside servers that are at work on it.
 
 use super::StoreError;
-use sqlx::Connection as _;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::PgPool;
 use sqlx::sqlite::SqlitePool;
