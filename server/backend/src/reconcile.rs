@@ -60,7 +60,7 @@ pub async fn run(backend: &Backend) -> Result<Found> {
     run_but(backend, ON_ITS_WAY).await
 }
 
-/// As [`run`], leaving alone what is `younger`: for the crash test and for stories, which do not wait for two minutes.
+/// As [`run`], leaving alone what is `younger`: for stories, which do not wait for two minutes.
 ///
 /// # Errors
 /// As [`run`].

@@ -3,6 +3,8 @@
 //! The attempt is marked, and the mark committed, before the carrier is called: a delivery that is found marked
 //! and without an outcome may have reached the patient, so it becomes uncertain and is never sent again by itself.
 
+mod answer;
+mod marking;
 mod next_attempt;
 mod outbound;
 mod surely;
@@ -13,20 +15,21 @@ use crate::clock::millis;
 use crate::consent;
 use crate::conversations::rows::known;
 use crate::lines::{self, Route};
-use crate::messages::deliveries::{self, Fault, News, Whole};
-use crate::messages::{NO_WAY_BACK, cost, unreadable_words};
+use crate::messages::deliveries::{self, News, Part, Whole};
+use crate::messages::{NO_WAY_BACK, unreadable_words};
 use crate::share_links::Leaving;
 use crate::store::{Tx, args};
 use crate::{Backend, Result, numbers, share_links, whatsapp};
+use marking::{Marked, mark};
 use model::link::with_link;
 use model::media::AttachmentState;
 use model::message::{Channel, DeliveryState};
 use model::routing::pictures_of_request;
-use model::{Address, AttachmentId, DeliveryId, LineAccountId, Millis, NumberId, PhoneNumber};
+use model::{Address, AttachmentId, DeliveryId, JobId, LineAccountId, Millis, NumberId, PhoneNumber};
 pub(crate) use next_attempt::failed_later;
-use next_attempt::{Next, UNREACHABLE_REST, follow};
+use next_attempt::{Next, follow};
 use outbound::{Prepared, prepare};
-use providers::{Receipt, SendError, Template};
+use providers::Template;
 use std::time::Duration;
 use surely::surely;
 use turn::Share;
@@ -48,6 +51,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// The parameter of a status address that names the delivery it was made for. If the carrier's answer gets lost, its
 /// reports still say which message they are about.
 pub(super) const DELIVERY_PARAMETER: &str = "d";
+
+/// Why an attempt is not made of which an earlier one was reported as delivered meanwhile.
+const ARRIVED: &str = "Not sent again: the earlier attempt arrived after all.";
 
 /// What to do with a delivery now.
 enum Step {
@@ -79,6 +85,8 @@ struct Ready {
 #[derive(Clone, Copy)]
 struct Request {
     id: DeliveryId,
+    /// The job that makes it, while it runs.
+    job: Option<JobId>,
     whole: Whole,
     account: LineAccountId,
     number: NumberId,
@@ -115,9 +123,10 @@ struct Row {
     address_sealed: Vec<u8>,
 }
 
-pub(super) async fn run(backend: &Backend, id: DeliveryId, attempt: u32) -> Result<Outcome> {
+pub(super) async fn run(backend: &Backend, job: JobId, id: DeliveryId, attempt: u32) -> Result<Outcome> {
     let mut tx = backend.store.read().await?;
     let Some((request, row)) = load(&mut tx, id).await? else { return Ok(Outcome::Done) };
+    let request = Request { job: Some(job), ..request };
     let step = next_step(backend, &mut tx, request, row).await?;
     drop(tx);
     match step {
@@ -173,8 +182,8 @@ pub(super) async fn run(backend: &Backend, id: DeliveryId, attempt: u32) -> Resu
                 }
             }
             let provider = providers::for_kind(ready.route.provider);
-            let answer = provider.send(&backend.http, &ready.route.account, &outbound).await;
-            surely(|| record(backend, request, answer.clone(), sent_bytes, attempt)).await
+            let answered = provider.send(&backend.http, &ready.route.account, &outbound).await;
+            surely(|| answer::record(backend, request, answered.clone(), sent_bytes, attempt)).await
         }
     }
 }
@@ -199,6 +208,7 @@ async fn load(tx: &mut Tx, id: DeliveryId) -> Result<Option<(Request, Row)>> {
         };
         let request = Request {
             id,
+            job: None,
             whole,
             account: row.account_id.into(),
             number: row.number_id.into(),
@@ -221,8 +231,8 @@ async fn next_step(backend: &Backend, tx: &mut Tx, request: Request, row: Row) -
         return Ok(Step::End(uncertain()));
     }
     let parts = deliveries::parts(tx, request.whole.message).await?;
-    if parts.iter().any(|part| part.part == row.part && deliveries::arrived(part.state)) {
-        return failed("Not sent again: the earlier attempt arrived after all.");
+    if has_arrived(&parts, request) {
+        return failed(ARRIVED);
     }
     if !backend.settings.messaging_enabled {
         return failed("Sending is switched off on this server (MESSAGING_ENABLED=false).");
@@ -276,6 +286,11 @@ async fn next_step(backend: &Backend, tx: &mut Tx, request: Request, row: Row) -
     Ok(Step::Send(Box::new(Ready { request, to, channel, text, pictures, template, route })))
 }
 
+/// An earlier attempt of the same request is with the patient.
+fn has_arrived(parts: &[Part], request: Request) -> bool {
+    parts.iter().any(|part| part.part == request.part && deliveries::arrived(part.state))
+}
+
 async fn pictures(tx: &mut Tx, request: Request, part: i64, parts: usize) -> Result<Vec<Picture>> {
     let rows: Vec<(Uuid, String, String)> = tx
         .all(
@@ -292,157 +307,6 @@ async fn pictures(tx: &mut Tx, request: Request, part: i64, parts: usize) -> Res
             Ok(Picture { id: id.into(), state, file_name })
         })
         .collect()
-}
-
-/// What came of marking an attempt.
-enum Marked {
-    /// The carrier may be called.
-    Ours,
-    /// It must not be made (any more): in this moment the patient said STOP or WhatsApp's window closed, which is
-    /// recorded.
-    NotToBe,
-    /// Another worker has marked it, or it has its outcome by now.
-    Taken,
-    /// Others go first through the account; nothing was marked.
-    Early,
-}
-
-async fn mark(backend: &Backend, request: Request, offered_bytes: u64, share: Share) -> Result<Marked> {
-    let mut tx = backend.store.write().await?;
-    deliveries::hold(&mut tx, request.whole.message).await?;
-    let why_not = match consent::withdrawn(&mut tx, request.whole.org, request.number).await? {
-        true => Some(consent::WITHDRAWN.to_owned()),
-        false => whatsapp::obstacle(backend, &mut tx, request.whole).await?,
-    };
-    if let Some(words) = why_not {
-        let news = News::of(DeliveryState::Failed, words);
-        deliveries::hear(backend, &mut tx, request.whole, request.id, &news).await?;
-        commit(backend, tx, request).await?;
-        return Ok(Marked::NotToBe);
-    }
-    let now = backend.clock.now();
-    let marked = tx
-        .execute(
-            "UPDATE delivery SET state = 'sending', state_at = $2, marked_at = $2, offered_bytes = $3
-             WHERE id = $1 AND state IN ('queued', 'sending') AND marked_at IS NULL",
-            args![request.id, now, offered_bytes],
-        )
-        .await?;
-    if marked == 0 {
-        return Ok(Marked::Taken);
-    }
-    deliveries::fold(backend, &mut tx, request.whole).await?;
-    if !turn::take(backend, &mut tx, request, share).await? {
-        return Ok(Marked::Early);
-    }
-    commit(backend, tx, request).await?;
-    Ok(Marked::Ours)
-}
-
-async fn record(
-    backend: &Backend,
-    request: Request,
-    answer: Result<Receipt, SendError>,
-    sent_bytes: u64,
-    attempt: u32,
-) -> Result<Outcome> {
-    let unreached = matches!(answer, Err(SendError::Unreached));
-    let gives_way =
-        unreached && attempt >= TRIES_UNREACHED && next_attempt::way_round(backend, request).await?;
-    let (news, next) = match answer {
-        Ok(receipt) => return accepted(backend, request, receipt).await,
-        Err(SendError::Unreached) if gives_way => {
-            let next = Next::Elsewhere { rest: Some(UNREACHABLE_REST) };
-            (News::of(DeliveryState::Failed, "The carrier could not be reached."), next)
-        }
-        Err(error @ (SendError::Retry { .. } | SendError::Later { .. } | SendError::Unreached)) => {
-            if !is_late(backend, request) {
-                unmark(backend, request, &error).await?;
-                let after = match error {
-                    SendError::Retry { after } => after,
-                    SendError::Later { after } => Some(after),
-                    _ => None,
-                };
-                let pause = backoff(attempt, Duration::from_secs(2), Duration::from_secs(5 * 60));
-                return Ok(Outcome::Again { after: after.map_or(pause, |asked| asked.max(pause)) });
-            }
-            let words = "The carrier could not take it within an hour. Nothing was sent; try again later.";
-            let next = Next::Elsewhere { rest: Some(UNREACHABLE_REST) };
-            (News::of(DeliveryState::Failed, words), next)
-        }
-        Err(SendError::Refused { code, reason, opted_out, too_large, blame }) => {
-            let next = match opted_out {
-                true => Next::Nothing,
-                false => Next::after_refusal(request, Fault { blame, too_large }, sent_bytes),
-            };
-            let failed = News::of(DeliveryState::Failed, reason);
-            (News { error_code: Some(code), opted_out, ..failed }, next)
-        }
-        Err(SendError::Unknown) => (uncertain(), Next::Nothing),
-    };
-    settle(backend, request, &news, next).await?;
-    Ok(Outcome::Done)
-}
-
-async fn accepted(backend: &Backend, request: Request, receipt: Receipt) -> Result<Outcome> {
-    let mut tx = backend.store.write().await?;
-    deliveries::hold(&mut tx, request.whole.message).await?;
-    let news = News {
-        state: Some(receipt.state),
-        carrier_id: Some(receipt.carrier_id.clone()),
-        carrier_state: receipt.carrier_state,
-        error_code: None,
-        failure: None,
-        opted_out: false,
-        price: receipt.price,
-        fault: Fault::FINAL,
-    };
-    deliveries::hear(backend, &mut tx, request.whole, request.id, &news).await?;
-    cost::taken(backend, &mut tx, request.id, request.account, receipt.parts).await?;
-    let failed = deliveries::hear_parked(
-        backend,
-        &mut tx,
-        request.whole,
-        request.id,
-        request.account,
-        &receipt.carrier_id,
-    )
-    .await?;
-    if let Some(fault) = failed {
-        failed_later(backend, &mut tx, request.id, fault).await?;
-    }
-    if let Some(parts) = receipt.parts {
-        tx.execute(
-            "UPDATE message SET parts = $2 WHERE id = $1 AND channel = 'sms'",
-            args![request.whole.message, parts],
-        )
-        .await?;
-    }
-    commit(backend, tx, request).await?;
-    Ok(Outcome::Done)
-}
-
-/// The carrier certainly did not take it: the next attempt may be made. Where the carrier asked for a pause, the others
-/// keep it too; one that is busy without end, or could not be reached at all, goes last for messages that are written
-/// meanwhile.
-async fn unmark(backend: &Backend, request: Request, why: &SendError) -> Result<()> {
-    let mut tx = backend.store.write().await?;
-    deliveries::hold(&mut tx, request.whole.message).await?;
-    match why {
-        SendError::Retry { after: Some(pause) } => {
-            turn::hold_back(backend, &mut tx, request, *pause).await?;
-        }
-        SendError::Later { .. } => {}
-        _ => {
-            lines::cool_down(backend, &mut tx, request.whole.org, request.account, UNREACHABLE_REST).await?;
-        }
-    }
-    tx.execute(
-        "UPDATE delivery SET marked_at = NULL, turn_at = NULL WHERE id = $1 AND state = 'sending'",
-        args![request.id],
-    )
-    .await?;
-    commit(backend, tx, request).await
 }
 
 /// Records how an attempt ended and what follows it, in one moment: nobody sees a failure that is being seen to, and
@@ -476,7 +340,12 @@ pub(super) async fn end(backend: &Backend, tx: &mut Tx, id: DeliveryId) -> Resul
 }
 
 fn is_late(backend: &Backend, request: Request) -> bool {
-    backend.clock.now() - request.created_at >= millis(TRIED_FOR)
+    is_late_in(backend, request, Duration::ZERO)
+}
+
+/// Whether it will have been tried for too long after a wait.
+fn is_late_in(backend: &Backend, request: Request, wait: Duration) -> bool {
+    backend.clock.now() + millis(wait) - request.created_at >= millis(TRIED_FOR)
 }
 
 fn unprepared() -> News {

@@ -58,6 +58,16 @@ impl Job {
         }
     }
 
+    /// Errors of ours after which a job of this kind is set aside for the operator. Those that pass by themselves are not
+    /// counted: work waits for the database and the blob store however long they are away.
+    fn max_errors(kind: &str) -> u32 {
+        match kind {
+            // What came after it, of the same sender or to the same patient, waits for it: half a minute.
+            DELIVER_MESSAGE | READ_WEBHOOK => 5,
+            _ => 20,
+        }
+    }
+
     /// How long one run may take before it counts as an error of ours. Far beyond what an honest run needs: what it
     /// calls has limits of its own, and this one ends a run that waits for something that never comes.
     fn time_limit(&self) -> Duration {
@@ -73,7 +83,9 @@ impl Job {
     async fn run(&self, backend: &Backend, claimed: &queue::Claimed) -> Result<Outcome> {
         let attempt = claimed.waits().saturating_add(1);
         match *self {
-            Self::DeliverMessage { delivery_id } => deliver_message::run(backend, delivery_id, attempt).await,
+            Self::DeliverMessage { delivery_id } => {
+                deliver_message::run(backend, claimed.id(), delivery_id, attempt).await
+            }
             Self::ReadWebhook { journal_entry_id } => {
                 read_webhook::run(backend, claimed, journal_entry_id).await
             }

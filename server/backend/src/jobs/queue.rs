@@ -37,6 +37,10 @@ pub(crate) struct Claimed {
 }
 
 impl Claimed {
+    pub(super) fn id(&self) -> JobId {
+        self.id.into()
+    }
+
     /// Runs that put the job off, as it asked for.
     pub(super) fn waits(&self) -> u32 {
         count(self.waits)
@@ -72,6 +76,14 @@ pub(crate) struct Push {
     pub(crate) job: Job,
     /// Jobs with the same key run one after the other, in the order they were pushed.
     pub(crate) order_key: Option<String>,
+    /// Of the same order: this one comes right after it, before all that were pushed since.
+    pub(crate) behind: Option<JobId>,
+}
+
+/// The id that sorts right after another one. Its millisecond, and the random digits after it, belong to the other job, so
+/// that nobody else can have it.
+fn behind(job: JobId) -> JobId {
+    Uuid::from_u128(job.0.as_u128().wrapping_add(1)).into()
 }
 
 /// Records a job in the transaction that makes it necessary; call [`Hub::wake`](crate::live::Hub::wake) after the commit.
@@ -85,7 +97,7 @@ pub(crate) async fn push(
     order_key: Option<&str>,
     run_at: Millis,
 ) -> Result<()> {
-    let push = Push { org, job: job.clone(), order_key: order_key.map(ToOwned::to_owned) };
+    let push = Push { org, job: job.clone(), order_key: order_key.map(ToOwned::to_owned), behind: None };
     push_all(backend, tx, &[push], run_at).await
 }
 
@@ -101,11 +113,11 @@ pub(crate) async fn push_all(backend: &Backend, tx: &mut Tx, jobs: &[Push], run_
             rows_of_placeholders(these.len(), COLUMNS)
         );
         let mut values: Vec<Value> = Vec::with_capacity(these.len() * COLUMNS);
-        for Push { org, job, order_key } in these {
+        for Push { org, job, order_key, behind: other } in these {
             let payload =
                 serde_json::to_vec(job).map_err(|_| Error::Inconsistent("a job does not serialise"))?;
             values.extend(args![
-                backend.clock.new_id::<JobId>(),
+                other.map_or_else(|| backend.clock.new_id(), behind),
                 *org,
                 job.kind(),
                 backend.keys.seal(Purpose::Job, &payload),

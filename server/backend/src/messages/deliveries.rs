@@ -3,14 +3,15 @@
 use super::reported::{self, Reported};
 use crate::consent::{self, Entry, Source, Wish};
 use crate::conversations::rows::known;
-use crate::jobs::{Job, queue};
+use crate::jobs::Job;
+use crate::jobs::queue::{self, Push};
 use crate::messages::cost;
 use crate::store::{Tx, args};
 use crate::{Backend, Error, Result, live};
 use model::line::{Currency, Price};
 use model::live::Change;
 use model::message::{Channel, DeliveryState};
-use model::{ConversationId, DeliveryId, LineAccountId, MessageId, Millis, OrgId};
+use model::{ConversationId, DeliveryId, JobId, LineAccountId, MessageId, Millis, OrgId};
 use providers::Blame;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -113,13 +114,16 @@ pub(crate) struct Attempt {
     pub(crate) media_bytes: Option<i64>,
     /// A person asked for it, after the ones before had failed.
     pub(crate) by_hand: bool,
+    /// The job of the attempt that this one follows, while that still runs: those who wait behind it go on waiting.
+    pub(crate) behind: Option<JobId>,
 }
 
-/// Records a request and the job that makes it. Requests of one conversation leave in the order they were recorded.
+/// Records a request and the job that makes it. Requests of one conversation leave in the order they were recorded, but
+/// for what follows [`behind`](Attempt::behind) another one.
 pub(crate) async fn add(backend: &Backend, tx: &mut Tx, whole: Whole, attempt: Attempt) -> Result<()> {
     let id: DeliveryId = backend.clock.new_id();
     let now = backend.clock.now();
-    let Attempt { account, part, attempt, media_bytes, by_hand } = attempt;
+    let Attempt { account, part, attempt, media_bytes, by_hand, behind } = attempt;
     tx.execute(
         "INSERT INTO delivery
              (id, org_id, message_id, account_id, part, attempt, state, created_at, state_at, mock, media_bytes,
@@ -139,8 +143,13 @@ pub(crate) async fn add(backend: &Backend, tx: &mut Tx, whole: Whole, attempt: A
         ],
     )
     .await?;
-    let order = format!("conversation:{}", whole.conversation);
-    queue::push(backend, tx, whole.org, &Job::DeliverMessage { delivery_id: id }, Some(&order), now).await
+    let job = Push {
+        org: whole.org,
+        job: Job::DeliverMessage { delivery_id: id },
+        order_key: Some(format!("conversation:{}", whole.conversation)),
+        behind,
+    };
+    queue::push_all(backend, tx, &[job], now).await
 }
 
 /// Holds a message's row until the end of the transaction, so that what is heard of its parts is folded one after
@@ -339,19 +348,19 @@ pub(crate) async fn hear_status(
         return Ok(if parked > 0 { Heard::Parked } else { Heard::StillParked });
     };
     hold(tx, whole.message).await?;
-    // It may have been parked at the very moment in which the id became known.
-    tx.execute(
-        "DELETE FROM parked_status WHERE account_id = $1 AND carrier_id = $2",
-        args![account, &status.carrier_id],
-    )
-    .await?;
+    // Reports that did not say whose they are, of an id that this one makes known, or that became known as they came.
+    let parked = hear_parked(backend, tx, whole, delivery, account, &status.carrier_id).await?;
     if unanswered {
         cost::taken(backend, tx, delivery, account, None).await?;
     }
     let carrier_id = Some(status.carrier_id.clone());
     let news = News { carrier_id, ..status.into() };
     let failed = hear(backend, tx, whole, delivery, &news).await?;
-    Ok(if failed { Heard::Failed(delivery, news.fault) } else { Heard::Applied })
+    let earlier = parked.filter(|_| !news.state.is_some_and(arrived));
+    Ok(match if failed { Some(news.fault) } else { earlier } {
+        Some(fault) => Heard::Failed(delivery, fault),
+        None => Heard::Applied,
+    })
 }
 
 /// Applies what was reported of a carrier's id before the id was known to be that of `delivery`. If that ended it as a
@@ -371,6 +380,9 @@ pub(crate) async fn hear_parked(
             args![account, carrier_id],
         )
         .await?;
+    if parked.is_empty() {
+        return Ok(None);
+    }
     let mut fault = None;
     for parked in parked {
         let news = News::from(parked);

@@ -163,6 +163,7 @@ async fn record(
             attempt: 1,
             media_bytes: None,
             by_hand: false,
+            behind: None,
         };
         deliveries::add(backend, &mut tx, whole, first).await?;
     }
@@ -183,6 +184,7 @@ async fn record(
 pub async fn retry(backend: &Backend, caller: &Caller, id: MessageId) -> Result<MessageView> {
     caller.require(Permission::SendMessages)?;
     route::sending_is_on(backend)?;
+    limits::take(backend, Action::Send, Whose::Caller(caller)).await?;
     let mut tx = backend.store.write().await?;
     let whole = held(&mut tx, caller.org_id, id).await?;
     let number: Option<(Uuid,)> =
@@ -219,8 +221,14 @@ pub async fn retry(backend: &Backend, caller: &Caller, id: MessageId) -> Result<
         // Whichever of the line's carriers is the best one now.
         let account =
             for_part(backend, &mut tx, whole, &part, &Asked::default()).await?.unwrap_or(part.account);
-        let again =
-            Attempt { account, part: part.part, attempt: part.attempt + 1, media_bytes: None, by_hand: true };
+        let again = Attempt {
+            account,
+            part: part.part,
+            attempt: part.attempt + 1,
+            media_bytes: None,
+            by_hand: true,
+            behind: None,
+        };
         deliveries::add(backend, &mut tx, whole, again).await?;
     }
     finish(backend, caller, tx, whole, "message.retry").await

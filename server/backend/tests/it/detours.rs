@@ -17,6 +17,7 @@ use model::live::Change;
 use model::message::DeliveryState;
 use serde_json::json;
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, ResponseTemplate};
@@ -64,6 +65,28 @@ async fn a_refused_account_is_passed_by_and_rests_for_a_while() {
         t.run_jobs().await;
         assert_eq!(asked(&t).await, [ProviderKind::MessageMedia, ProviderKind::Twilio]);
         assert_eq!((told().await, ends_in().await), (1, None));
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_written_later_waits_for_a_text_that_takes_another_way() {
+    on_each_engine(async |t: TestBackend| {
+        let line = two_carriers(&t).await;
+        usual_prices(&t, &line).await;
+        let next = AtomicU32::new(1000);
+        twilio_answers(&t, move |request| match String::from_utf8_lossy(&request.body).contains("first") {
+            true => refused(20003),
+            false => accepted(&sid(next.fetch_add(1, Ordering::SeqCst))),
+        })
+        .await;
+        for text in ["first", "second"] {
+            messages::send(&t.backend, &t.admin, &to(0), &draft(text, text)).await.unwrap();
+        }
+        t.run_jobs().await;
+        let (twilio, media) = (ProviderKind::Twilio, ProviderKind::MessageMedia);
+        assert_eq!(asked(&t).await, [twilio, media, twilio], "the first one twice, then the second");
         t
     })
     .await;

@@ -183,6 +183,22 @@ async fn a_message_that_nobody_was_sure_about_is_settled_by_the_list() {
 }
 
 #[tokio::test]
+async fn what_was_reported_of_an_unknown_id_counts_once_the_list_makes_it_known() {
+    on_each_engine(async |t: TestBackend| {
+        let message = uncertain(&t, "Come at 3", "a").await;
+        is_read(&t, &status(&t, &sid(4), "delivered")).await;
+        assert_eq!(t.count("SELECT COUNT(*) FROM parked_status").await, 1);
+        lists(&t.carrier, &[], &[went(4, 0, "Come at 3", "09:00:01", "sent")]).await;
+        t.later(MINUTE * 3).await;
+        assert_eq!(reconcile::look_up(&t.backend).await.unwrap(), Found { reports: 1, ..NOTHING });
+        assert_eq!(shown(&t, message.id).await.state, DeliveryState::Delivered);
+        assert_eq!(t.count("SELECT COUNT(*) FROM parked_status").await, 0);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn two_equal_texts_stay_uncertain() {
     on_each_engine(async |t: TestBackend| {
         // Two requests and one message of the list.

@@ -86,8 +86,8 @@ async fn following(
             (for_part(backend, tx, request.whole, failed, &Asked::but(&tried)).await?, None)
         }
     };
-    let (part, attempt, by_hand) = (request.part, request.attempt + 1, false);
-    Ok(account.map(|account| Attempt { account, part, attempt, media_bytes, by_hand }))
+    let (part, attempt, by_hand, behind) = (request.part, request.attempt + 1, false, request.job);
+    Ok(account.map(|account| Attempt { account, part, attempt, media_bytes, by_hand, behind }))
 }
 
 /// Whether a carrier of the line that was not tried, and did not fail a moment ago, can take the request at once: who
