@@ -12,8 +12,9 @@ use crate::{Login, MediaRequest};
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt};
 use guard::{Errand, NoPublicAddress, PublicOnly, Reach};
-use http::header::{ACCEPT, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::header::{ACCEPT, CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
+use httpdate::parse_http_date;
 use reqwest::{Client, RequestBuilder, Response};
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +62,7 @@ pub enum HttpError {
     Status {
         /// HTTP status.
         status: u16,
-        /// `Retry-After`, where given in seconds; at most an hour.
+        /// `Retry-After`; at most an hour.
         retry_after: Option<Duration>,
     },
 }
@@ -113,7 +114,7 @@ pub struct Call<'a> {
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// `Retry-After`, where given in seconds; at most an hour.
+    /// `Retry-After`; at most an hour.
     pub retry_after: Option<Duration>,
     /// All headers.
     pub headers: HeaderMap,
@@ -407,7 +408,35 @@ async fn collect(mut body: BoxStream<'static, Result<Bytes, HttpError>>) -> Resu
     Ok(whole.into())
 }
 
+/// In seconds, or as a date, which is held against the date of the answer: clocks differ.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
+    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let asked = text(RETRY_AFTER)?;
+    let wait = match asked.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let (then, now) = (parse_http_date(asked).ok()?, parse_http_date(text(DATE)?).ok()?);
+            then.duration_since(now).unwrap_or_default()
+        }
+    };
+    Some(wait.min(LONGEST_WAIT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_asked_for_in_seconds_or_until_a_date() {
+        let asked = |retry_after: &'static str| {
+            let date = (DATE, "Mon, 02 Mar 2026 09:00:00 GMT".parse().expect("a header"));
+            let asked = (RETRY_AFTER, retry_after.parse().expect("a header"));
+            super::retry_after(&HeaderMap::from_iter([date, asked]))
+        };
+        assert_eq!(asked("120"), Some(Duration::from_secs(120)));
+        assert_eq!(asked("Mon, 02 Mar 2026 09:02:00 GMT"), Some(Duration::from_secs(120)));
+        assert_eq!(asked("Mon, 02 Mar 2026 08:00:00 GMT"), Some(Duration::ZERO), "it is over");
+        assert_eq!(asked("Tue, 03 Mar 2026 09:00:00 GMT"), Some(LONGEST_WAIT));
+        assert_eq!(asked("soon"), None);
+    }
 }
