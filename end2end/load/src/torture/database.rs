@@ -2,6 +2,7 @@
 
 use super::Engine;
 use anyhow::Result;
+use model::Millis;
 use sqlx::postgres::{PgConnectOptions, PgRow, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteRow};
 use sqlx::{ConnectOptions, Connection, FromRow};
@@ -79,6 +80,14 @@ impl Database {
             text,
         };
         Ok(rows.into_iter().map(stored).collect())
+    }
+
+    /// The events of inbound messages that were taken from the carrier's list, because no webhook had brought them, and
+    /// when that was.
+    pub(super) async fn listed(&self) -> Result<Vec<(String, Millis)>> {
+        let sql = "SELECT external_id, received_at FROM journal_entry
+                   WHERE kind = 'inbound' AND listed_at IS NOT NULL";
+        self.all(sql).await
     }
 
     /// The deliveries: their ids, their messages', and their states.

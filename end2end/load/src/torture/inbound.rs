@@ -5,6 +5,7 @@ use super::dice::Dice;
 use super::twilio::{ACCOUNT, Hook, LINE};
 use super::{Ground, PATIENCE, numbered};
 use anyhow::{Result, bail};
+use model::Millis;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,8 +14,8 @@ pub(super) struct Brought {
     pub(super) number: usize,
     /// Photos that came with it.
     pub(super) media: usize,
-    /// The server answered that it has it.
-    pub(super) acknowledged: bool,
+    /// When the server had answered that it has it.
+    pub(super) acknowledged: Option<Millis>,
 }
 
 /// One patient writes one message after the other, until all are written.
@@ -50,7 +51,7 @@ pub(super) async fn bring(
                         // Once more, although it was answered.
                         hook.call(&ground.client, &ground.doors).await;
                     }
-                    return Ok(Brought { number, media, acknowledged: true });
+                    return Ok(Brought { number, media, acknowledged: Some(ground.clock.now()) });
                 }
                 400..=499 if !matches!(status, 408 | 429) => {
                     bail!("a carrier would give up: the webhook of message {number} was answered {status}")
@@ -60,7 +61,7 @@ pub(super) async fn bring(
         }
         tries += 1;
         if most.is_some_and(|most| tries >= most) {
-            return Ok(Brought { number, media, acknowledged: false });
+            return Ok(Brought { number, media, acknowledged: None });
         }
         if began.elapsed() > PATIENCE {
             bail!("the webhook of message {number} was never answered well");
@@ -84,7 +85,7 @@ async fn ring(ground: &Ground, hook: &Hook, twice: bool) -> Vec<u16> {
 }
 
 fn hook(ground: &Ground, sender: usize, number: usize, media: usize) -> Hook {
-    let sid = format!("{}{number:032x}", if media == 0 { "SM" } else { "MM" });
+    let sid = numbered::inbound_sid(number, media);
     let from = ground.senders.get(sender).cloned().unwrap_or_default();
     let text = numbered::inbound_text(number);
     ground.carrier.takes_in(&sid, &from, &text, media);

@@ -22,6 +22,7 @@ pub use verdict::Verdict;
 
 use anyhow::{Context, Result, bail};
 use backend::Blobs;
+use backend::Clock;
 use backend::media::blobs::S3Settings;
 use carrier::Carrier;
 use database::{Database, Left};
@@ -111,6 +112,7 @@ struct Ground {
     outbound: AtomicUsize,
     client: Client,
     doors: Arc<Doors>,
+    clock: Clock,
     carrier: Arc<Carrier>,
     carrier_base: String,
     inbound_url: String,
@@ -189,6 +191,7 @@ pub async fn run(plan: &Plan) -> Result<Verdict> {
         outbound: AtomicUsize::new(0),
         client,
         doors,
+        clock: Clock::system(),
         carrier,
         carrier_base,
         inbound_url: access.inbound_url,

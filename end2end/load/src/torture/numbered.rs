@@ -12,6 +12,16 @@ pub(super) fn inbound_text(number: usize) -> String {
     format!("{INBOUND}{number:06}")
 }
 
+/// What the carrier calls it.
+pub(super) fn inbound_sid(number: usize, media: usize) -> String {
+    format!("{}{number:032x}", if media == 0 { "SM" } else { "MM" })
+}
+
+/// Of a message whose event the server calls so.
+pub(super) fn inbound_number_of_event(event: &str) -> Option<usize> {
+    usize::from_str_radix(event.strip_prefix("inbound:")?.get(2..)?, 16).ok()
+}
+
 pub(super) fn outbound_text(number: usize) -> String {
     format!("{OUTBOUND}{number:06}")
 }
@@ -42,6 +52,7 @@ mod tests {
         assert_eq!(inbound_number(&inbound_text(42)), Some(42));
         assert_eq!(outbound_number(&outbound_text(1_234_567)), Some(1_234_567));
         assert_eq!(outbound_number(&inbound_text(42)), None);
+        assert_eq!(inbound_number_of_event(&format!("inbound:{}", inbound_sid(42, 2))), Some(42));
     }
 
     #[test]

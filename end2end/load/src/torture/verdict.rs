@@ -4,13 +4,14 @@ use super::Engine;
 use super::carrier::Carrier;
 use super::database::{Database, Stored, StoredFile};
 use super::inbound::Brought;
-use super::numbered::{inbound_number, outbound_number, photo_hash};
+use super::numbered::{inbound_number, inbound_number_of_event, outbound_number, photo_hash};
 use super::outbound::Asked;
 use super::watch::Backwards;
 use anyhow::{Context, Result};
 use backend::Blobs;
 use backend::media::blobs::{BlobKey, Variant};
 use futures::StreamExt;
+use model::Millis;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
@@ -29,6 +30,8 @@ pub struct Verdict {
     pub inbound: usize,
     /// Photos that came with them.
     pub photos: usize,
+    /// Inbound messages that came with the carrier's list, before a webhook or without any.
+    pub listed: usize,
     /// Outbound messages that the server accepted.
     pub outbound: usize,
     /// Those of them that stand as uncertain in the end.
@@ -61,6 +64,9 @@ pub(super) struct Remembered {
 /// The messages of one direction by their numbers.
 type Numbered<'a> = HashMap<usize, Vec<&'a Stored>>;
 
+/// When inbound messages were taken from the carrier's list, because no webhook had brought them.
+type Listed = HashMap<usize, Millis>;
+
 /// The states of a message's deliveries.
 type States = HashMap<Uuid, Vec<String>>;
 
@@ -81,7 +87,8 @@ pub(super) async fn judge(
     let outbound = numbered(messages.iter().filter(|message| !message.inbound), outbound_number);
     let texts: HashMap<Uuid, &str> =
         messages.iter().map(|message| (message.id, message.text.as_str())).collect();
-    let acknowledged: Vec<&Brought> = brought.iter().filter(|brought| brought.acknowledged).collect();
+    let acknowledged: Vec<&Brought> =
+        brought.iter().filter(|brought| brought.acknowledged.is_some()).collect();
     let mut states = States::new();
     for (_, message, state) in database.deliveries().await? {
         states.entry(message).or_default().push(state);
@@ -102,7 +109,13 @@ pub(super) async fn judge(
         let text = texts.get(&backwards.message).copied().unwrap_or("a message that is not there");
         verdict.regressions.push(format!("{text}: {}", backwards.words));
     }
-    verdict.judge_inbound(&brought, &inbound);
+    let mut listed = Listed::new();
+    for (event, at) in database.listed().await? {
+        let number = inbound_number_of_event(&event).with_context(|| format!("an event {event:?}"))?;
+        listed.insert(number, at);
+    }
+    verdict.listed = listed.len();
+    verdict.judge_inbound(&brought, &inbound, &listed);
     verdict.judge_outbound(&asked, &outbound, &states, &taken);
     let mut files: HashMap<Uuid, Vec<StoredFile>> = HashMap::new();
     for file in database.files().await? {
@@ -155,6 +168,7 @@ impl Verdict {
             interruptions: 0,
             inbound: 0,
             photos: 0,
+            listed: 0,
             outbound: 0,
             uncertain: 0,
             aside: 0,
@@ -167,14 +181,22 @@ impl Verdict {
         }
     }
 
-    fn judge_inbound(&mut self, brought: &[Brought], inbound: &Numbered<'_>) {
+    fn judge_inbound(&mut self, brought: &[Brought], inbound: &Numbered<'_>, listed: &Listed) {
         for Brought { number, media, acknowledged } in brought {
-            if *acknowledged {
+            if let Some(acknowledged) = acknowledged {
                 self.inbound += 1;
                 self.photos += media;
+                // The list makes good what was lost, which hides nothing here.
+                if listed.get(number).is_some_and(|listed| listed > acknowledged) {
+                    self.lost.push(format!(
+                        "inbound {number}: acknowledged, and there by the carrier's list alone"
+                    ));
+                }
             }
             match inbound.get(number).map_or(0, Vec::len) {
-                0 if *acknowledged => self.lost.push(format!("inbound {number}: acknowledged and not there")),
+                0 if acknowledged.is_some() => {
+                    self.lost.push(format!("inbound {number}: acknowledged and not there"));
+                }
                 0 | 1 => {}
                 times => self.duplicated.push(format!("inbound {number}: there {times} times")),
             }
@@ -270,6 +292,7 @@ impl fmt::Display for Verdict {
             ("times without database or blobs", self.interruptions),
             ("inbound messages acknowledged", self.inbound),
             ("photos that came with them", self.photos),
+            ("found in the carrier's list", self.listed),
             ("outbound messages accepted", self.outbound),
             ("of these uncertain in the end", self.uncertain),
             ("jobs and webhooks set aside", usize::try_from(self.aside).unwrap_or(0)),
@@ -330,6 +353,7 @@ mod tests {
     }
 
     fn brought(number: usize, acknowledged: bool) -> Brought {
+        let acknowledged = acknowledged.then_some(1000);
         Brought { number, media: 0, acknowledged }
     }
 
@@ -339,10 +363,21 @@ mod tests {
         let inbound = numbered(messages.iter(), inbound_number);
         let brought = [brought(1, true), brought(2, true), brought(3, false), brought(4, false)];
         let mut verdict = Verdict::empty(Engine::Sqlite);
-        verdict.judge_inbound(&brought, &inbound);
+        verdict.judge_inbound(&brought, &inbound, &Listed::new());
         assert_eq!((verdict.inbound, verdict.lost.len(), verdict.duplicated.len()), (2, 1, 1));
         assert!(verdict.lost[0].contains("inbound 2") && verdict.duplicated[0].contains("inbound 4"));
         assert!(!verdict.is_good());
+    }
+
+    #[test]
+    fn what_only_the_list_brought_back_was_lost() {
+        let messages = [stored(1, "In 000001"), stored(2, "In 000002"), stored(3, "In 000003")];
+        let inbound = numbered(messages.iter(), inbound_number);
+        let brought = [brought(1, true), brought(2, true), brought(3, false)];
+        let mut verdict = Verdict::empty(Engine::Sqlite);
+        verdict.judge_inbound(&brought, &inbound, &Listed::from([(1, 2000), (2, 500), (3, 2000)]));
+        assert_eq!(verdict.lost.len(), 1, "{:?}", verdict.lost);
+        assert!(verdict.lost[0].contains("inbound 1"));
     }
 
     #[test]
