@@ -29,5 +29,5 @@ mod uploads;
 mod webhooks;
 
 pub use app_state::{App, AppParts};
-pub use serve::serve;
+pub use serve::{serve, serve_beside};
 pub use webhooks::unkept as unkept_webhooks;

@@ -2,9 +2,9 @@
 
 use crate::listening::{Door, Listening};
 use crate::{App, guards, metrics, routes};
-use axum::ServiceExt;
 use axum::extract::Request;
 use axum::serve::ListenerExt;
+use axum::{Router, ServiceExt};
 use backend::{Backend, jobs, live, schedule};
 use std::io;
 use std::net::SocketAddr;
@@ -64,7 +64,21 @@ pub async fn serve(
     app: App,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    serve_as(Duty::All, Listening { listener, shared: false }, app, shutdown).await
+    serve_beside(Router::new(), listener, app, shutdown).await
+}
+
+/// The same, with doors of somebody else's behind the same guards.
+///
+/// # Errors
+/// When connections cannot be accepted.
+pub async fn serve_beside(
+    doors: Router<App>,
+    listener: TcpListener,
+    app: App,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let router = routes::with(app.clone(), doors);
+    serve_router(router, Duty::All, Listening { listener, shared: false }, app, shutdown).await
 }
 
 /// The same, as one of several processes.
@@ -72,6 +86,17 @@ pub async fn serve(
 /// # Errors
 /// When connections cannot be accepted.
 pub(crate) async fn serve_as(
+    duty: Duty,
+    listening: Listening,
+    app: App,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let router = if duty.serves() { routes::router(app.clone()) } else { routes::of_worker(app.clone()) };
+    serve_router(router, duty, listening, app, shutdown).await
+}
+
+async fn serve_router(
+    router: Router,
     duty: Duty,
     Listening { listener, shared }: Listening,
     app: App,
@@ -87,7 +112,6 @@ pub(crate) async fn serve_as(
     let relaying = relaying.drop_guard();
     let worker = duty.works().then(|| tokio::spawn(work(app.backend.clone(), stopping.clone())));
     tokio::spawn(metrics::sum_up(app.clone()));
-    let router = if duty.serves() { routes::router(app.clone()) } else { routes::of_worker(app.clone()) };
     let service = MapRequestLayer::new(guards::plain_address).layer(router);
     let service = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(service);
     let told_to_stop = {

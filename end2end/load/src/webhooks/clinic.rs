@@ -9,8 +9,7 @@ use model::phone::Country;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use server::config::{Config, Settings};
-use server::{App, routes, setup, unkept_webhooks};
-use std::net::SocketAddr;
+use server::{App, setup, unkept_webhooks};
 use std::path::Path;
 use tokio::net::TcpListener;
 use url::Url;
@@ -26,7 +25,7 @@ pub struct Reached {
     pub unkept_door: String,
 }
 
-/// Serves until the process is ended. Jobs run as they do in the product; files are fetched from `carrier`, the address of
+/// Serves until the process is ended, all that the product does at work; files are fetched from `carrier`, the address of
 /// whoever plays it.
 pub async fn serve(data: &Path, database_url: &str, carrier: &Url) -> Result<()> {
     let command = Settings::augment_args(Command::new("heliograph").no_binary_name(true));
@@ -54,9 +53,6 @@ pub async fn serve(data: &Path, database_url: &str, carrier: &Url) -> Result<()>
         door,
     };
     println!("{}", serde_json::to_string(&reached)?);
-    tokio::spawn(backend::jobs::work(backend.clone(), std::future::pending()));
     let app = App::new(backend, &config);
-    let service = routes::with(app, unkept_webhooks());
-    axum::serve(listener, service.into_make_service_with_connect_info::<SocketAddr>()).await?;
-    Ok(())
+    Ok(server::serve_beside(unkept_webhooks(), listener, app, std::future::pending()).await?)
 }

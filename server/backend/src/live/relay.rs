@@ -14,6 +14,10 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use uuid::Uuid;
 
+/// How long what changes is gathered after something was told: people do not see it, and where much changes the others are
+/// called as often as is of use to them.
+const GATHERED_FOR: Duration = Duration::from_millis(20);
+
 /// The wait before a database that does not answer is asked again.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -41,7 +45,7 @@ async fn tell(backend: &Backend, me: Uuid, mut own: Receiver<OrgId>) {
             Err(RecvError::Lagged(_)) => None,
             Err(RecvError::Closed) => return,
         }]);
-        // What came while the last words were said goes along, each organisation once.
+        // What came since the last words were said goes along, each organisation once.
         loop {
             changed.insert(match own.try_recv() {
                 Ok(org) => Some(org),
@@ -54,6 +58,7 @@ async fn tell(backend: &Backend, me: Uuid, mut own: Receiver<OrgId>) {
                 tracing::warn!(%error, "other processes could not be told of a change");
             }
         }
+        tokio::time::sleep(GATHERED_FOR).await;
     }
 }
 
