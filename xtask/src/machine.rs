@@ -49,6 +49,12 @@ pub(crate) const FOR_DEBIAN_WASM: &[Need] = &[
     Need { package: "lld-22", present: || exists("lld-22") },
 ];
 
+/// Readers of shell scripts and of systemd's units.
+pub(crate) const TO_LINT_DEPLOYMENT: &[Need] = &[
+    Need { package: "shellcheck", present: || exists("shellcheck") },
+    Need { package: "systemd", present: || exists("systemd-analyze") },
+];
+
 pub(crate) const FOR_DEBIAN_CLIPPY: &[Need] =
     &[Need { package: "rust-web-clippy", present: || Path::new("/usr/bin/cargo-clippy").exists() }];
 

@@ -164,8 +164,7 @@ impl TestBackend {
 
     /// A single number from the database, for what no view shows.
     pub async fn count(&self, sql: &'static str) -> i64 {
-        let mut tx = self.backend.store.read().await.expect("a transaction");
-        tx.number(sql, store::args![]).await.expect("a count")
+        count(&self.backend, sql).await
     }
 
     /// Changes the database behind the backend's back, for damage that no call does.
@@ -183,6 +182,12 @@ impl TestBackend {
         assert_eq!(failed, self.expected_failed_jobs, "jobs that ended aside");
         self.backend.store.close().await;
     }
+}
+
+/// A single number from a backend's database.
+pub async fn count(backend: &Backend, sql: &'static str) -> i64 {
+    let mut tx = backend.store.read().await.expect("a transaction");
+    tx.number(sql, store::args![]).await.expect("a count")
 }
 
 /// Changes a database behind its backend's back.

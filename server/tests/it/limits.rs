@@ -51,6 +51,18 @@ async fn one_request_too_many_is_told_when_to_come_back() {
         let told = wait(request()).await.expect("one too many");
         assert!((1..=60).contains(&told), "{told}");
     }
+    let mut guesses = 0;
+    let told = loop {
+        let guess = json!({"email": "sam@clinic.example", "password": format!("guess number {guesses}")});
+        let request = running.nobody().request(Method::POST, "/api/ui/session/sign-in").json(&guess);
+        let response = request.header("sec-fetch-site", "same-origin").send().await.unwrap();
+        guesses += 1;
+        if response.status() == 429 {
+            break response.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap();
+        }
+        assert!(guesses < 20, "a password may be guessed at for ever");
+    };
+    assert!(guesses > 3 && told > 0, "{guesses} {told}");
     // Others are not in the way.
     assert_eq!(wait(running.admin.request(Method::GET, "/api/conversations?search=Amelia")).await, None);
     running.stop().await;

@@ -1,12 +1,13 @@
 //! Several processes that are one product: none of them is missed when it goes, and each knows what the others did.
 
 use crate::running::{Answer, Asking, NUMBER, PATIENCE, client, open, read_events};
-use backend::{Backend, lines, organisations, staff, tokens};
+use crate::twilio;
+use backend::{Backend, lines, organisations, staff, testing, tokens};
 use model::OrgId;
 use model::line::ProviderKind;
 use model::phone::Country;
 use model::staff::Role;
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, RequestBuilder};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -19,6 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
+use url::Url;
 
 /// Shorter than the 15 seconds after which a stream looks for itself: what comes within it was told by the other process.
 const SOON: Duration = Duration::from_secs(10);
@@ -31,6 +33,8 @@ struct Clinic {
     database: Option<String>,
     org: OrgId,
     token: String,
+    /// Where Twilio calls a second line.
+    webhooks: String,
 }
 
 impl Clinic {
@@ -46,17 +50,31 @@ impl Clinic {
             credentials: Value::Null,
         };
         lines::add(&backend, org, line).await.unwrap();
+        let twilio = lines::add(&backend, org, twilio::new_line()).await.unwrap();
+        let webhooks = twilio::called(&twilio).parse::<Url>().unwrap().path().to_owned();
         backend.store.close().await;
-        Self { folder, database, org, token }
+        Self { folder, database, org, token, webhooks }
     }
 
     /// The program, with this clinic's data.
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_heliograph"));
+        self.with_settings(Command::new(env!("CARGO_BIN_EXE_heliograph")))
+    }
+
+    /// Two web and two worker processes, as an operator starts them.
+    fn all_processes(&self) -> Command {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/start.sh");
+        let mut command = self.with_settings(Command::new(script));
+        command.env("HELIOGRAPH", env!("CARGO_BIN_EXE_heliograph"));
+        command
+    }
+
+    fn with_settings(&self, mut command: Command) -> Command {
         command
             .current_dir(self.folder.path())
             .env("HELIOGRAPH_DATA", self.folder.path().join("data"))
             .env("HELIOGRAPH_ADDR", "127.0.0.1:0")
+            .env("HELIOGRAPH_TOKEN_SENDS_PER_MINUTE", "1000000")
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         if let Some(url) = &self.database {
@@ -133,20 +151,58 @@ struct Clients {
     tasks: Vec<tokio::task::JoinHandle<Vec<String>>>,
 }
 
+/// The n-th request of a client.
+type Requests = Box<dyn Fn(&Client, usize) -> RequestBuilder + Send>;
+
+/// Texts that were taken by the servers, in each direction.
+#[derive(Default)]
+struct Taken {
+    sent: AtomicUsize,
+    brought: AtomicUsize,
+}
+
+fn asks_for(base: &str, token: &str, path: &str) -> impl Fn(&Client, usize) -> RequestBuilder + use<> {
+    let (url, token) = (format!("{base}{path}"), token.to_owned());
+    move |client, _| client.get(&url).bearer_auth(&token)
+}
+
+/// Staff send one text after the other.
+fn sends(base: &str, token: &str, patient: &str) -> impl Fn(&Client, usize) -> RequestBuilder + use<> {
+    let (url, token) = (format!("{base}/api/sms/patient/{patient}/send/"), token.to_owned());
+    move |client, n| {
+        let text = json!({"message": format!("Out {n}"), "client_id": format!("out {n}")});
+        client.post(&url).bearer_auth(&token).json(&text)
+    }
+}
+
+/// Twilio brings one text after the other.
+fn brings(base: &str, path: &str) -> impl Fn(&Client, usize) -> RequestBuilder + use<> {
+    let url = format!("{base}{path}");
+    move |client, n| {
+        let (sid, text) = (format!("SM{n:032x}"), format!("In {n}"));
+        let fields = twilio::inbound(&sid, &text);
+        let signature = twilio::sign(twilio::TOKEN, &url, &fields);
+        client.post(&url).header("x-twilio-signature", signature).form(&fields)
+    }
+}
+
 impl Clients {
-    fn start(base: &str, token: &str) -> Self {
+    fn start(base: &str, clinic: &Clinic, patient: &str, taken: &Arc<Taken>) -> Self {
         let (enough, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let ask = |client: Client, path: &str| {
-            let (enough, answered) = (Arc::clone(&enough), Arc::clone(&answered));
-            let request = client.get(format!("{base}{path}")).bearer_auth(token);
+        let ask = |client: Client, request: Requests, counts: fn(&Taken)| {
+            let (enough, answered, taken) = (Arc::clone(&enough), Arc::clone(&answered), Arc::clone(taken));
             tokio::spawn(async move {
                 let mut failures = Vec::new();
-                while !enough.load(Ordering::SeqCst) {
-                    match request.try_clone().unwrap().send().await {
-                        Ok(answer) if answer.status() == 200 => {
+                for n in 0.. {
+                    if enough.load(Ordering::SeqCst) {
+                        break;
+                    }
+                    match request(&client, n).send().await {
+                        Ok(answer) if answer.status().is_success() => {
                             if let Err(error) = answer.bytes().await {
                                 failures.push(format!("half an answer: {error:?}"));
                             }
+                            counts(&taken);
                             answered.fetch_add(1, Ordering::SeqCst);
                         }
                         Ok(answer) => failures.push(answer.status().to_string()),
@@ -156,11 +212,17 @@ impl Clients {
                 failures
             })
         };
+        let token = &clinic.token;
+        let look = |path: &str| Box::new(asks_for(base, token, path));
+        let sent: fn(&Taken) = |taken| _ = taken.sent.fetch_add(1, Ordering::SeqCst);
+        let brought: fn(&Taken) = |taken| _ = taken.brought.fetch_add(1, Ordering::SeqCst);
         let tasks = vec![
-            ask(client(), "/healthz"),
-            ask(once_each(), "/healthz"),
-            ask(client(), "/api/conversations"),
-            ask(once_each(), "/api/conversations"),
+            ask(client(), look("/healthz"), |_| ()),
+            ask(once_each(), look("/healthz"), |_| ()),
+            ask(client(), look("/api/conversations"), |_| ()),
+            ask(once_each(), look("/api/conversations"), |_| ()),
+            ask(client(), Box::new(sends(base, token, patient)), sent),
+            ask(once_each(), Box::new(brings(base, &clinic.webhooks)), brought),
         ];
         Self { enough, answered, tasks }
     }
@@ -194,13 +256,15 @@ fn once_each() -> Client {
 
 async fn is_replaced_without_a_failed_request(database: Option<String>) {
     let clinic = Clinic::new(database).await;
-    let mut command = clinic.command();
-    command.args(["supervise", "--web", "2", "--workers", "2"]);
-    let mut all = Program::start(command);
+    let mut all = Program::start(clinic.all_processes());
     let first = all.says().await;
     let base = first.strip_prefix("Heliograph is at ").unwrap_or_else(|| panic!("{first}")).to_owned();
     let old = all.ready(4).await;
-    let clients = Clients::start(&base, &clinic.token);
+    let staff = Asking { base: base.clone(), bearer: Some(clinic.token.clone()), client: client() };
+    let input = json!({"name": "Amelia Hart", "numbers": [{"number": NUMBER, "label": "Mobile"}]});
+    let patient = staff.post("/api/patients", input).await.json["id"].as_str().unwrap().to_owned();
+    let taken = Arc::new(Taken::default());
+    let clients = Clients::start(&base, &clinic, &patient, &taken);
     clients.until_answered(100).await;
 
     all.tell(Signal::HUP);
@@ -222,6 +286,15 @@ async fn is_replaced_without_a_failed_request(database: Option<String>) {
     for id in new.union(&again) {
         assert!(!Path::new("/proc").join(id).exists(), "process {id} is left over");
     }
+
+    // Every text that was taken is there once; those that were not read yet are in the journal.
+    let backend = opened(clinic.folder.path(), clinic.database.as_deref()).await;
+    let sent = testing::count(&backend, "SELECT COUNT(*) FROM message WHERE direction = 'outbound'").await;
+    let brought = testing::count(&backend, "SELECT COUNT(*) FROM journal_entry WHERE kind = 'inbound'").await;
+    backend.store.close().await;
+    let counted = |taken: &AtomicUsize| i64::try_from(taken.load(Ordering::SeqCst)).unwrap();
+    assert_eq!((sent, brought), (counted(&taken.sent), counted(&taken.brought)));
+    assert!(sent > 10 && brought > 10, "{sent} {brought}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -231,7 +304,7 @@ async fn every_process_is_replaced_without_a_failed_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_process_is_replaced_without_a_failed_request_on_postgres() {
-    if let Some(url) = backend::testing::postgres().await {
+    if let Some(url) = testing::postgres().await {
         is_replaced_without_a_failed_request(Some(url)).await;
     }
 }
@@ -275,7 +348,7 @@ async fn web(clinic: &Clinic, socket: &TcpListener, app_url: &str) -> (Program, 
 
 #[tokio::test]
 async fn each_process_knows_what_the_others_did() {
-    let Some(url) = backend::testing::postgres().await else { return };
+    let Some(url) = testing::postgres().await else { return };
     let clinic = Clinic::new(Some(url)).await;
     let sockets = [0; 2].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
     let app_url = format!("http://{}", sockets[0].local_addr().unwrap());

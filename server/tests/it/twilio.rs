@@ -13,14 +13,17 @@ use sha1::Sha1;
 
 pub(crate) const TOKEN: &str = "test_auth_token_0123456789abcdef";
 
-pub(crate) async fn line(running: &Running) -> LineView {
-    let new = NewLine {
+pub(crate) fn new_line() -> NewLine {
+    NewLine {
         name: "Twilio".to_owned(),
         number: "0491 570 313".to_owned(),
         provider: ProviderKind::Twilio,
         credentials: json!({"account_sid": "AC00000000000000000000000000000001", "auth_token": TOKEN}),
-    };
-    lines::add(&running.backend, running.org, new).await.unwrap()
+    }
+}
+
+pub(crate) async fn line(running: &Running) -> LineView {
+    lines::add(&running.backend, running.org, new_line()).await.unwrap()
 }
 
 /// The address as Twilio calls and signs it: what is pasted ends with what Twilio keeps for itself.
@@ -28,7 +31,7 @@ pub(crate) fn called(line: &LineView) -> String {
     line.accounts[0].inbound_url.strip_suffix("#rc=5&rp=5xx,ct,rt").unwrap().to_owned()
 }
 
-fn inbound<'a>(sid: &'a str, text: &'a str) -> Vec<(&'a str, &'a str)> {
+pub(crate) fn inbound<'a>(sid: &'a str, text: &'a str) -> Vec<(&'a str, &'a str)> {
     vec![
         ("AccountSid", "AC00000000000000000000000000000001"),
         ("Body", text),
