@@ -34,6 +34,7 @@ fn assert_good(verdict: &Verdict, root: &Path) {
     println!("{verdict}");
     assert!(verdict.is_good(), "databases, photos and logs are kept in {}\n{verdict}", root.display());
     assert!(verdict.kills >= 4, "{verdict}");
+    assert!(verdict.photos > 0 && verdict.fetched > 0, "no photo came or went\n{verdict}");
     assert!(verdict.inbound > 40 && verdict.outbound > 40, "too few messages to prove anything\n{verdict}");
 }
 

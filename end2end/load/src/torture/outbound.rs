@@ -3,6 +3,7 @@
 use super::dice::Dice;
 use super::{Ground, PATIENCE, WRITERS, numbered};
 use anyhow::{Result, bail};
+use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
@@ -11,6 +12,8 @@ use uuid::Uuid;
 
 /// How long one answer is waited for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
+const FORM: &str = "multipart/form-data; boundary=edge";
 
 /// A message that somebody wanted sent.
 pub(super) struct Asked {
@@ -72,14 +75,40 @@ async fn ask(ground: &Ground, conversation: Uuid, number: usize, dice: &mut Dice
     }
 }
 
+/// A form with photos, as a browser sends it.
+fn form(fields: &[(&str, &str)], text: &str, photos: usize) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, value) in fields {
+        let field = format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        body.extend_from_slice(field.as_bytes());
+    }
+    for position in 0..photos {
+        let head = "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"photo.png\"\r\n\
+                    Content-Type: image/png\r\n\r\n";
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(&numbered::photo(text, position));
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--edge--\r\n");
+    body
+}
+
 /// Posts it once; the message's id where it was accepted, and `None` where it is to be posted again.
 async fn post(ground: &Ground, conversation: Uuid, number: usize) -> Result<Option<Uuid>> {
-    let url =
-        ground.doors.through(&format!("{}/api/conversations/{conversation}/reply", ground.doors.public()));
-    let turn = json!({
-        "message": numbered::outbound_text(number), "client_id": format!("torture-{:x}-{number}", ground.seed),
-    });
-    let request = ground.client.post(url).bearer_auth(&ground.token).timeout(ANSWER_WITHIN).json(&turn);
+    let conversation = format!("{}/api/conversations/{conversation}", ground.doors.public());
+    let to = |call: &str| {
+        let url = ground.doors.through(&format!("{conversation}/{call}"));
+        ground.client.post(url).bearer_auth(&ground.token).timeout(ANSWER_WITHIN)
+    };
+    let text = numbered::outbound_text(number);
+    let client_id = format!("torture-{:x}-{number}", ground.seed);
+    let request = match numbered::outbound_photos(number) {
+        0 => to("reply").json(&json!({ "message": text, "client_id": client_id })),
+        photos => {
+            let request = to("reply-with-media").header(CONTENT_TYPE, FORM);
+            request.body(form(&[("message", &text), ("client_id", &client_id)], &text, photos))
+        }
+    };
     let Ok(answer) = request.send().await else { return Ok(None) };
     let status = answer.status().as_u16();
     let Ok(body) = answer.bytes().await else { return Ok(None) };

@@ -4,7 +4,9 @@ use super::Engine;
 use super::carrier::Carrier;
 use super::database::{Database, Stored, StoredFile};
 use super::inbound::Brought;
-use super::numbered::{inbound_number, inbound_number_of_event, outbound_number, photo_hash};
+use super::numbered::{
+    inbound_number, inbound_number_of_event, outbound_number, outbound_photos, photo_hash,
+};
 use super::outbound::Asked;
 use super::watch::Backwards;
 use anyhow::{Context, Result};
@@ -30,6 +32,8 @@ pub struct Verdict {
     pub inbound: usize,
     /// Photos that came with them.
     pub photos: usize,
+    /// Photos of outbound messages that the carrier fetched.
+    pub fetched: usize,
     /// Inbound messages that came with the carrier's list, before a webhook or without any.
     pub listed: usize,
     /// Outbound messages that the server accepted.
@@ -121,11 +125,15 @@ pub(super) async fn judge(
     for file in database.files().await? {
         files.entry(file.message).or_default().push(file);
     }
-    for brought in acknowledged.iter().filter(|brought| brought.media > 0) {
-        let Some(message) = inbound.get(&brought.number).and_then(|found| found.first()) else { continue };
+    let came = acknowledged.iter().map(|brought| (inbound.get(&brought.number), brought.media));
+    let went = asked.iter().filter(|asked| asked.accepted);
+    let went = went.map(|asked| (outbound.get(&asked.number), outbound_photos(asked.number)));
+    for (stored, photos) in came.chain(went) {
+        let Some(message) = stored.and_then(|found| found.first()) else { continue };
         let found = files.get(&message.id).map_or(&[][..], Vec::as_slice);
-        verdict.bad_blobs.extend(bad_photos(brought, found, blobs).await);
+        verdict.bad_blobs.extend(bad_photos(message, photos, found, blobs).await);
     }
+    verdict.fetched = carrier.fetched();
     Ok(verdict)
 }
 
@@ -168,6 +176,7 @@ impl Verdict {
             interruptions: 0,
             inbound: 0,
             photos: 0,
+            fetched: 0,
             listed: 0,
             outbound: 0,
             uncertain: 0,
@@ -295,6 +304,7 @@ impl fmt::Display for Verdict {
             ("found in the carrier's list", self.listed),
             ("outbound messages accepted", self.outbound),
             ("of these uncertain in the end", self.uncertain),
+            ("photos that the carrier fetched", self.fetched),
             ("jobs and webhooks set aside", usize::try_from(self.aside).unwrap_or(0)),
         ];
         writeln!(f, "{}", self.engine.as_str())?;
@@ -314,28 +324,32 @@ impl fmt::Display for Verdict {
 }
 
 /// What is wrong with the photos of a message.
-async fn bad_photos(brought: &Brought, found: &[StoredFile], blobs: &Blobs) -> Vec<String> {
-    let Brought { number, media, .. } = brought;
+async fn bad_photos(message: &Stored, photos: usize, found: &[StoredFile], blobs: &Blobs) -> Vec<String> {
+    let text = &message.text;
     let mut bad = Vec::new();
-    if found.len() != *media {
-        bad.push(format!("inbound {number}: has {} of {media} photos", found.len()));
+    if found.len() != photos {
+        bad.push(format!("{text}: has {} of {photos} photos", found.len()));
     }
     for (position, file) in found.iter().enumerate() {
         if file.state != "ready" {
-            bad.push(format!("inbound {number}: photo {position} is {}", file.state));
+            bad.push(format!("{text}: photo {position} is {}", file.state));
             continue;
         }
-        match hash(blobs, file.id).await {
-            Ok(hash) if hash == photo_hash(*number, position) => {}
-            Ok(_) => bad.push(format!("inbound {number}: photo {position} has other bytes than were sent")),
-            Err(error) => bad.push(format!("inbound {number}: photo {position} cannot be read: {error}")),
+        let original = match message.inbound {
+            true => BlobKey::Inbound(file.id.into(), Variant::Original),
+            false => BlobKey::Outbound(file.id.into(), Variant::Original),
+        };
+        match hash(blobs, &original).await {
+            Ok(hash) if hash == photo_hash(text, position) => {}
+            Ok(_) => bad.push(format!("{text}: photo {position} has other bytes than were sent")),
+            Err(error) => bad.push(format!("{text}: photo {position} cannot be read: {error}")),
         }
     }
     bad
 }
 
-async fn hash(blobs: &Blobs, id: Uuid) -> Result<Vec<u8>> {
-    let mut body = blobs.get(&BlobKey::Inbound(id.into(), Variant::Original), None).await?.stream;
+async fn hash(blobs: &Blobs, key: &BlobKey) -> Result<Vec<u8>> {
+    let mut body = blobs.get(key, None).await?.stream;
     let mut hash = Sha256::new();
     while let Some(piece) = body.next().await {
         hash.update(&piece?);

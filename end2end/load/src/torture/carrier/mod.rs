@@ -6,7 +6,7 @@ mod reports;
 mod sending;
 
 use super::dice::Dice;
-use super::numbered::photo;
+use super::numbered::{inbound_text, photo};
 use super::twilio::{Doors, LINE, login};
 use axum::Router;
 use axum::body::Body;
@@ -42,6 +42,8 @@ struct Known {
     messages: Vec<Message>,
     /// How often each file was asked for.
     asked: HashMap<String, u32>,
+    /// Photos that it fetched to send them along.
+    fetched: usize,
 }
 
 /// A message that it carries, in either direction.
@@ -103,6 +105,11 @@ impl Carrier {
         known.messages.iter().filter(|message| !message.inbound).map(|message| message.text.clone()).collect()
     }
 
+    /// Photos that it fetched to send them along.
+    pub(super) fn fetched(&self) -> usize {
+        self.known().fetched
+    }
+
     /// Whether it has said what it had to say.
     pub(super) fn has_reported(&self) -> bool {
         self.reports.is_empty()
@@ -150,7 +157,7 @@ async fn file(
     if (number + position) % 3 == 0 && times <= 2 {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let bytes = photo(number, position);
+    let bytes = photo(&inbound_text(number), position);
     let breaks_off = carrier.dice().chance(8);
     let kind = [(header::CONTENT_TYPE, "image/png")];
     match breaks_off {

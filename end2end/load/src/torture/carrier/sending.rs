@@ -15,6 +15,12 @@ use std::time::Duration;
 /// Longer than anybody waits for an answer.
 const SILENCE: Duration = Duration::from_secs(90);
 
+/// How often a photo is asked for.
+const FETCHES: usize = 60;
+
+/// What every JPEG begins with.
+const JPEG: [u8; 3] = [0xff, 0xd8, 0xff];
+
 /// What becomes of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mood {
@@ -54,7 +60,7 @@ impl Carrier {
     }
 
     /// Takes a message, which is never undone; answers with its id.
-    fn takes(&self, to: &str, text: &str) -> String {
+    fn takes(&self, to: &str, text: &str, media: usize) -> String {
         let mut known = self.known();
         let sid = format!("SM{:032x}", (1u64 << 40) + known.messages.len() as u64);
         known.messages.push(Message {
@@ -63,11 +69,26 @@ impl Carrier {
             from: LINE.to_owned(),
             to: to.to_owned(),
             text: text.to_owned(),
-            media: 0,
+            media,
             status: "queued",
             at: self.clock.now(),
         });
         sid
+    }
+
+    /// A photo that is to go along, from the link that it was given, which holds for hours.
+    async fn fetch(&self, url: &str) {
+        for _ in 0..FETCHES {
+            let answer = self.client.get(self.doors.through(url)).send().await;
+            if let Ok(answer) = answer
+                && answer.status() == StatusCode::OK
+                && answer.bytes().await.is_ok_and(|bytes| bytes.starts_with(&JPEG))
+            {
+                self.known().fetched += 1;
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
     }
 }
 
@@ -98,7 +119,14 @@ pub(super) async fn send(
             _ => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         };
     }
-    let sid = carrier.takes(&to, &text);
+    let photos: Vec<String> =
+        fields.iter().filter(|(field, _)| field == "MediaUrl").map(|(_, url)| url.clone()).collect();
+    let media = photos.len();
+    let sid = carrier.takes(&to, &text, media);
+    for url in photos {
+        let fetching = carrier.clone();
+        carrier.reports.spawn(async move { fetching.fetch(&url).await });
+    }
     let story = Story::new(&carrier, &sid, &to, &callback);
     // Some reports come before the answer which tells the id that they are about.
     if carrier.dice().chance(15) {
@@ -120,7 +148,7 @@ pub(super) async fn send(
     }
     let created = json!({
         "sid": sid, "status": "queued", "to": to, "from": LINE, "body": text, "direction": "outbound-api",
-        "num_segments": "1", "num_media": "0", "price": null, "price_unit": "USD", "error_code": null,
+        "num_segments": "1", "num_media": media.to_string(), "price": null, "price_unit": "USD", "error_code": null,
         "error_message": null, "api_version": "2010-04-01",
     });
     (StatusCode::CREATED, Json(created)).into_response()
