@@ -56,6 +56,25 @@ test('one number with two carriers: the cheapest way, and the next one after a r
     await expectAccessible(staff);
   });
 
+  await test.step('how fast it sends is entered', async () => {
+    await staff.getByRole('button', { name: 'More for Twilio' }).click();
+    await staff.getByRole('menuitem', { name: 'Change' }).click();
+    const dialog = staff.getByRole('dialog', { name: 'Change Twilio' });
+    const pace = dialog.getByLabel('Texts a second');
+    await expect(pace).toHaveValue('');
+    await expect(pace).toHaveAttribute('placeholder', '10');
+    await pace.fill('fast');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await expect(dialog.getByText('Write a number, for example 2 or 0.5.')).toBeVisible();
+    await pace.fill('200');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await expect(dialog.getByText('Write how many texts may leave in a second, from 0.1 to 100.')).toBeVisible();
+    await expect(pace).toBeFocused();
+    await pace.fill('2.5');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await expect(staff.getByText('Texts a second: 2.5.')).toBeVisible();
+  });
+
   // The browser's form offers no other API address than the carrier's own.
   const lines = await (await staff.request.post('/api/ui/settings/lines', { data: {} })).json();
   const account = lines[0].accounts.find((one: { route: { provider: string } }) => one.route.provider === 'twilio');
@@ -65,6 +84,7 @@ test('one number with two carriers: the cheapest way, and the next one after a r
       credentials: { api_base: `http://${carrier.host}` },
       verification: 'enforce',
       addresses: '',
+      pace: null,
       tariff: account.route.tariff,
     },
   });

@@ -219,6 +219,10 @@ enum Carrier {
         /// The only addresses and networks that its webhooks may come from, with spaces between them; empty for any.
         #[arg(long, value_name = "LIST")]
         addresses: Option<String>,
+        /// How many texts leave in a second, from 0.1 to 100, where the carrier has cleared the number for more or for
+        /// less than usual; each part of a long SMS counts. `usual` for the carrier's usual pace.
+        #[arg(long, value_name = "N|usual")]
+        pace: Option<String>,
         /// Make a new secret for the webhook addresses. The one before it is taken for a week.
         #[arg(long)]
         exchange_secret: bool,

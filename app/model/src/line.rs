@@ -93,6 +93,10 @@ pub struct AccountView {
     pub pictures_in: bool,
     /// Whether the prices are the organisation's own; otherwise they are those that the carrier publishes.
     pub own_tariff: bool,
+    /// Milliseconds between two texts, where the organisation says how fast they leave; see [`Self::pace`].
+    pub pause_ms: Option<u32>,
+    /// Milliseconds between two texts as the carrier is known to want it; absent where that does not matter.
+    pub usual_pause_ms: Option<u32>,
     /// It failed, and the others go first until then.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<i64>))]
     pub cooling_until: Option<Millis>,
@@ -111,6 +115,43 @@ pub struct AccountView {
     pub status_url: String,
     /// Webhooks in quarantine because their signature did not hold.
     pub quarantined: u32,
+}
+
+impl AccountView {
+    /// Texts a second, where the organisation says how fast they leave; otherwise it is the carrier's usual pace. Each
+    /// part of an SMS counts as a text, and so does a message of another kind.
+    #[must_use]
+    pub fn pace(&self) -> Option<f64> {
+        self.pause_ms.and_then(pace_of_pause)
+    }
+
+    /// SMS parts a second that the carrier is known to take from one number, to the number's own country.
+    #[must_use]
+    pub fn usual_pace(&self) -> Option<f64> {
+        self.usual_pause_ms.and_then(pace_of_pause)
+    }
+}
+
+/// Milliseconds between two texts where so many leave in a second; `None` outside of 0.1 to 100.
+#[must_use]
+pub fn pause_of_pace(per_second: f64) -> Option<u32> {
+    (0.1..=100.0).contains(&per_second).then(|| (1000.0 / per_second).round() as u32)
+}
+
+/// Texts a second with so many milliseconds between two, in as few digits as mean the same pause; `None` without a
+/// pause.
+fn pace_of_pause(pause_ms: u32) -> Option<f64> {
+    if pause_ms == 0 {
+        return None;
+    }
+    let pause = f64::from(pause_ms);
+    let exact = 1000.0 / pause;
+    // Three a second are kept as 333 ms, and are still shown as three.
+    let mut rounded = (0..=6).map(|digits| {
+        let scale = 10.0_f64.powi(digits);
+        (exact * scale).round() / scale
+    });
+    Some(rounded.find(|pace| (1000.0 / *pace).round() == pause).unwrap_or(exact))
 }
 
 /// What something costs.
@@ -228,5 +269,19 @@ mod tests {
             assert_eq!(micros(wrong), None, "{wrong}");
         }
         assert_eq!(Price::parse("1", "XXX"), None);
+    }
+
+    #[test]
+    fn a_pace_is_shown_as_it_was_typed_though_whole_milliseconds_are_kept() {
+        for typed in [0.1, 0.15, 0.5, 1.0, 2.0, 2.5, 3.0, 7.0, 20.0, 50.0, 100.0] {
+            assert_eq!(pause_of_pace(typed).and_then(pace_of_pause), Some(typed));
+        }
+        for pause in 10..=10_000 {
+            assert_eq!(pace_of_pause(pause).and_then(pause_of_pace), Some(pause));
+        }
+        for wrong in [0.0, 0.09, 100.1, -1.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(pause_of_pace(wrong), None, "{wrong}");
+        }
+        assert_eq!(pace_of_pause(0), None);
     }
 }

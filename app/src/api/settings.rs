@@ -83,22 +83,24 @@ pub async fn add_carrier(
     Ok(backend::lines::add_account(&backend, &caller, line, new).await?)
 }
 
-/// Changes those fields of a carrier's credentials that are named, how its webhooks are checked, and what it costs:
-/// without a tariff, what it publishes.
+/// Changes those fields of a carrier's credentials that are named, how its webhooks are checked, how many texts leave
+/// through it in a second, and what it costs: without a pace, as fast as usual; without a tariff, what it publishes.
 #[server(prefix = "/api/ui", endpoint = "settings/change-carrier", input = Json)]
 pub async fn change_carrier(
     id: LineAccountId,
     credentials: Option<serde_json::Value>,
     verification: Verification,
     addresses: String,
+    pace: Option<f64>,
     tariff: Option<Tariff>,
 ) -> Answer<LineView> {
-    use backend::lines::{AccountChange, Prices};
+    use backend::lines::{AccountChange, Pace, Prices};
     let (backend, caller) = signed_in().await?;
     let change = AccountChange {
         credentials,
         verification: Some(verification),
         addresses: Some(addresses),
+        pace: Some(pace.map_or(Pace::Usual, Pace::PerSecond)),
         prices: Some(tariff.map_or(Prices::Published, Prices::Own)),
     };
     Ok(backend::lines::update_account(&backend, &caller, id, change).await?)

@@ -18,6 +18,9 @@ pub fn TextField(
     /// For the browser's own memory.
     #[prop(default = "off")]
     autocomplete: &'static str,
+    /// What stands in it as long as nothing is typed.
+    #[prop(optional, into)]
+    placeholder: Option<String>,
     /// A sentence below, as long as there is no error.
     #[prop(optional, into)]
     hint: Option<String>,
@@ -41,6 +44,7 @@ pub fn TextField(
                 name=name
                 type=kind
                 autocomplete=autocomplete
+                placeholder=placeholder
                 required=required
                 autofocus=autofocus
                 aria-invalid=move || error.get().is_some().then_some("true")

@@ -75,9 +75,14 @@ impl Pace {
 
     /// How long each part of a message takes its number up.
     pub fn pause(&self, outbound: &Outbound) -> Duration {
-        let per_second = match outbound.channel {
+        self.pause_by(outbound.channel, &outbound.to)
+    }
+
+    /// The same for whatever goes to a number in this way.
+    pub fn pause_by(&self, channel: Channel, to: &PhoneNumber) -> Duration {
+        let per_second = match channel {
             Channel::Whatsapp => self.whatsapp,
-            Channel::Sms | Channel::Mms if outbound.to.as_e164().starts_with("+1") => self.to_plus_one,
+            Channel::Sms | Channel::Mms if to.as_e164().starts_with("+1") => self.to_plus_one,
             Channel::Sms | Channel::Mms => self.elsewhere,
         };
         Duration::from_secs(1) / per_second.max(1)

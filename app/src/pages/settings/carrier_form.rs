@@ -1,4 +1,5 @@
-//! What can be changed about a line's carrier: its credentials, how its webhooks are checked, and what it costs.
+//! What can be changed about a line's carrier: its credentials, how its webhooks are checked, how fast messages leave,
+//! and what it costs.
 
 use super::account_fields::AccountFields;
 use crate::api::settings;
@@ -32,10 +33,16 @@ pub fn ChangeCarrier(
     let fields = AccountFields::new(account.route.provider);
     let verification = RwSignal::new(account.verification.as_str().to_owned());
     let addresses = RwSignal::new(account.addresses.clone());
+    let pace = PaceField::new(&account);
     let prices = PriceFields::new(&account);
     let form = Submission::default();
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
+        let texts = match pace.typed() {
+            Ok(texts) => texts,
+            Err(words) => return pace.wrong.set(Some(words)),
+        };
+        pace.wrong.set(None);
         let tariff = match prices.typed() {
             Ok(tariff) => tariff,
             Err(field) => return prices.wrong.set(Some(field)),
@@ -49,6 +56,7 @@ pub fn ChangeCarrier(
             credentials,
             verification.unwrap_or(Verification::Enforce),
             addresses.get_untracked(),
+            texts,
             tariff,
         );
         form.send(request, move |_| {
@@ -57,7 +65,10 @@ pub fn ChangeCarrier(
         });
     };
     let beside = form.error_where(move |field| {
-        field != "addresses" && !fields.has(field) && !AMOUNTS.iter().any(|(name, _)| *name == field)
+        field != "addresses"
+            && !pace.has(field)
+            && !fields.has(field)
+            && !AMOUNTS.iter().any(|(name, _)| *name == field)
     });
     view! {
         <form class="stack" on:submit=on_submit novalidate autocomplete="off">
@@ -88,6 +99,7 @@ pub fn ChangeCarrier(
                         />
                     }
                 })}
+            {pace.view(form)}
             {prices.view(form)}
             <div class="actions">
                 <Button kind=ButtonKind::Primary submit=true disabled=form.busy()>"Save"</Button>
@@ -104,6 +116,59 @@ fn verification_options() -> Vec<(String, String)> {
     };
     let safest_first = Verification::ALL.into_iter().rev();
     safest_first.map(|kind| (kind.as_str().to_owned(), says(kind).to_owned())).collect()
+}
+
+/// How fast messages leave, as it is typed.
+#[derive(Clone, Copy)]
+struct PaceField {
+    typed: RwSignal<String>,
+    /// What is wrong with it, before the server is asked.
+    wrong: RwSignal<Option<&'static str>>,
+    /// Texts a second as the carrier usually takes them. A simulator takes them as they come, and is not asked about.
+    usual: Option<f64>,
+}
+
+impl PaceField {
+    fn new(account: &AccountView) -> Self {
+        let known = account.pace().map(|texts| texts.to_string()).unwrap_or_default();
+        Self { typed: RwSignal::new(known), wrong: RwSignal::new(None), usual: account.usual_pace() }
+    }
+
+    /// Whether the server's name for a field is that of this one, and it is shown.
+    fn has(self, name: &str) -> bool {
+        name == "pace" && self.usual.is_some()
+    }
+
+    /// Texts a second; `None` for the carrier's usual pace.
+    ///
+    /// # Errors
+    /// What to write instead of something that is no number.
+    fn typed(self) -> Result<Option<f64>, &'static str> {
+        let typed = self.typed.get_untracked().trim().replace(',', ".");
+        if typed.is_empty() {
+            return Ok(None);
+        }
+        // Rust reads `inf` and `NaN` as numbers as well, and JSON has no word for them.
+        let texts = typed.parse::<f64>().ok().filter(|texts| texts.is_finite());
+        texts.map(Some).ok_or("Write a number, for example 2 or 0.5.")
+    }
+
+    fn view(self, form: Submission) -> AnyView {
+        let Some(usual) = self.usual else { return ().into_any() };
+        let refused = form.error_of("pace");
+        let error = Signal::derive(move || self.wrong.get().map(ToOwned::to_owned).or_else(|| refused.get()));
+        view! {
+            <TextField
+                label="Texts a second"
+                name="pace"
+                value=self.typed
+                placeholder=usual.to_string()
+                hint="How fast messages of every kind leave; each part of a long SMS counts. Empty for the carrier's usual pace. Beyond what it allows this number, the carrier refuses messages or keeps them in a queue of its own."
+                error=error
+            />
+        }
+        .into_any()
+    }
 }
 
 /// What messages cost, as it is typed.

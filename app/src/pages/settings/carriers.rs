@@ -188,7 +188,7 @@ fn why_it_rests(several: bool) -> &'static str {
     }
 }
 
-/// For example `SMS and MMS, up to 10 pictures of 4.8 MB together; brings pictures`.
+/// For example `SMS and MMS, up to 10 pictures of 4.8 MB together; brings pictures`, and how fast where that was set.
 fn abilities(account: &AccountView) -> String {
     let RouteOption { channels, media_per_request, media_bytes, pictures_elsewhere, .. } = &account.route;
     let names: Vec<&str> = channels.iter().map(|channel| channel.label()).collect();
@@ -203,7 +203,11 @@ fn abilities(account: &AccountView) -> String {
     } else {
         words += ", but no pictures";
     }
-    words + if account.pictures_in { ". Brings text and pictures." } else { ". Brings text." }
+    words += if account.pictures_in { ". Brings text and pictures." } else { ". Brings text." };
+    if let Some(texts) = account.pace() {
+        words += &format!(" Texts a second: {texts}.");
+    }
+    words
 }
 
 fn prices(account: &AccountView) -> String {

@@ -9,7 +9,7 @@ use super::{finish, quarantine, route};
 use crate::keys::Purpose;
 use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result, live, organisations, whatsapp};
-use model::line::{LineView, ProviderKind, Tariff, Verification};
+use model::line::{LineView, ProviderKind, Tariff, Verification, pause_of_pace};
 use model::live::Change;
 use model::staff::Permission;
 use model::{FailureCode, LineAccountId, LineId, Millis, OrgId, PhoneNumber};
@@ -36,8 +36,19 @@ pub struct AccountChange {
     pub verification: Option<Verification>,
     /// The only addresses that its webhooks may come from; empty for any.
     pub addresses: Option<String>,
+    /// How fast messages leave through it.
+    pub pace: Option<Pace>,
     /// What it costs.
     pub prices: Option<Prices>,
+}
+
+/// How fast messages leave through an account. What waits for its turn already keeps it when this changes.
+#[derive(Debug, Clone, Copy)]
+pub enum Pace {
+    /// As the carrier is known to let one number send.
+    Usual,
+    /// So many parts of SMS, or messages of another kind, a second: 0.1 to 100. Kept as whole milliseconds between two.
+    PerSecond(f64),
 }
 
 /// Whose word on prices is taken.
@@ -119,6 +130,10 @@ pub async fn update_account(
             args![id, list.to_store()],
         )
         .await?;
+    }
+    if let Some(pace) = change.pace {
+        tx.execute("UPDATE line_account SET send_pause_ms = $2 WHERE id = $1", args![id, pause_ms(pace)?])
+            .await?;
     }
     if let Some(prices) = change.prices {
         tx.execute("UPDATE line_account SET tariff = $2 WHERE id = $1", args![id, to_store(prices)?]).await?;
@@ -261,7 +276,8 @@ pub(super) async fn insert(
          ON CONFLICT (line_id, provider) DO UPDATE SET
              disabled_at = NULL, credentials_sealed = excluded.credentials_sealed, verification = 'enforce',
              secret_generation = line_account.secret_generation + 1, secret_exchanged_at = NULL,
-             cooling_until = NULL, webhook_addresses = NULL, tariff = NULL, templates_fetched_at = NULL",
+             cooling_until = NULL, webhook_addresses = NULL, send_pause_ms = NULL, tariff = NULL,
+             templates_fetched_at = NULL",
         args![
             backend.clock.new_id::<LineAccountId>(),
             org,
@@ -324,6 +340,13 @@ pub(super) async fn require_simulated_number(
 
 async fn found(tx: &mut Tx, caller: &Caller, id: LineAccountId) -> Result<Row> {
     Row::in_org(tx, caller.org_id, id).await?.ok_or_else(|| Error::not_found("carrier"))
+}
+
+/// Milliseconds between two messages; none for the carrier's usual ones.
+fn pause_ms(pace: Pace) -> Result<Option<u32>> {
+    let Pace::PerSecond(texts) = pace else { return Ok(None) };
+    let wrong = || Error::invalid("pace", "Write how many texts may leave in a second, from 0.1 to 100.");
+    pause_of_pace(texts).map(Some).ok_or_else(wrong)
 }
 
 fn to_store(prices: Prices) -> Result<Option<String>> {

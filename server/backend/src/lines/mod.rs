@@ -7,7 +7,7 @@ mod route;
 mod row;
 
 pub use accounts::{
-    AccountChange, NewAccount, Prices, add_account, end_exchange, exchange_secret, pin, remove_account,
+    AccountChange, NewAccount, Pace, Prices, add_account, end_exchange, exchange_secret, pin, remove_account,
     update_account,
 };
 pub(crate) use accounts::{cool_down, rest_ends_in};

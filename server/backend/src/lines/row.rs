@@ -24,7 +24,7 @@ macro_rules! select_lines {
         concat!(
             "SELECT l.id, l.org_id, l.name, l.line_key, l.is_default, n.address_sealed, a.id AS account_id, a.provider,
                     a.credentials_sealed, a.verification, a.secret_generation, a.secret_exchanged_at, a.tariff,
-                    a.cooling_until, a.webhook_addresses, a.disabled_at, l.pinned_account_id
+                    a.send_pause_ms, a.cooling_until, a.webhook_addresses, a.disabled_at, l.pinned_account_id
              FROM line l JOIN number n ON n.id = l.number_id JOIN line_account a ON a.line_id = l.id WHERE ",
             $condition
         )
@@ -49,6 +49,7 @@ pub(super) struct Row {
     secret_generation: i64,
     secret_exchanged_at: Option<Millis>,
     tariff: Option<String>,
+    send_pause_ms: Option<Millis>,
     pub(super) cooling_until: Option<Millis>,
     webhook_addresses: Option<String>,
     disabled_at: Option<Millis>,
@@ -165,12 +166,16 @@ impl Row {
         let provider = self.sending_provider(backend)?;
         let carrier = providers::for_kind(provider);
         let now = backend.clock.now();
+        let number = self.number(backend)?;
+        let usual_pause = carrier.limits().pace.map(|pace| pace.pause_by(Channel::Sms, &number));
         Ok(AccountView {
             carrier: self.stored_provider()?,
             removed: self.disabled_at.is_some(),
             route: self.option(backend)?,
             pictures_in: carrier.limits().mms_in,
             own_tariff: self.tariff.is_some(),
+            pause_ms: self.send_pause_ms.and_then(|pause| u32::try_from(pause).ok()),
+            usual_pause_ms: usual_pause.and_then(|pause| u32::try_from(pause.as_millis()).ok()),
             cooling_until: self.cooling_until.filter(|until| *until > now),
             verification: self.verification(),
             by_secret: carrier.proves_itself_by_secret(),

@@ -347,12 +347,12 @@ async fn the_thread_goes_on_when_the_carrier_is_switched() {
 
         let only = account(&line, ProviderKind::MessageMedia);
         assert_eq!(failure(lines::remove_account(b, admin, only).await).code, FailureCode::Conflict);
-        // Back again, under a new secret.
+        // Back again, under a new secret and at the carrier's usual pace.
         let credentials =
             json!({"account_sid": TWILIO_ACCOUNT, "auth_token": "token_of_the_new_account_0123456"});
         let back = NewAccount { provider: ProviderKind::Twilio, credentials };
         let line = lines::add_account(b, admin, line.id, back).await.unwrap();
-        assert_eq!(account(&line, ProviderKind::Twilio), twilio);
+        assert_eq!((account(&line, ProviderKind::Twilio), line.accounts[0].pause_ms), (twilio, None));
         let credentials = json!({"api_key": "key", "api_secret": "secret"});
         let twice = NewAccount { provider: ProviderKind::MessageMedia, credentials };
         let twice = failure(lines::add_account(b, admin, line.id, twice).await);

@@ -1,6 +1,7 @@
 //! How fast one number sends.
 
 use crate::twilio::*;
+use backend::lines::{self, AccountChange, Pace};
 use backend::testing::{TestBackend, on_each_engine};
 use backend::{jobs, messages};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -46,6 +47,54 @@ async fn messages_to_several_patients_leave_as_fast_as_the_number_may_send() {
             Some("six"),
             "a single text never waits"
         );
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_admin_says_how_fast_a_number_sends() {
+    on_each_engine(async |t: TestBackend| {
+        let (b, admin) = (&t.backend, &t.admin);
+        carrier_accepts(&t).await;
+        let before = lines::list(b, admin).await.unwrap().remove(0).accounts.remove(0);
+        assert_eq!((before.pace(), before.usual_pace()), (None, Some(10.0)));
+        let id = before.route.account_id;
+        let set = async |pace: Pace| {
+            let change = AccountChange { pace: Some(pace), ..AccountChange::default() };
+            lines::update_account(b, admin, id, change).await
+        };
+        for wrong in [0.0, 0.09, 100.1, -1.0, f64::NAN, f64::INFINITY] {
+            let refused = failure(set(Pace::PerSecond(wrong)).await);
+            assert_eq!(refused.field.as_deref(), Some("pace"), "{wrong}");
+        }
+        assert_eq!(set(Pace::PerSecond(2.0)).await.unwrap().accounts[0].pace(), Some(2.0));
+        for (n, text) in ["zero", "one", "two"].into_iter().enumerate() {
+            sends(&t, n, text).await;
+        }
+        t.run_jobs().await;
+        assert_eq!(asked_to_send(&t).await, ["zero"]);
+        assert_eq!(t.later(SECOND / 2 - Duration::from_millis(1)).await, 0, "nobody looks before their turn");
+        t.later(Duration::from_millis(1)).await;
+        assert_eq!(asked_to_send(&t).await, ["zero", "one"]);
+        t.later(SECOND / 2).await;
+        assert_eq!(asked_to_send(&t).await, ["zero", "one", "two"]);
+        // What else is changed leaves the pace alone.
+        let line = lines::update_account(b, admin, id, AccountChange::default()).await.unwrap();
+        assert_eq!(line.accounts[0].pace(), Some(2.0));
+
+        assert_eq!(set(Pace::Usual).await.unwrap().accounts[0].pace(), None);
+        t.backend.clock.advance(SECOND);
+        sends(&t, 3, "three").await;
+        sends(&t, 4, "four").await;
+        // Without `run_jobs`, which takes every pause away that the story does not set.
+        jobs::run_due(b).await.unwrap();
+        assert_eq!(asked_to_send(&t).await.len(), 4);
+        for (wait, sent) in [(99, 4), (1, 5)] {
+            t.backend.clock.advance(Duration::from_millis(wait));
+            jobs::run_due(b).await.unwrap();
+            assert_eq!(asked_to_send(&t).await.len(), sent, "ten a second");
+        }
         t
     })
     .await;

@@ -2,7 +2,7 @@
 
 use super::{CommandError, say, words};
 use crate::cli::{Carrier, Line, Which};
-use backend::lines::{self, AccountChange, NewAccount, NewLine};
+use backend::lines::{self, AccountChange, NewAccount, NewLine, Pace};
 use backend::providers::{Finding, Verdict};
 use backend::{Backend, Caller, organisations};
 use model::line::{AccountView, LineView, ProviderKind, Verification};
@@ -22,16 +22,16 @@ pub(super) async fn run(line: Line, backend: &Backend) -> Result<(), CommandErro
             let org = organisations::by_name(backend, org.as_deref()).await?;
             for line in lines::list(backend, &Caller::operator(org)).await? {
                 say(&format!("{} ({})", line.name, line.number.spaced()))?;
-                for AccountView { route, removed, verification, inbound_url, status_url, .. } in
-                    &line.accounts
-                {
+                for account in &line.accounts {
+                    let AccountView { route, removed, verification, inbound_url, status_url, .. } = account;
                     let note = match (*removed, route.pinned) {
                         (true, _) => ", taken away, with webhooks in quarantine",
                         (false, true) => ", pinned",
                         (false, false) => "",
                     };
+                    let pace = account.pace().map_or("usual".to_owned(), |texts| format!("{texts} a second"));
                     say(&format!(
-                        "  {}, verification {}{note}",
+                        "  {}, verification {}, pace {pace}{note}",
                         route.provider.label(),
                         verification.as_str()
                     ))?;
@@ -53,12 +53,22 @@ async fn change_carrier(carrier: Carrier, backend: &Backend) -> Result<(), Comma
             let line = lines::add_account(backend, &operator, line.id, new).await?;
             say_addresses(&line, provider)
         }
-        Carrier::Set { which, credentials, verification, addresses, exchange_secret, end_exchange, pin } => {
+        Carrier::Set {
+            which,
+            credentials,
+            verification,
+            addresses,
+            pace,
+            exchange_secret,
+            end_exchange,
+            pin,
+        } => {
             let (operator, line, provider) = found(backend, &which).await?;
             let account = account_at(&line, provider)?.route.account_id;
             let verification = verification.as_deref().map(verification_named).transpose()?;
             let credentials = credentials.as_deref().map(|file| read_credentials(Some(file))).transpose()?;
-            let change = AccountChange { credentials, verification, addresses, prices: None };
+            let pace = pace.as_deref().map(pace_named).transpose()?;
+            let change = AccountChange { credentials, verification, addresses, pace, prices: None };
             let mut line = lines::update_account(backend, &operator, account, change).await?;
             if exchange_secret {
                 line = lines::exchange_secret(backend, &operator, account).await?;
@@ -146,6 +156,15 @@ fn verification_named(word: &str) -> Result<Verification, CommandError> {
     })
 }
 
+fn pace_named(word: &str) -> Result<Pace, CommandError> {
+    if word == "usual" {
+        return Ok(Pace::Usual);
+    }
+    word.parse::<f64>().map(Pace::PerSecond).map_err(|_| {
+        CommandError::Refused("--pace: write how many texts a second, for example 2, or usual".to_owned())
+    })
+}
+
 fn read_credentials(file: Option<&str>) -> Result<serde_json::Value, CommandError> {
     file.map_or(Ok(serde_json::Value::Null), read_json)
 }
@@ -197,6 +216,24 @@ mod tests {
             provider: provider.to_owned(),
             org: None,
         };
+        let at_pace = |pace: &str| Carrier::Set {
+            which: which("twilio"),
+            credentials: None,
+            verification: None,
+            addresses: None,
+            pace: Some(pace.to_owned()),
+            exchange_secret: false,
+            end_exchange: false,
+            pin: None,
+        };
+        for (word, pace) in [("2.5", Some(2.5)), ("usual", None)] {
+            change_carrier(at_pace(word), &pretending).await.unwrap();
+            let line = lines::list(&pretending, &t.admin).await.unwrap().remove(0);
+            assert_eq!(line.accounts[0].pace(), pace);
+        }
+        for wrong in ["fast", "1000"] {
+            assert!(change_carrier(at_pace(wrong), &pretending).await.is_err(), "{wrong}");
+        }
         change_carrier(Carrier::Remove { which: which("twilio") }, &pretending).await.unwrap();
         let left = lines::list(&pretending, &t.admin).await.unwrap().remove(0).accounts;
         let left: Vec<_> = left.iter().map(|account| account.carrier).collect();
