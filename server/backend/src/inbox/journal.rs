@@ -6,7 +6,7 @@
 
 use super::{Accepted, FLOOD, KEPT_FOR, MAX_QUARANTINED};
 use crate::jobs::{Job, queue};
-use crate::store::{Tx, Value, args, rows_at_once, rows_of_placeholders};
+use crate::store::{Tx, Value, args, rows_of_placeholders};
 use crate::{Backend, Error, Result};
 use futures::FutureExt;
 use model::line::ProviderKind;
@@ -245,7 +245,7 @@ async fn insert(tx: &mut Tx, entries: &[Entry]) -> Result<HashSet<Uuid>> {
     sorted.sort_by_key(|entry| (entry.account.0, entry.kind.as_str(), entry.external_id.as_str()));
     let mut rest = sorted.as_slice();
     while !rest.is_empty() {
-        let (these, others) = rest.split_at(rows_at_once(rest.len()));
+        let (these, others) = rest.split_at(tx.rows_at_once(rest.len()));
         rest = others;
         let sql = format!(
             "INSERT INTO journal_entry

@@ -129,6 +129,15 @@ impl Tx {
         Ok(self.one::<(i64,)>(sql, args).await?.map_or(0, |(n,)| n))
     }
 
+    /// How many of the rows that are left one statement takes: of a few sizes, so that the engine sees a handful of texts and
+    /// keeps them prepared, and any number of rows takes few statements. For SQLite they are small: the name of each
+    /// parameter is looked for among all of them.
+    pub(crate) fn rows_at_once(&self, left: usize) -> usize {
+        const SIZES: [usize; 13] = [128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2];
+        let most = if self.is_postgres() { 128 } else { 32 };
+        SIZES.into_iter().find(|rows| *rows <= left.min(most)).unwrap_or(1)
+    }
+
     /// Keeps a statement until the others have run: one that locks what every transaction comes to.
     pub(crate) fn before_commit(&mut self, sql: &'static str, args: Vec<Value>) {
         self.last.push((sql, args));
