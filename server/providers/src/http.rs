@@ -39,7 +39,7 @@ const ANSWER_BYTES: u64 = 1024 * 1024;
 /// How often a fetch may be sent elsewhere.
 const REDIRECTS: usize = 5;
 /// No carrier's wish to wait is honoured beyond this.
-const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Why a request brought nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +62,7 @@ pub enum HttpError {
     Status {
         /// HTTP status.
         status: u16,
-        /// `Retry-After`; at most an hour.
+        /// `Retry-After`; at most a day.
         retry_after: Option<Duration>,
     },
 }
@@ -114,7 +114,7 @@ pub struct Call<'a> {
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// `Retry-After`; at most an hour.
+    /// `Retry-After`; at most a day.
     pub retry_after: Option<Duration>,
     /// All headers.
     pub headers: HeaderMap,
@@ -436,7 +436,7 @@ mod tests {
         assert_eq!(asked("120"), Some(Duration::from_secs(120)));
         assert_eq!(asked("Mon, 02 Mar 2026 09:02:00 GMT"), Some(Duration::from_secs(120)));
         assert_eq!(asked("Mon, 02 Mar 2026 08:00:00 GMT"), Some(Duration::ZERO), "it is over");
-        assert_eq!(asked("Tue, 03 Mar 2026 09:00:00 GMT"), Some(LONGEST_WAIT));
+        assert_eq!(asked("Wed, 04 Mar 2026 09:00:00 GMT"), Some(LONGEST_WAIT));
         assert_eq!(asked("soon"), None);
     }
 }

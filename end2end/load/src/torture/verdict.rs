@@ -98,15 +98,24 @@ pub(super) async fn judge(
         states.entry(message).or_default().push(state);
     }
     let mut taken = Taken::new();
-    for text in carrier.sent() {
+    let mut bad_blobs: Vec<String> = carrier
+        .unfetched()
+        .into_iter()
+        .map(|text| format!("{text}: the carrier could not fetch its photo"))
+        .collect();
+    for (text, photos) in carrier.sent() {
         let number = outbound_number(&text).with_context(|| format!("the carrier was sent {text:?}"))?;
         *taken.entry(number).or_default() += 1;
+        if photos != outbound_photos(number) {
+            bad_blobs.push(format!("{text}: left with {photos} photos"));
+        }
     }
     let mut verdict = Verdict {
         kills,
         interruptions,
         aside: database.aside().await?,
         disordered: disordered(&messages, &acknowledged),
+        bad_blobs,
         ..Verdict::empty(engine)
     };
     for backwards in backwards {

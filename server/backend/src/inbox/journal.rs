@@ -1,29 +1,34 @@
 //! Webhooks become durable, those that come together in one commit.
 //!
-//! A durable commit costs the same for one row as for a hundred. Whoever comes while commits are under way waits for one
-//! of them to end, and then all who wait go together: alone nobody is held up, and under load the rate is not that of the
-//! disk.
+//! A durable commit costs the same for one row as for a hundred. Whoever comes while a commit is under way waits for it
+//! to end, and then all who wait go together: alone nobody is held up, and under load the rate is not that of the disk.
 
 use super::{Accepted, FLOOD, KEPT_FOR, MAX_QUARANTINED};
 use crate::jobs::{Job, queue};
-use crate::store::{Tx, Value, args, rows_of_placeholders};
+use crate::store::{StoreError, Tx, Value, args, rows_of_placeholders};
 use crate::{Backend, Error, Result};
 use futures::FutureExt;
 use model::line::ProviderKind;
 use model::{JournalEntryId, LineAccountId, Millis, OrgId};
 use providers::WebhookKind;
 use sqlx::AssertSqlSafe;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::mem;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 /// Webhooks in one commit, at most: so many that the disk does not matter any more, so few that none waits long.
 const TOGETHER: usize = 256;
+
+/// Bytes of webhooks that may wait for a commit. A database that hangs must not fill the memory.
+const WAITING_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long a commit may take: as long as the most patient carrier waits for an answer.
+const COMMITTED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Webhooks within [`AT_ONCE`] from which on it is a crowd: about twice as many as are read in that time.
 const CROWD: usize = 100;
@@ -82,13 +87,11 @@ pub(crate) struct Journal {
 #[derive(Default)]
 struct Queue {
     waiting: Vec<Waiting>,
-    /// How many commit what waits; each looks again before it leaves.
-    serving: usize,
-}
-
-/// Commits that may be under way at once. SQLite has one writer; on PostgreSQL one is prepared while the other is written.
-fn at_once(backend: &Backend) -> usize {
-    if backend.store.is_postgres() { 2 } else { 1 }
+    /// Bytes of what waits.
+    bytes: usize,
+    /// Somebody commits what waits, and looks again before they leave. One at a time: what comes later from one sender is
+    /// neither durable nor read before what came earlier.
+    is_served: bool,
 }
 
 /// Whether webhooks come faster than they are read.
@@ -123,14 +126,17 @@ impl Journal {
     /// Makes a webhook durable, together with those that come at the same time.
     pub(super) async fn take(&self, backend: &Backend, entry: Entry) -> Result<Accepted> {
         let (tell, told) = oneshot::channel();
-        let is_to_be_served = {
+        let is_served = {
             let mut queue = self.queue();
+            let bytes = queue.bytes + entry.request_sealed.len();
+            if bytes > WAITING_BYTES {
+                return Err(StoreError::from(sqlx::Error::PoolTimedOut).into());
+            }
+            queue.bytes = bytes;
             queue.waiting.push(Waiting { entry, tell });
-            let is_free = queue.serving < at_once(backend);
-            queue.serving += usize::from(is_free);
-            is_free
+            mem::replace(&mut queue.is_served, true)
         };
-        if is_to_be_served {
+        if !is_served {
             // A task of its own: a carrier that hangs up takes the others' commit down with it otherwise.
             tokio::spawn(commit_while_they_come(backend.clone()));
         }
@@ -150,7 +156,8 @@ impl Journal {
             let batch = queue.waiting.len().min(TOGETHER);
             let rest = queue.waiting.split_off(batch);
             let next = mem::replace(&mut queue.waiting, rest);
-            queue.serving -= usize::from(next.is_empty());
+            queue.bytes -= next.iter().map(|waiting| waiting.entry.request_sealed.len()).sum::<usize>();
+            queue.is_served = !next.is_empty();
             next
         };
         if next.is_empty() {
@@ -203,6 +210,12 @@ async fn commit_all(backend: &Backend, batch: Vec<Waiting>) {
 
 /// What became of each, once all of them are durable.
 async fn commit(backend: &Backend, entries: &[Entry]) -> Result<Vec<Accepted>> {
+    // Carriers have hung up by then, and come again.
+    let late = |_| Err(StoreError::from(sqlx::Error::PoolTimedOut).into());
+    timeout(COMMITTED_WITHIN, commit_all_or_none(backend, entries)).await.unwrap_or_else(late)
+}
+
+async fn commit_all_or_none(backend: &Backend, entries: &[Entry]) -> Result<Vec<Accepted>> {
     let mut tx = backend.store.write_first().await?;
     let new = insert(&mut tx, entries).await?;
     let is_new = |entry: &&Entry| new.contains(&entry.id.0);
@@ -212,14 +225,15 @@ async fn commit(backend: &Backend, entries: &[Entry]) -> Result<Vec<Accepted>> {
         jobs.push(queue::Push { org: entry.org, job, order_key: entry.order_key.clone(), behind: None });
     }
     queue::push_all(backend, &mut tx, &jobs, backend.clock.now()).await?;
-    let flooded: HashSet<LineAccountId> = entries
+    // In one order in every process, as the rows before.
+    let flooded: BTreeSet<Uuid> = entries
         .iter()
         .filter(is_new)
         .filter(|entry| entry.state == State::Quarantined)
-        .map(|entry| entry.account)
+        .map(|entry| entry.account.0)
         .collect();
     for account in flooded {
-        make_room(backend, &mut tx, account).await?;
+        make_room(backend, &mut tx, account.into()).await?;
     }
     tx.commit().await?;
     let woken: HashSet<OrgId> = entries.iter().filter(is_new).map(|entry| entry.org).collect();
@@ -320,7 +334,7 @@ mod tests {
     /// What becomes of entries that come while a commit is under way.
     async fn taken_together(t: &TestBackend, entries: Vec<Entry>) -> Vec<Result<Accepted>> {
         let journal = t.backend.journal();
-        journal.queue().serving = at_once(&t.backend);
+        journal.queue().is_served = true;
         let wanted = entries.len();
         let calls = join_all(entries.into_iter().map(|entry| journal.take(&t.backend, entry)));
         let tasks = || Handle::current().metrics().num_alive_tasks();
@@ -331,12 +345,10 @@ mod tests {
             }
             let spawned = tasks().saturating_sub(before);
             assert!(spawned < 10, "waiting costs no task: in a storm {spawned} would grow without end");
-            for _ in 0..at_once(&t.backend) {
-                commit_while_they_come(t.backend.clone()).await;
-            }
+            commit_while_they_come(t.backend.clone()).await;
         };
         let (outcomes, ()) = tokio::join!(calls, serve);
-        assert_eq!(journal.queue().serving, 0);
+        assert!(!journal.queue().is_served && journal.queue().bytes == 0);
         outcomes
     }
 
@@ -344,14 +356,28 @@ mod tests {
     async fn what_waits_goes_together_and_equal_ones_are_one() {
         on_each_engine(async |t: TestBackend| {
             let mut entries = Vec::new();
-            for n in 0..70 {
+            for n in 0..2 * TOGETHER + 70 {
                 entries.push(entry(&t, &format!("event {}", n / 2)).await);
             }
             let outcomes = taken_together(&t, entries).await;
             let new = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Accepted::Journalled))).count();
             let old = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Accepted::Repeated))).count();
-            assert_eq!((new, old), (35, 35));
-            assert_eq!(t.count("SELECT COUNT(*) FROM journal_entry").await, 35);
+            let half = TOGETHER + 35;
+            assert_eq!((new, old), (half, half));
+            assert_eq!(t.count("SELECT COUNT(*) FROM journal_entry").await, half as i64);
+            t
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_waits_has_a_limit() {
+        on_each_engine(async |t: TestBackend| {
+            t.backend.journal().queue().is_served = true;
+            t.backend.journal().queue().bytes = WAITING_BYTES;
+            let large = Entry { request_sealed: vec![0], ..entry(&t, "one too many").await };
+            let refused = t.backend.journal().take(&t.backend, large).await;
+            assert!(refused.is_err_and(|error| error.is_outage()));
             t
         })
         .await;

@@ -52,6 +52,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// reports still say which message they are about.
 pub(super) const DELIVERY_PARAMETER: &str = "d";
 
+/// Why a message has failed that the carrier would not take in time.
+const NOT_WITHIN_THE_HOUR: &str =
+    "The carrier could not take it within an hour. Nothing was sent; try again later.";
+
 /// Why an attempt is not made of which an earlier one was reported as delivered meanwhile.
 const ARRIVED: &str = "Not sent again: the earlier attempt arrived after all.";
 
@@ -177,8 +181,14 @@ pub(super) async fn run(backend: &Backend, job: JobId, id: DeliveryId, attempt: 
                 // Whoever had it before may have lost the job, and leave it to us to try again.
                 Marked::Taken => return Ok(Outcome::Again { after: LOOK_AGAIN }),
                 Marked::Early => {
-                    let until_then = turn::keep(backend, request, share).await?;
-                    return Ok(Outcome::NotItsTurn { until_then });
+                    let turn = turn::keep(backend, request, share).await?;
+                    if !is_late_in(backend, request, turn.held_for) {
+                        return Ok(Outcome::NotItsTurn { until_then: turn.until_then });
+                    }
+                    // The carrier takes nothing for longer than there is.
+                    let news = News::of(DeliveryState::Failed, NOT_WITHIN_THE_HOUR);
+                    settle(backend, request, &news, Next::Elsewhere { rest: None }).await?;
+                    return Ok(Outcome::Done);
                 }
             }
             let provider = providers::for_kind(ready.route.provider);

@@ -25,6 +25,9 @@ const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// A carrier that has trouble is not asked more often.
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
+/// How long a carrier may put a photo off at a time: staff wait for it.
+const LONGEST_WISH: Duration = Duration::from_secs(60 * 60);
+
 /// The attempt after which staff see that it could not be fetched: about two minutes after the first.
 const SHOWN_AFTER: u32 = 7;
 
@@ -53,7 +56,7 @@ pub(super) async fn run(backend: &Backend, id: AttachmentId, attempt: u32) -> Re
                     return Ok(Outcome::GiveUp { why: "a carrier would not hand out an attachment" });
                 }
                 let wait = backoff(attempt, FIRST_WAIT, LONGEST_WAIT);
-                Ok(Outcome::Again { after: after.map_or(wait, |asked| asked.max(wait)) })
+                Ok(Outcome::Again { after: after.map_or(wait, |asked| asked.min(LONGEST_WISH).max(wait)) })
             }
         },
     }

@@ -62,7 +62,7 @@ impl Job {
     /// counted: work waits for the database and the blob store however long they are away.
     fn max_errors(kind: &str) -> u32 {
         match kind {
-            // What came after it, of the same sender or to the same patient, waits for it: half a minute.
+            // What came after it, of the same sender or to the same patient, waits for it: half a minute, if it fails at once.
             DELIVER_MESSAGE | READ_WEBHOOK => 5,
             _ => 20,
         }

@@ -80,10 +80,27 @@ pub(crate) struct Push {
     pub(crate) behind: Option<JobId>,
 }
 
-/// The id that sorts right after another one. Its millisecond, and the random digits after it, belong to the other job, so
-/// that nobody else can have it.
-fn behind(job: JobId) -> JobId {
-    Uuid::from_u128(job.0.as_u128().wrapping_add(1)).into()
+/// How many jobs may come right after another one, in ids that nobody else makes: its millisecond, and the random digits
+/// after it, are its own.
+const BEHIND: u128 = 255;
+
+/// The id that sorts right after another one and those that came right after it before.
+async fn behind(tx: &mut Tx, job: JobId) -> Result<JobId> {
+    let at = |n: u128| Uuid::from_u128(job.0.as_u128().wrapping_add(n));
+    let last: Option<(Uuid,)> = tx
+        .one(
+            "SELECT id FROM job WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT 1",
+            args![JobId::from(at(0)), JobId::from(at(BEHIND))],
+        )
+        .await?;
+    let last = last.map_or(job.0, |(last,)| last);
+    Ok(Uuid::from_u128(last.as_u128().wrapping_add(1)).into())
+}
+
+/// The job of an order that runs now.
+pub(super) async fn running_in(tx: &mut Tx, order_key: &str) -> Result<Option<JobId>> {
+    let sql = "SELECT id FROM job WHERE order_key = $1 AND state = 'running' ORDER BY id LIMIT 1";
+    Ok(tx.one::<(Uuid,)>(sql, args![order_key]).await?.map(|(id,)| id.into()))
 }
 
 /// Records a job in the transaction that makes it necessary; call [`Hub::wake`](crate::live::Hub::wake) after the commit.
@@ -114,10 +131,14 @@ pub(crate) async fn push_all(backend: &Backend, tx: &mut Tx, jobs: &[Push], run_
         );
         let mut values: Vec<Value> = Vec::with_capacity(these.len() * COLUMNS);
         for Push { org, job, order_key, behind: other } in these {
+            let id = match other {
+                Some(other) => behind(tx, *other).await?,
+                None => backend.clock.new_id(),
+            };
             let payload =
                 serde_json::to_vec(job).map_err(|_| Error::Inconsistent("a job does not serialise"))?;
             values.extend(args![
-                other.map_or_else(|| backend.clock.new_id(), behind),
+                id,
                 *org,
                 job.kind(),
                 backend.keys.seal(Purpose::Job, &payload),

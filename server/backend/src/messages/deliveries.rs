@@ -146,10 +146,15 @@ pub(crate) async fn add(backend: &Backend, tx: &mut Tx, whole: Whole, attempt: A
     let job = Push {
         org: whole.org,
         job: Job::DeliverMessage { delivery_id: id },
-        order_key: Some(format!("conversation:{}", whole.conversation)),
+        order_key: Some(order_key(whole)),
         behind,
     };
     queue::push_all(backend, tx, &[job], now).await
+}
+
+/// What requests of one conversation leave in the order of.
+pub(crate) fn order_key(whole: Whole) -> String {
+    format!("conversation:{}", whole.conversation)
 }
 
 /// Holds a message's row until the end of the transaction, so that what is heard of its parts is folded one after

@@ -39,12 +39,16 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// SQLite: busy (5), locked (6), read-only (8), I/O error (10), full (13), cannot open (14), by primary code.
-/// PostgreSQL: connection (08), read-only, as after a failover (25006), picked as the one that gives way (40), out of
-/// resources (53), operator's intervention (57), system error (58).
+/// SQLite: busy (5), locked (6), out of memory (7), read-only (8), I/O error (10), full (13), cannot open (14), locking
+/// protocol (15), schema changed (17), by primary code.
+/// PostgreSQL: connection (08), read-only, as after a failover (25006), picked as the one that gives way (40), a privilege
+/// or a table that is missing, as while a dump is being restored (42501, 42P01), not ready for it (55), out of resources
+/// (53), operator's intervention (57), system error (58).
 fn is_unavailable(code: &str) -> bool {
     match code.parse::<u32>() {
-        Ok(sqlite) if code.len() < 5 => matches!(sqlite & 0xff, 5 | 6 | 8 | 10 | 13 | 14),
-        _ => ["08", "25006", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class)),
+        Ok(sqlite) if code.len() < 5 => matches!(sqlite & 0xff, 5 | 6 | 7 | 8 | 10 | 13 | 14 | 15 | 17),
+        _ => ["08", "25006", "40", "42501", "42P01", "53", "55", "57", "58"]
+            .iter()
+            .any(|class| code.starts_with(class)),
     }
 }

@@ -4,6 +4,7 @@ use crate::twilio::*;
 use backend::lines::{self, AccountChange, Pace};
 use backend::testing::{TestBackend, on_each_engine};
 use backend::{jobs, messages};
+use model::message::DeliveryState;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use wiremock::ResponseTemplate;
@@ -155,6 +156,24 @@ async fn a_pause_that_the_carrier_asks_for_holds_the_others_back() {
         assert_eq!(after, ["four", "one", "three", "two"]);
         t.later(60 * SECOND).await;
         assert_eq!(t.count("SELECT COUNT(*) FROM job").await, 0);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_would_have_to_wait_for_hours_hears_it_at_once() {
+    on_each_engine(async |t: TestBackend| {
+        carrier_answers(&t, |_| ResponseTemplate::new(429).insert_header("retry-after", "7200")).await;
+        for (n, text) in ["zero", "one"].into_iter().enumerate() {
+            let to = to(n);
+            let sent = messages::send(&t.backend, &t.admin, &to, &draft(text, text)).await.unwrap();
+            t.later(SECOND).await;
+            let message = shown(&t, sent.id).await;
+            assert_eq!(message.state, DeliveryState::Failed, "{text}");
+            assert!(message.failure.unwrap().contains("could not take it within an hour"));
+        }
+        assert_eq!(asked_to_send(&t).await, ["zero"], "the other one was not even offered");
         t
     })
     .await;

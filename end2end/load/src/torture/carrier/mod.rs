@@ -44,6 +44,8 @@ struct Known {
     asked: HashMap<String, u32>,
     /// Photos that it fetched to send them along.
     fetched: usize,
+    /// Texts of messages whose photo it could not fetch.
+    unfetched: Vec<String>,
 }
 
 /// A message that it carries, in either direction.
@@ -99,15 +101,21 @@ impl Carrier {
         self.known().messages.push(message);
     }
 
-    /// The texts that it took to send, one for each time that it took one.
-    pub(super) fn sent(&self) -> Vec<String> {
+    /// The texts that it took to send and how many photos went along, one for each time that it took one.
+    pub(super) fn sent(&self) -> Vec<(String, usize)> {
         let known = self.known();
-        known.messages.iter().filter(|message| !message.inbound).map(|message| message.text.clone()).collect()
+        let sent = known.messages.iter().filter(|message| !message.inbound);
+        sent.map(|message| (message.text.clone(), message.media)).collect()
     }
 
     /// Photos that it fetched to send them along.
     pub(super) fn fetched(&self) -> usize {
         self.known().fetched
+    }
+
+    /// Texts of messages whose photo it could not fetch.
+    pub(super) fn unfetched(&self) -> Vec<String> {
+        self.known().unfetched.clone()
     }
 
     /// Whether it has said what it had to say.

@@ -15,8 +15,8 @@ use std::time::Duration;
 /// Longer than anybody waits for an answer.
 const SILENCE: Duration = Duration::from_secs(90);
 
-/// How often a photo is asked for.
-const FETCHES: usize = 60;
+/// How often a photo is asked for, a second apart: longer than anything is taken away from the server.
+const FETCHES: usize = 120;
 
 /// What every JPEG begins with.
 const JPEG: [u8; 3] = [0xff, 0xd8, 0xff];
@@ -77,7 +77,7 @@ impl Carrier {
     }
 
     /// A photo that is to go along, from the link that it was given, which holds for hours.
-    async fn fetch(&self, url: &str) {
+    async fn fetch(&self, url: &str, text: String) {
         for _ in 0..FETCHES {
             let answer = self.client.get(self.doors.through(url)).send().await;
             if let Ok(answer) = answer
@@ -89,6 +89,7 @@ impl Carrier {
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
+        self.known().unfetched.push(text);
     }
 }
 
@@ -124,8 +125,8 @@ pub(super) async fn send(
     let media = photos.len();
     let sid = carrier.takes(&to, &text, media);
     for url in photos {
-        let fetching = carrier.clone();
-        carrier.reports.spawn(async move { fetching.fetch(&url).await });
+        let (fetching, text) = (carrier.clone(), text.clone());
+        carrier.reports.spawn(async move { fetching.fetch(&url, text).await });
     }
     let story = Story::new(&carrier, &sid, &to, &callback);
     // Some reports come before the answer which tells the id that they are about.

@@ -2,7 +2,7 @@
 
 use super::marking::unmark;
 use super::next_attempt::{self, Next, UNREACHABLE_REST, failed_later};
-use super::{Request, TRIES_UNREACHED, commit, is_late_in, settle, uncertain};
+use super::{NOT_WITHIN_THE_HOUR, Request, TRIES_UNREACHED, commit, is_late_in, settle, uncertain};
 use crate::jobs::{Outcome, backoff};
 use crate::messages::cost;
 use crate::messages::deliveries::{self, Fault, News};
@@ -42,9 +42,8 @@ pub(super) async fn record(
             if !is_late_in(backend, request, asked.unwrap_or_default()) {
                 return Ok(Outcome::Again { after });
             }
-            let words = "The carrier could not take it within an hour. Nothing was sent; try again later.";
             let next = Next::Elsewhere { rest: Some(UNREACHABLE_REST) };
-            (News::of(DeliveryState::Failed, words), next)
+            (News::of(DeliveryState::Failed, NOT_WITHIN_THE_HOUR), next)
         }
         Err(SendError::Refused { code, reason, opted_out, too_large, blame }) => {
             let next = match opted_out {

@@ -1,6 +1,7 @@
 //! What follows an attempt that failed for certain. Of one whose outcome nobody knows, nothing ever follows by itself.
 
 use super::{Request, is_late, load};
+use crate::jobs::queue;
 use crate::lines;
 use crate::messages::deliveries::{self, Attempt, Fault, Part};
 use crate::messages::{Asked, for_part};
@@ -46,6 +47,9 @@ impl Next {
 /// an hour that is for staff to decide. The caller holds the message and commits.
 pub(crate) async fn failed_later(backend: &Backend, tx: &mut Tx, id: DeliveryId, fault: Fault) -> Result<()> {
     let Some((request, row)) = load(tx, id).await? else { return Ok(()) };
+    // It may be told before the carrier's answer is: then its job still runs, and what was written later waits behind it.
+    let job = queue::running_in(tx, &deliveries::order_key(request.whole)).await?;
+    let request = Request { job, ..request };
     // What a real carrier failed at is not made good by pretending, nor the other way round.
     if row.mock != backend.settings.mock_mode || is_late(backend, request) {
         return Ok(());

@@ -65,36 +65,49 @@ pub(super) async fn take(backend: &Backend, tx: &mut Tx, request: Request, share
     Ok(taken > 0)
 }
 
-/// Keeps the account's next free turn for a delivery; answers how long it is until then.
-pub(super) async fn keep(backend: &Backend, request: Request, share: Share) -> Result<Duration> {
+/// A turn that is kept for a delivery.
+pub(super) struct Turn {
+    /// How long it is until then.
+    pub(super) until_then: Duration,
+    /// How much of that is a pause that the carrier asked for; the rest belongs to others who wait.
+    pub(super) held_for: Duration,
+}
+
+/// Keeps the account's next free turn for a delivery.
+pub(super) async fn keep(backend: &Backend, request: Request, share: Share) -> Result<Turn> {
     let now = backend.clock.now();
     let mut tx = backend.store.write().await?;
     deliveries::hold(&mut tx, request.whole.message).await?;
-    let kept: Option<(i64,)> = tx
+    let kept: Option<(i64, i64)> = tx
         .one(
-            "SELECT d.turn_at FROM delivery d JOIN line_account a ON a.id = d.account_id
+            "SELECT d.turn_at, a.sends_held_until FROM delivery d JOIN line_account a ON a.id = d.account_id
              WHERE d.id = $1 AND d.turn_at > $2 AND d.turn_at <= $3
                AND (d.turn_at >= a.sends_held_until OR a.sends_held_until > $3)",
             args![request.id, now, furthest(now)],
         )
         .await?;
-    if let Some((turn,)) = kept {
-        return Ok(until(turn, now));
+    if let Some((turn, held_until)) = kept {
+        return Ok(turn_at(turn, held_until, now));
     }
-    let (turn,): (i64,) = tx
+    let (turn, held_until): (i64, i64) = tx
         .one(
             "UPDATE line_account
              SET next_send_at = CASE WHEN next_send_at > $2 AND next_send_at <= $5 THEN next_send_at ELSE $2 END
                                 + COALESCE(send_pause_ms, $3) * $4
              WHERE id = $1
-             RETURNING next_send_at - COALESCE(send_pause_ms, $3) * $4",
+             RETURNING next_send_at - COALESCE(send_pause_ms, $3) * $4, sends_held_until",
             args![request.account, now, share.pause, share.parts, furthest(now)],
         )
         .await?
         .ok_or(Error::Inconsistent("a delivery without its account"))?;
     tx.execute("UPDATE delivery SET turn_at = $2 WHERE id = $1", args![request.id, turn]).await?;
     tx.commit().await?;
-    Ok(until(turn, now))
+    Ok(turn_at(turn, held_until, now))
+}
+
+fn turn_at(turn: Millis, held_until: Millis, now: Millis) -> Turn {
+    let held_until = if held_until > furthest(now) { now } else { held_until };
+    Turn { until_then: until(turn, now), held_for: until(held_until, now) }
 }
 
 /// The carrier asked for a pause: nothing leaves through the account before it is over, whoever kept a turn within it.
