@@ -31,6 +31,10 @@ pub(crate) async fn find_or_make_sender(
 }
 
 async fn find_or_make_written(backend: &Backend, tx: &mut Tx, org: OrgId, address: &str) -> Result<NumberId> {
+    // Most are known.
+    if let Some(known) = find(backend, tx, org, address).await? {
+        return Ok(known);
+    }
     let hash = backend.keys.hash_address(address);
     let id: NumberId = backend.clock.new_id();
     let made = tx

@@ -202,6 +202,10 @@ pub(crate) async fn find_or_make(
     number: NumberId,
     at: Millis,
 ) -> Result<(ConversationId, bool)> {
+    // Most are known.
+    if let Some(known) = of_number(tx, org, number).await? {
+        return Ok((known, false));
+    }
     let id: ConversationId = backend.clock.new_id();
     let made = tx
         .execute(
@@ -211,14 +215,18 @@ pub(crate) async fn find_or_make(
         )
         .await?;
     if made == 0 {
-        let found: Option<(Uuid,)> = tx
-            .one("SELECT id FROM conversation WHERE org_id = $1 AND number_id = $2", args![org, number])
-            .await?;
-        let (id,) = found.ok_or(Error::Inconsistent("a conversation vanished"))?;
-        return Ok((id.into(), false));
+        let known = of_number(tx, org, number).await?;
+        return Ok((known.ok_or(Error::Inconsistent("a conversation vanished"))?, false));
     }
     patients::link_by_number(tx, org, id, number).await?;
     Ok((id, true))
+}
+
+async fn of_number(tx: &mut Tx, org: OrgId, number: NumberId) -> Result<Option<ConversationId>> {
+    let found: Option<(Uuid,)> = tx
+        .one("SELECT id FROM conversation WHERE org_id = $1 AND number_id = $2", args![org, number])
+        .await?;
+    Ok(found.map(|(id,)| id.into()))
 }
 
 /// Changes a conversation, and holds its row until the end of the transaction.

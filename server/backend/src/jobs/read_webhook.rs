@@ -91,14 +91,17 @@ impl Journalled {
 }
 
 pub(super) async fn run(backend: &Backend, claimed: &Claimed, id: JournalEntryId) -> Result<Outcome> {
-    let mut tx = backend.store.write().await?;
+    // Opened and understood before SQLite's one writer is asked for.
+    let mut look = backend.store.read().await?;
     let Some(journalled) =
-        Journalled::load(backend, &mut tx, id).await?.filter(|entry| entry.state == "pending")
+        Journalled::load(backend, &mut look, id).await?.filter(|entry| entry.state == "pending")
     else {
         return Ok(Outcome::Done);
     };
+    drop(look);
     let received = journalled.receive();
     let Journalled { route, request, received_at, .. } = journalled;
+    let mut tx = backend.store.write().await?;
     let read = match received {
         Ok(received) => {
             let mut worst = Read::Done;
@@ -121,11 +124,16 @@ pub(super) async fn run(backend: &Backend, claimed: &Claimed, id: JournalEntryId
             ("poisoned", Some(why))
         }
     };
-    tx.execute(
-        "UPDATE journal_entry SET state = $2, failure = $3, done_at = $4 WHERE id = $1",
-        args![id, state, failure, Some(backend.clock.now()).filter(|_| state != "pending")],
-    )
-    .await?;
+    let still_pending = tx
+        .execute(
+            "UPDATE journal_entry SET state = $2, failure = $3, done_at = $4 WHERE id = $1 AND state = 'pending'",
+            args![id, state, failure, Some(backend.clock.now()).filter(|_| state != "pending")],
+        )
+        .await?;
+    if still_pending == 0 {
+        // Somebody else has read it meanwhile, and whatever was read here is dropped.
+        return Ok(Outcome::Done);
+    }
     let settled = !matches!(read, Read::Again);
     if settled && !claimed.finish_in(&mut tx).await? {
         return Err(Error::Inconsistent("a webhook was read for longer than its job was ours"));
@@ -198,10 +206,13 @@ async fn receive(
     at: Millis,
 ) -> Result<Read> {
     let line = lines::line_of_inbound(backend, tx, route, inbound.to.as_ref()).await?;
-    let home = organisations::country(tx, route.org_id).await?;
-    let from = match PhoneNumber::parse(&inbound.from, home) {
-        Ok(number) if PhoneNumber::from_e164(&inbound.from).is_err() => Address::Number(number),
-        _ => Address::from(inbound.from.clone()),
+    let from = match PhoneNumber::from_e164(&inbound.from) {
+        Ok(number) => Address::Number(number),
+        Err(_) => {
+            let home = organisations::country(tx, route.org_id).await?;
+            let national = PhoneNumber::parse(&inbound.from, home);
+            national.map_or_else(|_| Address::from(inbound.from.clone()), Address::Number)
+        }
     };
     let number = numbers::find_or_make_sender(backend, tx, route.org_id, &from).await?;
     let (conversation, _) = conversations::find_or_make(backend, tx, route.org_id, number, at).await?;

@@ -26,8 +26,10 @@ pub struct Route {
     pub provider: ProviderKind,
     /// What the carrier's code needs.
     pub account: providers::Account,
-    /// What it costs: by the organisation's contract, else as the carrier publishes it, where that is known.
-    pub tariff: Option<Tariff>,
+    /// Whose tariff counts, also while the simulator stands in front.
+    pub(super) carrier: ProviderKind,
+    /// What it costs by the organisation's contract.
+    pub(super) own_tariff: Option<Tariff>,
     /// The only network addresses that its webhooks may come from.
     pub(crate) addresses: AddressList,
     /// It was taken away from its line: what comes through it is still read, and nothing leaves through it.
@@ -37,6 +39,15 @@ pub struct Route {
 }
 
 impl Route {
+    /// What it costs: by the organisation's contract, else as the carrier publishes it, where that is known. Finding out
+    /// takes longer than all else about a route, and most who open one do not ask.
+    pub(crate) fn tariff(&self) -> Option<Tariff> {
+        self.own_tariff.or_else(|| {
+            let country = self.account.sender.country()?;
+            providers::for_kind(self.carrier).published_tariff(country)
+        })
+    }
+
     /// How to fetch an attachment that came through this account, or through the simulator in its place.
     pub(crate) fn media_request(&self, remote: &Url) -> Result<MediaRequest, Rejected> {
         let of_carrier = providers::for_kind(self.provider).media_request(&self.account, remote);

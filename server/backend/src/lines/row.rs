@@ -237,7 +237,8 @@ impl Row {
             org_id: self.org_id.into(),
             provider,
             account: self.account(backend, provider)?,
-            tariff: self.tariff(backend)?,
+            carrier: self.stored_provider()?,
+            own_tariff: self.own_tariff()?,
             addresses: match provider {
                 // The simulated carrier lives at this server's own address.
                 ProviderKind::Simulator => AddressList::default(),
@@ -273,14 +274,16 @@ impl Row {
     }
 
     fn tariff(&self, backend: &Backend) -> Result<Option<Tariff>> {
-        let Some(own) = &self.tariff else {
-            let provider = providers::for_kind(self.stored_provider()?);
-            return Ok(self
-                .number(backend)?
-                .country()
-                .and_then(|country| provider.published_tariff(country)));
-        };
-        serde_json::from_str(own).map(Some).map_err(|_| Error::Inconsistent("a tariff is no JSON of ours"))
+        if let Some(own) = self.own_tariff()? {
+            return Ok(Some(own));
+        }
+        let provider = providers::for_kind(self.stored_provider()?);
+        Ok(self.number(backend)?.country().and_then(|country| provider.published_tariff(country)))
+    }
+
+    fn own_tariff(&self) -> Result<Option<Tariff>> {
+        let wrong = |_| Error::Inconsistent("a tariff is no JSON of ours");
+        self.tariff.as_deref().map(serde_json::from_str).transpose().map_err(wrong)
     }
 
     pub(super) fn number(&self, backend: &Backend) -> Result<PhoneNumber> {

@@ -32,7 +32,7 @@ pub(crate) async fn taken(
         Channel::Sms => parts.or(u32::try_from(counted).ok()),
         Channel::Mms | Channel::Whatsapp => None,
     };
-    let tariff = lines::route_in(backend, tx, account, None).await?.and_then(|route| route.tariff);
+    let tariff = lines::route_in(backend, tx, account, None).await?.and_then(|route| route.tariff());
     let price = tariff.and_then(|tariff| tariff.sent(channel, parts.unwrap_or(1)));
     tx.execute("UPDATE delivery SET parts = $2 WHERE id = $1", args![delivery, parts]).await?;
     tx.execute(
@@ -57,11 +57,11 @@ pub(crate) async fn told(tx: &mut Tx, delivery: DeliveryId, price: Price) -> Res
 pub(crate) fn received(backend: &Backend, route: &Route, channel: Channel, parts: usize) -> Option<Price> {
     if backend.settings.mock_mode && route.provider == ProviderKind::Simulator {
         // Known to be nothing, whatever the currency: reports must not count it among those without a price.
-        let currency = route.tariff.map_or(Currency::Usd, |tariff| tariff.currency);
+        let currency = route.tariff().map_or(Currency::Usd, |tariff| tariff.currency);
         return Some(Price { micros: 0, currency });
     }
     let count = if channel == Channel::Sms { u32::try_from(parts).ok()? } else { 1 };
-    route.tariff?.received(channel, count)
+    route.tariff()?.received(channel, count)
 }
 
 /// What messages cost, those of them whose price is known in one currency; and whether any of it is by the tariff.

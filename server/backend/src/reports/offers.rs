@@ -62,7 +62,7 @@ async fn of_lines(backend: &Backend, tx: &mut Tx, org: OrgId) -> Result<Vec<Offe
         let offer = Offer {
             provider: route.provider,
             lines: Vec::new(),
-            tariff: route.tariff,
+            tariff: route.tariff(),
             by_contract,
             sends_mms,
             mms_elsewhere: !sends_mms && knows_mms(carrier),

@@ -75,7 +75,7 @@ async fn what_was_written_later_waits_for_a_text_that_takes_another_way() {
     on_each_engine(async |t: TestBackend| {
         let line = two_carriers(&t).await;
         usual_prices(&t, &line).await;
-        let next = AtomicU32::new(1000);
+        let next = AtomicU32::new(2000);
         twilio_answers(&t, move |request| match String::from_utf8_lossy(&request.body).contains("first") {
             true => refused(20003),
             false => accepted(&sid(next.fetch_add(1, Ordering::SeqCst))),
@@ -87,6 +87,16 @@ async fn what_was_written_later_waits_for_a_text_that_takes_another_way() {
         t.run_jobs().await;
         let (twilio, media) = (ProviderKind::Twilio, ProviderKind::MessageMedia);
         assert_eq!(asked(&t).await, [twilio, media, twilio], "the first one twice, then the second");
+
+        // Also where the carrier's report is faster than its answer.
+        t.later(20 * MINUTE).await;
+        both_accept(&t).await;
+        is_read(&t, &failed_status(&t, &sid(1000), "failed", "30034")).await;
+        for text in ["third", "fourth"] {
+            messages::send(&t.backend, &t.admin, &to(0), &draft(text, text)).await.unwrap();
+        }
+        t.run_jobs().await;
+        assert_eq!(asked(&t).await, [twilio, media, twilio]);
         t
     })
     .await;
