@@ -241,8 +241,8 @@ pub(crate) async fn require(tx: &mut Tx, org: OrgId, id: PatientId) -> Result<()
 /// Neither engine can do so in a migration: SQLite folds ASCII only, and PostgreSQL as its locale says.
 pub async fn fold_references(backend: &Backend) -> Result<()> {
     loop {
-        let mut tx = backend.store.write().await?;
-        let unfolded: Vec<(Uuid, String)> = tx
+        let mut look = backend.store.read().await?;
+        let unfolded: Vec<(Uuid, String)> = look
             .all(
                 "SELECT id, reference FROM patient WHERE reference IS NOT NULL AND reference_folded IS NULL LIMIT 500",
                 args![],
@@ -251,6 +251,8 @@ pub async fn fold_references(backend: &Backend) -> Result<()> {
         if unfolded.is_empty() {
             return Ok(());
         }
+        drop(look);
+        let mut tx = backend.store.write().await?;
         for (id, reference) in unfolded {
             tx.execute(
                 "UPDATE patient SET reference_folded = $3 WHERE id = $1 AND reference = $2",

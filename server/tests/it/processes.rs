@@ -26,7 +26,7 @@ use url::Url;
 const SOON: Duration = Duration::from_secs(10);
 
 /// Between two requests of one client: SQLite serves writers of several processes in no order.
-const BREATH: Duration = Duration::from_millis(5);
+const BREATH: Duration = Duration::from_millis(30);
 
 /// Webhooks that were taken as genuine, read or not.
 const TAKEN: &str =
@@ -302,7 +302,7 @@ async fn is_replaced_without_a_failed_request(database: Option<String>) {
     backend.store.close().await;
     let counted = |taken: &AtomicUsize| i64::try_from(taken.load(Ordering::SeqCst)).unwrap();
     assert_eq!((sent, brought), (counted(&taken.sent), counted(&taken.brought)));
-    assert!(sent > 10 && brought > 10, "{sent} {brought}");
+    assert!(sent > 2 && brought > 2, "{sent} {brought}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -101,6 +101,13 @@ pub(super) async fn index(
 /// [`fold_references`](super::fold_references) is due as well.
 pub async fn index_names(backend: &Backend) -> Result<()> {
     loop {
+        // Mostly there is nothing to do, and nobody is to wait for that.
+        let mut look = backend.store.read().await?;
+        let waits = "SELECT COUNT(*) FROM (SELECT id FROM patient WHERE NOT name_indexed LIMIT 1) AS one";
+        if look.number(waits, args![]).await? == 0 {
+            return Ok(());
+        }
+        drop(look);
         let mut tx = backend.store.write().await?;
         // SQLite has one writer. On PostgreSQL a name stays as it was read until its parts are written; one that
         // somebody else is changing or indexing is left to them, and to the next time.

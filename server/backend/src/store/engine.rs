@@ -22,6 +22,10 @@ const CHANNEL: &str = "heliograph";
 /// How long a transaction waits for its connection before the database counts as too busy.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
+/// How long a process waits for another one that writes to the same SQLite file. They are served in no order: where several
+/// write all the time, one of them may wait for seconds.
+const BUSY: Duration = Duration::from_secs(10);
+
 /// Connections of one process to PostgreSQL, at most: what it allows by default is enough for four processes and one that
 /// takes a fifth's place.
 const CONNECTIONS: u32 = 18;
@@ -91,7 +95,7 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             // A commit that was acknowledged survives a power cut.
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(5));
+            .busy_timeout(BUSY);
         let pool = |connections, options| {
             SqlitePoolOptions::new()
                 .max_connections(connections)

@@ -90,13 +90,12 @@ async fn what_was_written_later_waits_for_a_text_that_takes_another_way() {
 
         // Also where the carrier's report is faster than its answer.
         t.later(20 * MINUTE).await;
-        both_accept(&t).await;
-        is_read(&t, &failed_status(&t, &sid(1000), "failed", "30034")).await;
+        is_read(&t, &failed_status(&t, &sid(2001), "failed", "30034")).await;
         for text in ["third", "fourth"] {
             messages::send(&t.backend, &t.admin, &to(0), &draft(text, text)).await.unwrap();
         }
         t.run_jobs().await;
-        assert_eq!(asked(&t).await, [twilio, media, twilio]);
+        assert_eq!(asked(&t).await[3..], [twilio, media, twilio]);
         t
     })
     .await;

@@ -94,7 +94,11 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         case("too many requests", problem(429, 20429).insert_header("retry-after", "7"), retry(Some(7))),
         case("too many requests, no hint", ResponseTemplate::new(429).set_body_string("<html>"), retry(None)),
-        case("absurd hint", problem(429, 20429).insert_header("retry-after", "99999999"), retry(Some(3600))),
+        case(
+            "absurd hint",
+            problem(429, 20429).insert_header("retry-after", "99999999"),
+            retry(Some(86_400)),
+        ),
         case("the sender's queue is full", problem(400, 21611), later(60)),
         case("broken at Twilio", problem(500, 20500), Err(SendError::Unknown)),
         case("overloaded", ResponseTemplate::new(503).set_body_string("<html>"), Err(SendError::Unknown)),
