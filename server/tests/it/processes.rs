@@ -26,7 +26,7 @@ use url::Url;
 const SOON: Duration = Duration::from_secs(10);
 
 /// Between two requests of one client: SQLite serves writers of several processes in no order.
-const BREATH: Duration = Duration::from_millis(30);
+const BREATH: Duration = Duration::from_millis(100);
 
 /// Webhooks that were taken as genuine, read or not.
 const TAKEN: &str =

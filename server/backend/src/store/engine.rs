@@ -26,6 +26,9 @@ const ACQUIRE: Duration = Duration::from_secs(5);
 /// write all the time, one of them may wait for seconds.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// How long a writer waits for SQLite's one connection: those before it may wait for another process.
+const SQLITE_TURN: Duration = Duration::from_secs(15);
+
 /// Connections of one process to PostgreSQL, at most: what it allows by default is enough for four processes and one that
 /// takes a fifth's place.
 const CONNECTIONS: u32 = 18;
@@ -99,7 +102,7 @@ impl Store {
         let pool = |connections, options| {
             SqlitePoolOptions::new()
                 .max_connections(connections)
-                .acquire_timeout(ACQUIRE)
+                .acquire_timeout(SQLITE_TURN)
                 .connect_with(options)
         };
         let write = pool(1, options.clone()).await?;
@@ -158,7 +161,7 @@ impl Store {
         let asked = Instant::now();
         let turn = match &self.0 {
             Pools::Sqlite { turn, .. } => {
-                let turn = timeout(ACQUIRE, turn.clone().lock_owned()).await;
+                let turn = timeout(SQLITE_TURN, turn.clone().lock_owned()).await;
                 Some(turn.map_err(|_| StoreError::from(sqlx::Error::PoolTimedOut))?)
             }
             Pools::Postgres(_) => None,
