@@ -19,7 +19,7 @@ use tokio::time::timeout;
 /// What processes on one PostgreSQL database call each other on.
 const CHANNEL: &str = "heliograph";
 
-/// How long a transaction waits for its connection before the database counts as too busy.
+/// How long a transaction waits for its connection to PostgreSQL before the database counts as too busy.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
 /// How long a process waits for another one that writes to the same SQLite file. They are served in no order: where several
