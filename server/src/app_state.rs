@@ -35,6 +35,8 @@ pub struct AppParts {
     pub(crate) draining: CancellationToken,
     /// Streams end when the process stops.
     pub(crate) stopping: CancellationToken,
+    /// What is under way then is not waited for much longer.
+    pub(crate) hurrying: CancellationToken,
 }
 
 impl App {
@@ -52,6 +54,7 @@ impl App {
             metrics: metrics::recorder(),
             draining: CancellationToken::new(),
             stopping: CancellationToken::new(),
+            hurrying: CancellationToken::new(),
             backend,
         }))
     }

@@ -18,6 +18,9 @@ use tower::util::MapRequestLayer;
 /// every delivery learns its outcome; jobs that take longer are begun again at the next start.
 pub(crate) const GRACE: Duration = Duration::from_secs(45);
 
+/// The same for a process whose place another has taken: an upload over a slow line is one request.
+pub(crate) const GRACE_OF_THE_REPLACED: Duration = Duration::from_secs(15 * 60);
+
 /// How long a process that shares its socket goes on answering those who are connected, telling each to come back through
 /// a new connection, before it closes what is left: nobody who was just let in is sent away unheard.
 const LINGER: Duration = Duration::from_secs(1);
@@ -78,10 +81,15 @@ pub async fn serve_beside(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let router = routes::with(app.clone(), doors);
+    let hurrying = app.hurrying.clone();
+    let shutdown = async move {
+        shutdown.await;
+        hurrying.cancel();
+    };
     serve_router(router, Duty::All, Listening { listener, shared: false }, app, shutdown).await
 }
 
-/// The same, as one of several processes.
+/// The same, as one of several processes. After `shutdown` it takes its time until `app` is hurrying.
 ///
 /// # Errors
 /// When connections cannot be accepted.
@@ -105,7 +113,7 @@ async fn serve_router(
     if duty.serves() {
         app.simulators.register(&app.backend).await;
     }
-    let stopping = app.stopping.clone();
+    let (stopping, hurrying) = (app.stopping.clone(), app.hurrying.clone());
     // Longer than `stopping`: the others are told also of what is finished after that.
     let relaying = CancellationToken::new();
     tokio::spawn(live::relay(app.backend.clone(), relaying.clone().cancelled_owned()));
@@ -115,11 +123,12 @@ async fn serve_router(
     let service = MapRequestLayer::new(guards::plain_address).layer(router);
     let service = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(service);
     let told_to_stop = {
-        let (stopping, draining) = (stopping.clone(), app.draining.clone());
+        let (stopping, draining, hurrying) = (stopping.clone(), app.draining.clone(), hurrying.clone());
         async move {
             tokio::select! {
                 () = shutdown => {}
-                () = stopping.cancelled() => {}
+                // By itself, since something broke.
+                () = stopping.cancelled() => hurrying.cancel(),
             }
             draining.cancel();
             if shared {
@@ -147,7 +156,7 @@ async fn serve_router(
             served
         }
     };
-    let served = within_grace(&stopping, GRACE, finished).await.unwrap_or_else(|| {
+    let served = within_grace(&hurrying, GRACE, finished).await.unwrap_or_else(|| {
         tracing::warn!("what is still under way is left; jobs among it are begun again at the next start");
         if let Some(unfinished) = unfinished {
             unfinished.abort();
@@ -170,14 +179,14 @@ async fn work(backend: Backend, stopping: CancellationToken) {
     );
 }
 
-/// What `work` comes to; `None` when it is not done so long after `stopping`.
+/// What `work` comes to; `None` when it is not done so long after the word to hurry.
 async fn within_grace<T>(
-    stopping: &CancellationToken,
+    hurrying: &CancellationToken,
     grace: Duration,
     work: impl Future<Output = T>,
 ) -> Option<T> {
     let overdue = async {
-        stopping.cancelled().await;
+        hurrying.cancelled().await;
         tokio::time::sleep(grace).await;
     };
     tokio::select! {
@@ -192,12 +201,12 @@ mod tests {
     use std::future::{pending, ready};
 
     #[tokio::test]
-    async fn what_never_ends_is_left_only_after_the_word_to_stop() {
-        let stopping = CancellationToken::new();
-        stopping.cancel();
-        assert_eq!(within_grace(&stopping, Duration::ZERO, pending::<()>()).await, None);
-        assert_eq!(within_grace(&stopping, GRACE, ready(1)).await, Some(1));
+    async fn what_never_ends_is_left_only_after_the_word_to_hurry() {
+        let hurrying = CancellationToken::new();
+        hurrying.cancel();
+        assert_eq!(within_grace(&hurrying, Duration::ZERO, pending::<()>()).await, None);
+        assert_eq!(within_grace(&hurrying, GRACE, ready(1)).await, Some(1));
         let (running, soon) = (CancellationToken::new(), tokio::time::sleep(Duration::from_millis(1)));
-        assert_eq!(within_grace(&running, Duration::ZERO, soon).await, Some(()), "nobody said stop");
+        assert_eq!(within_grace(&running, Duration::ZERO, soon).await, Some(()), "nobody said hurry");
     }
 }

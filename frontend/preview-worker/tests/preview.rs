@@ -217,9 +217,9 @@ fn the_exports_carry_a_file_in_and_pixels_out() {
     }
 }
 
-/// The project's own media: they are wherever the tests run.
+/// The project's own media: tests run in the folder of their package.
 fn own_data() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../end2end/media")
+    PathBuf::from("../../end2end/media")
 }
 
 /// More media, among them photographs of real phones, which are not part of the project: where `HELIOGRAPH_TEST_DATA`
@@ -231,9 +231,9 @@ fn further_data() -> Option<PathBuf> {
         assert!(named.is_dir(), "HELIOGRAPH_TEST_DATA: {} is no folder", named.display());
         return Some(named);
     }
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let beside = Path::new("../../../shared/data");
     if beside.is_dir() {
-        return Some(beside);
+        return Some(beside.to_owned());
     }
     eprintln!("{} is absent: real photos are not tried", beside.display());
     None

@@ -8,7 +8,7 @@ use super::{Command, Jobs, Org, Staff, Token};
 use crate::App;
 use crate::config::{Config, ConfigError, Settings, env_example};
 use crate::listening::Listening;
-use crate::serve::{Duty, serve_as};
+use crate::serve::{Duty, GRACE_OF_THE_REPLACED, serve_as};
 use crate::setup::{self, SetupError};
 use backend::store::sqlite_file;
 use backend::{Backend, demo, jobs, organisations, staff, tokens};
@@ -16,7 +16,8 @@ use model::phone::Country;
 use model::staff::{Invitation, Role};
 use std::ffi::OsString;
 use std::io::{self, Write};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 /// Why a command did not do what it should.
 #[derive(Debug, thiserror::Error)]
@@ -160,7 +161,7 @@ async fn serve_until_told(
     let base = config.public_base(address);
     let backend = setup::open(config, base.clone()).await?;
     // Before it says that it is there: from then on it may be told to stop.
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let signals = Signals::listen()?;
     if duty.serves() {
         say(&format!("Heliograph is at {}", base.as_str().trim_end_matches('/')))?;
         let link = match demo {
@@ -177,14 +178,50 @@ async fn serve_until_told(
         warn_of_simulators(&backend).await?;
     }
     let app = App::new(backend, config);
-    let told = async move {
+    let told = CancellationToken::new();
+    tokio::spawn(signals.heed(told.clone(), app.hurrying.clone()));
+    Ok(serve_as(duty, listening, app, told.cancelled_owned()).await?)
+}
+
+/// What a process can be told by its operator.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    /// Another process has taken the place of this one.
+    quit: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+        })
+    }
+
+    /// Passes on that the process is to stop, and whether in a hurry.
+    async fn heed(mut self, stop: CancellationToken, hurry: CancellationToken) {
+        let is_replaced = tokio::select! {
+            () = Self::stop(&mut self.terminate, &mut self.interrupt) => false,
+            _ = self.quit.recv() => true,
+        };
+        tracing::info!("stopping; what is under way is finished first");
+        stop.cancel();
+        if is_replaced {
+            let sooner = Self::stop(&mut self.terminate, &mut self.interrupt);
+            // Either way it was long enough.
+            let _ = tokio::time::timeout(GRACE_OF_THE_REPLACED, sooner).await;
+        }
+        hurry.cancel();
+    }
+
+    async fn stop(terminate: &mut Signal, interrupt: &mut Signal) {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping; what is under way is finished first");
-    };
-    Ok(serve_as(duty, listening, app, told).await?)
+    }
 }
 
 async fn listen(config: &Config) -> Result<Listening, CommandError> {

@@ -94,7 +94,7 @@ fn the_public_base_follows_the_address() {
 
 #[test]
 fn the_example_of_settings_is_up_to_date() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.env.example");
+    let path = Path::new("../.env.example");
     let kept = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         kept == env_example(),

@@ -60,7 +60,7 @@ async fn the_description_has_every_call() {
 
 #[tokio::test]
 async fn the_lines_of_the_api_page_run() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/api.md");
+    let page = Path::new("../docs/api.md");
     let page = fs::read_to_string(page).unwrap();
     let mut script = String::from("set -euo pipefail\n");
     for block in page.split("```sh\n").skip(1) {

@@ -1,6 +1,6 @@
 //! Several processes that are one product: none of them is missed when it goes, and each knows what the others did.
 
-use crate::running::{Answer, Asking, NUMBER, PATIENCE, client, open, read_events};
+use crate::running::{Answer, Asking, NUMBER, PATIENCE, PHOTO, client, form, open, read_events};
 use crate::twilio;
 use backend::{Backend, lines, organisations, staff, testing, tokens};
 use model::OrgId;
@@ -11,6 +11,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::collections::HashSet;
+use std::io;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -20,6 +21,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use url::Url;
 
 /// Shorter than the 15 seconds after which a stream looks for itself: what comes within it was told by the other process.
@@ -70,7 +73,7 @@ impl Clinic {
 
     /// Two web and two worker processes, as an operator starts them.
     fn all_processes(&self) -> Command {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/start.sh");
+        let script = Path::new("../deploy/start.sh").canonicalize().unwrap();
         let mut command = self.with_settings(Command::new(script));
         command.env("HELIOGRAPH", env!("CARGO_BIN_EXE_heliograph"));
         command
@@ -338,6 +341,40 @@ async fn where_no_new_process_starts_the_old_ones_go_on_and_that_is_said() {
     std::fs::write(&file, key).unwrap();
     all.tell(Signal::HUP);
     assert!(old.is_disjoint(&all.ready(2).await));
+    assert_eq!(all.says().await, "Every process was replaced.");
+    all.tell(Signal::TERM);
+    all.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replaced_process_finishes_an_upload_over_a_slow_line() {
+    let clinic = Clinic::new(None).await;
+    let mut command = clinic.command();
+    command.args(["supervise", "--web", "1", "--workers", "1"]);
+    let mut all = Program::start(command);
+    let first = all.says().await;
+    let base = first.strip_prefix("Heliograph is at ").unwrap_or_else(|| panic!("{first}")).to_owned();
+    all.ready(2).await;
+    let (content_type, form) = form(&[], Some(PHOTO));
+    let (tell, told) = mpsc::channel::<io::Result<Vec<u8>>>(1);
+    let upload = client()
+        .post(format!("{base}/api/sms/upload-media/"))
+        .bearer_auth(&clinic.token)
+        .header("content-type", content_type)
+        .body(reqwest::Body::wrap_stream(ReceiverStream::new(told)))
+        .send();
+    let upload = tokio::spawn(upload);
+    let (begun, rest) = form.split_at(form.len() / 2);
+    tell.send(Ok(begun.to_vec())).await.unwrap();
+    all.tell(Signal::HUP);
+    all.ready(1).await;
+
+    // Longer than what a process that is told to stop has for everything.
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    tell.send(Ok(rest.to_vec())).await.unwrap();
+    drop(tell);
+    assert_eq!(upload.await.unwrap().expect("it is not cut").status(), 201);
+    all.ready(1).await;
     assert_eq!(all.says().await, "Every process was replaced.");
     all.tell(Signal::TERM);
     all.ends().await;

@@ -1,7 +1,7 @@
 //! Pictures on their way from this computer into a record.
 
+use crate::parts::images::category_options;
 use crate::parts::live::Live;
-use crate::parts::thread::filing::category_options;
 use crate::parts::transfer::Transfer;
 use crate::ui::{Banner, Button, ButtonKind, Glyph, Icon, IconButton, Notices, SelectField, TextField, Tone};
 use leptos::ev::{DragEvent, SubmitEvent};

@@ -3,10 +3,10 @@
 use crate::api::images;
 use crate::api::session::Session;
 use crate::browser;
+use crate::parts::images::category_options;
 use crate::parts::images::filed::{FiledPicture, Source};
 use crate::parts::live::Live;
 use crate::parts::pager::Pager;
-use crate::parts::thread::filing::category_options;
 use crate::ui::{
     Button, ButtonKind, Dialog, Glyph, Icon, IconButton, Notices, SelectField, TextField, Time, TimeStyle,
     Tone, open_while,

@@ -2,6 +2,7 @@
 
 use crate::api::session::Session;
 use crate::api::{images, messages};
+use crate::parts::images::category_options;
 use crate::parts::thread::state::Thread;
 use crate::parts::thread::viewer::Viewer;
 use crate::ui::{Button, ButtonKind, Glyph, Notices, SelectField, Tone};
@@ -106,9 +107,4 @@ fn likely(patients: &[PatientId], filed: &[FiledAs]) -> Option<PatientId> {
     let has_it = |id: &&PatientId| filed.iter().any(|filed| filed.patient_id == **id);
     let only = patients.first().filter(|_| patients.len() == 1);
     patients.iter().find(has_it).or(only).copied()
-}
-
-/// Words and names of the categories, for a choice.
-pub fn category_options() -> Vec<(String, String)> {
-    Category::ALL.iter().map(|category| (category.as_str().to_owned(), category.label().to_owned())).collect()
 }

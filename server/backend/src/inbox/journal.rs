@@ -176,17 +176,18 @@ impl Journal {
 
 async fn commit_while_they_come(backend: Backend) {
     while let Some(batch) = backend.journal().next() {
-        if AssertUnwindSafe(commit_all(&backend, batch)).catch_unwind().await.is_err() {
+        if AssertUnwindSafe(commit_and_tell(&backend, batch)).catch_unwind().await.is_err() {
             // Those who waited for it have been told; the next ones are not to wait for ever.
             tracing::error!("committing webhooks panicked");
         }
     }
 }
 
-async fn commit_all(backend: &Backend, batch: Vec<Waiting>) {
+/// Commits all of them together, and tells each who waits what became of theirs.
+async fn commit_and_tell(backend: &Backend, batch: Vec<Waiting>) {
     let (entries, tell): (Vec<_>, Vec<_>) = batch.into_iter().map(|w| (w.entry, w.tell)).unzip();
-    let alone = entries.len() == 1;
-    match commit(backend, &entries).await {
+    let is_one = entries.len() == 1;
+    match commit_within(COMMITTED_WITHIN, backend, &entries).await {
         Ok(accepted) => {
             for (tell, accepted) in tell.into_iter().zip(accepted) {
                 // Nobody may be there to hear it any more.
@@ -194,9 +195,10 @@ async fn commit_all(backend: &Backend, batch: Vec<Waiting>) {
             }
         }
         // One of them may be what the database cannot take: it must not keep the others out.
-        Err(error) if !alone && !error.is_outage() => {
+        Err(error) if !is_one && !error.is_outage() => {
             for (tell, entry) in tell.into_iter().zip(entries) {
-                let _ = tell.send(commit(backend, &[entry]).await.map(|accepted| accepted[0]));
+                let alone = commit_within(COMMITTED_WITHIN, backend, &[entry]).await;
+                let _ = tell.send(alone.map(|accepted| accepted[0]));
             }
         }
         Err(error) => {
@@ -208,14 +210,14 @@ async fn commit_all(backend: &Backend, batch: Vec<Waiting>) {
     }
 }
 
-/// What became of each, once all of them are durable.
-async fn commit(backend: &Backend, entries: &[Entry]) -> Result<Vec<Accepted>> {
-    // Carriers have hung up by then, and come again.
+/// As [`commit`], unless it takes too long: carriers have hung up by then, and come again.
+async fn commit_within(limit: Duration, backend: &Backend, entries: &[Entry]) -> Result<Vec<Accepted>> {
     let late = |_| Err(StoreError::from(sqlx::Error::PoolTimedOut).into());
-    timeout(COMMITTED_WITHIN, commit_all_or_none(backend, entries)).await.unwrap_or_else(late)
+    timeout(limit, commit(backend, entries)).await.unwrap_or_else(late)
 }
 
-async fn commit_all_or_none(backend: &Backend, entries: &[Entry]) -> Result<Vec<Accepted>> {
+/// Makes all of them durable, or none; answers what became of each.
+async fn commit(backend: &Backend, entries: &[Entry]) -> Result<Vec<Accepted>> {
     let mut tx = backend.store.write_first().await?;
     let new = insert(&mut tx, entries).await?;
     let is_new = |entry: &&Entry| new.contains(&entry.id.0);
@@ -378,6 +380,25 @@ mod tests {
             let large = Entry { request_sealed: vec![0], ..entry(&t, "one too many").await };
             let refused = t.backend.journal().take(&t.backend, large).await;
             assert!(refused.is_err_and(|error| error.is_outage()));
+            t
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_database_that_hangs_is_not_waited_for_and_what_was_refused_does_not_come_later() {
+        on_each_engine(async |t: TestBackend| {
+            let mut holds = t.backend.store.write_first().await.expect("a transaction");
+            if t.backend.store.is_postgres() {
+                holds.execute("LOCK TABLE journal_entry", args![]).await.expect("a lock");
+            }
+            let entries = [entry(&t, "one that hangs").await];
+            let refused = commit_within(Duration::from_millis(300), &t.backend, &entries).await;
+            assert!(refused.is_err_and(|error| error.is_outage()));
+            drop(holds);
+            let repeated = taken_together(&t, entries.to_vec()).await;
+            assert!(matches!(repeated[..], [Ok(Accepted::Journalled)]), "{repeated:?}");
+            assert_eq!(t.count("SELECT COUNT(*) FROM journal_entry").await, 1);
             t
         })
         .await;

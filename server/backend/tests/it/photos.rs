@@ -165,7 +165,7 @@ pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
 /// Files that were made or found to harm: the project's own, and more where `HELIOGRAPH_TEST_DATA` says or beside the
 /// project, for those that are not part of it.
 pub(crate) fn hostile_files() -> Vec<PathBuf> {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let project = Path::new("../..");
     #[expect(clippy::disallowed_methods, reason = "tests are configured by their runner")]
     let named = std::env::var_os("HELIOGRAPH_TEST_DATA").map(PathBuf::from);
     let beside = || Some(project.join("../shared/data")).filter(|folder| folder.is_dir());

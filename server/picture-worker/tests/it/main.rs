@@ -52,9 +52,9 @@ fn checked(developed: &Developed) -> RgbImage {
     carrier.expect("a carrier copy was wanted")
 }
 
-/// The project's own media: they are wherever the tests run.
+/// The project's own media: tests run in the folder of their package.
 fn own_data() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../end2end/media")
+    PathBuf::from("../../end2end/media")
 }
 
 /// More media, among them photographs of real phones, which are not part of the project: where `HELIOGRAPH_TEST_DATA`
@@ -66,9 +66,9 @@ fn further_data() -> Option<PathBuf> {
         assert!(named.is_dir(), "HELIOGRAPH_TEST_DATA: {} is no folder", named.display());
         return Some(named);
     }
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let beside = Path::new("../../../shared/data");
     if beside.is_dir() {
-        return Some(beside);
+        return Some(beside.to_owned());
     }
     println!("without further media: {} is not there", beside.display());
     None

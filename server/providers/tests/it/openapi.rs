@@ -177,7 +177,7 @@ fn assert_fits(api: &Value, value: &Value, described: &Value, name: &str) {
 fn description(file: &str) -> Option<Value> {
     #[expect(clippy::disallowed_methods, reason = "tests are configured by their runner")]
     let named = std::env::var_os("HELIOGRAPH_TEST_OPENAPI").map(PathBuf::from);
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/providers/openapi");
+    let beside = PathBuf::from("../../../shared/providers/openapi");
     let path = named.as_ref().unwrap_or(&beside).join(file);
     match std::fs::read(&path) {
         Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),

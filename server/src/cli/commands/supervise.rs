@@ -4,7 +4,7 @@
 
 use super::{CommandError, listen, say, warn_of_simulators};
 use crate::config::Config;
-use crate::serve::{Duty, GRACE};
+use crate::serve::{Duty, GRACE, GRACE_OF_THE_REPLACED};
 use crate::setup;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;
@@ -28,6 +28,7 @@ const READY_WITHIN: Duration = Duration::from_secs(10 * 60);
 
 /// How long a process may take to stop before it is ended: somewhat longer than it grants itself.
 const ENDS_WITHIN: Duration = GRACE.saturating_add(Duration::from_secs(15));
+const GIVES_WAY_WITHIN: Duration = GRACE_OF_THE_REPLACED.saturating_add(ENDS_WITHIN);
 
 /// The pause before a process that ended is started again, doubled each time up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -118,10 +119,11 @@ async fn replace_all(places: &[mpsc::Sender<Replace>]) {
 /// Keeps one process running until `stop`.
 async fn keep(fleet: Arc<Fleet>, duty: Duty, mut asked: mpsc::Receiver<Replace>, stop: CancellationToken) {
     let mut pause = FIRST_PAUSE;
+    let mut leaving = JoinSet::new();
     loop {
         let started = Instant::now();
         match stop.run_until_cancelled(Process::start(&fleet, duty)).await {
-            Some(Ok(process)) => look_after(process, &fleet, duty, &mut asked, &stop).await,
+            Some(Ok(process)) => look_after(process, &fleet, duty, &mut asked, &mut leaving, &stop).await,
             Some(Err(error)) => {
                 tracing::error!(role = duty.as_str(), %error, "a process could not be started");
             }
@@ -131,18 +133,21 @@ async fn keep(fleet: Arc<Fleet>, duty: Duty, mut asked: mpsc::Receiver<Replace>,
             pause = FIRST_PAUSE;
         }
         if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            leaving.join_all().await;
             return;
         }
         pause = (2 * pause).min(LONGEST_PAUSE);
     }
 }
 
-/// Returns when the process ended by itself, or was told to because of `stop`.
+/// Returns when the process ended by itself, or was told to because of `stop`. Those whose place was taken go on in
+/// `leaving`.
 async fn look_after(
     mut process: Process,
     fleet: &Fleet,
     duty: Duty,
     asked: &mut mpsc::Receiver<Replace>,
+    leaving: &mut JoinSet<()>,
     stop: &CancellationToken,
 ) {
     loop {
@@ -155,19 +160,23 @@ async fn look_after(
             }
             Some(replace) = asked.recv() => replace,
         };
-        let replaced = match stop.run_until_cancelled(Process::start(fleet, duty)).await {
+        match stop.run_until_cancelled(Process::start(fleet, duty)).await {
             Some(Ok(new)) => {
-                std::mem::replace(&mut process, new).end().await;
-                true
+                let old = std::mem::replace(&mut process, new);
+                let stop = stop.clone();
+                leaving.spawn(async move {
+                    old.give_way(&stop).await;
+                    // Nobody waits any more when all are about to stop.
+                    let _ = replace.send(true);
+                });
             }
             Some(Err(error)) => {
                 tracing::error!(role = duty.as_str(), %error, "no new process; the one before it goes on");
-                false
+                let _ = replace.send(false);
             }
             None => return process.end().await,
-        };
-        // Nobody waits any more when all are about to stop.
-        let _ = replace.send(replaced);
+        }
+        while leaving.try_join_next().is_some() {}
     }
 }
 
@@ -206,13 +215,26 @@ impl Process {
         Ok(Self { child })
     }
 
-    /// Tells it to stop, and waits until what it has under way is finished.
-    async fn end(mut self) {
+    /// Another one has its place. It finishes what it has under way, unless all are to stop meanwhile.
+    async fn give_way(mut self, stop: &CancellationToken) {
+        self.tell(Signal::QUIT);
+        let ended = tokio::time::timeout(GIVES_WAY_WITHIN, self.child.wait());
+        if !matches!(stop.run_until_cancelled(ended).await, Some(Ok(_))) {
+            self.end().await;
+        }
+    }
+
+    fn tell(&self, signal: Signal) {
         let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         if let Some(id) = id {
             // It may end by itself this very moment.
-            let _ = kill_process(id, Signal::TERM);
+            let _ = kill_process(id, signal);
         }
+    }
+
+    /// Tells it to stop, and waits until what it has under way is finished.
+    async fn end(mut self) {
+        self.tell(Signal::TERM);
         if tokio::time::timeout(ENDS_WITHIN, self.child.wait()).await.is_err() {
             tracing::error!("a process did not stop in time and is ended");
             if let Err(error) = self.child.kill().await {
