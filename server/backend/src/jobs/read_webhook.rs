@@ -205,6 +205,9 @@ async fn receive(
     inbound: Inbound,
     at: Millis,
 ) -> Result<Read> {
+    if came_through_another_account(tx, route, &inbound).await? {
+        return Ok(Read::Done);
+    }
     let line = lines::line_of_inbound(backend, tx, route, inbound.to.as_ref()).await?;
     let from = match PhoneNumber::from_e164(&inbound.from) {
         Ok(number) => Address::Number(number),
@@ -262,6 +265,23 @@ async fn receive(
     live::record(backend, tx, route.org_id, change)?;
     metrics::counter!("inbound_messages_total", "channel" => inbound.channel.as_str()).increment(1);
     Ok(Read::Done)
+}
+
+/// Whether the message is here already by the webhook of another line at the same carrier, or by its list: a carrier that
+/// calls for the whole account calls for each of its lines. Messages of one sender are read one after the other.
+async fn came_through_another_account(tx: &mut Tx, route: &Route, inbound: &Inbound) -> Result<bool> {
+    if inbound.to.is_none() {
+        // To which line it was written is then known by the door alone.
+        return Ok(false);
+    }
+    let messages = tx
+        .number(
+            "SELECT COUNT(*) FROM line_account a JOIN message m ON m.account_id = a.id AND m.carrier_id = $4
+             WHERE a.org_id = $1 AND a.provider = $2 AND a.id <> $3",
+            args![route.org_id, route.provider.as_str(), route.account_id, &inbound.carrier_id],
+        )
+        .await?;
+    Ok(messages > 0)
 }
 
 /// The file that came within a journalled webhook, if it is there.

@@ -11,10 +11,10 @@ use backend::inbox::{self, Accepted};
 use backend::lines::{self, AccountChange, NewLine};
 use backend::messages;
 use backend::providers::{Subject, Verdict, WebhookKind, WebhookRequest};
-use backend::testing::{APP_URL, TestBackend, fictitious_number, on_each_engine};
+use backend::testing::{APP_URL, TWILIO_TOKEN, TestBackend, fictitious_number, on_each_engine};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use model::FailureCode;
-use model::line::ProviderKind;
+use model::line::{LineView, ProviderKind};
 use model::media::AttachmentState;
 use model::message::DeliveryState;
 use model::message::Draft;
@@ -163,7 +163,7 @@ async fn a_report_settles_a_message_whose_answer_got_lost() {
         let report = |n: u32, word: &str| {
             let id = sid(n);
             let fields = [("MessageSid", id.as_str()), ("MessageStatus", word)];
-            signed_with(backend::testing::TWILIO_TOKEN, WebhookKind::Status, callback.clone(), &fields)
+            signed_with(TWILIO_TOKEN, WebhookKind::Status, callback.clone(), &fields)
         };
         is_read(&t, &report(7, "sent")).await;
         assert_eq!(shown(&t, sent.id).await.state, DeliveryState::Sent);
@@ -199,17 +199,7 @@ async fn an_answer_leaves_from_the_number_that_was_written_to() {
         assert_eq!(refused.code, FailureCode::CannotSend);
         assert!(refused.message.contains("another number"));
 
-        let second = NewLine {
-            name: "Pharmacy".to_owned(),
-            number: "0491 573 770".to_owned(),
-            provider: ProviderKind::Twilio,
-            credentials: json!({
-                "account_sid": backend::testing::TWILIO_ACCOUNT,
-                "auth_token": backend::testing::TWILIO_TOKEN,
-                "api_base": t.carrier.uri(),
-            }),
-        };
-        lines::create(&t.backend, &t.admin, second).await.unwrap();
+        second_line(&t).await;
         is_read(&t, &to_number(2, "+61491573770")).await;
         carrier_answers(&t, |_| accepted(&sid(9))).await;
         messages::send(&t.backend, &t.admin, &to(1), &draft("Hi", "b")).await.unwrap();
@@ -350,6 +340,54 @@ async fn a_photo_within_a_webhook_is_kept_and_a_wrong_secret_is_not_believed() {
         let message = newest_message(&t).await;
         assert_eq!((message.text.as_str(), message.attachments.len()), ("My foot", 1));
         assert_eq!(message.attachments[0].state, AttachmentState::Ready);
+        t
+    })
+    .await;
+}
+
+/// A second number at the account of the story's line.
+async fn second_line(t: &TestBackend) -> LineView {
+    let second = NewLine {
+        name: "Pharmacy".to_owned(),
+        number: "0491 573 770".to_owned(),
+        provider: ProviderKind::Twilio,
+        credentials: json!({
+            "account_sid": backend::testing::TWILIO_ACCOUNT,
+            "auth_token": TWILIO_TOKEN,
+            "api_base": t.carrier.uri(),
+        }),
+    };
+    lines::create(&t.backend, &t.admin, second).await.unwrap()
+}
+
+#[tokio::test]
+async fn one_message_that_is_told_at_the_doors_of_two_lines_is_there_once() {
+    on_each_engine(async |t: TestBackend| {
+        let second = second_line(&t).await;
+        let url = second.accounts[0].inbound_url.split('#').next().unwrap().to_owned();
+        let key = url.parse::<url::Url>().unwrap().path_segments().unwrap().nth(2).unwrap().to_owned();
+        let (id, from) = (sid(1), fictitious_number(1));
+        let fields = [
+            ("MessageSid", id.as_str()),
+            ("SmsStatus", "received"),
+            ("From", from.as_e164()),
+            ("To", "+61491573770"),
+            ("Body", "My knee is swollen"),
+        ];
+        let there = signed_with(TWILIO_TOKEN, WebhookKind::Inbound, url, &fields);
+        let taken = inbox::accept(&t.backend, ProviderKind::Twilio, &key, &there).await.unwrap();
+        assert_eq!(taken, Accepted::Journalled);
+        is_read(&t, &signed(&t, WebhookKind::Inbound, &fields)).await;
+        let conversation = inbox_ids(&t).await[0];
+        assert_eq!(texts(&t, conversation).await, ["My knee is swollen"]);
+        assert_eq!(t.count("SELECT unread FROM conversation").await, 1);
+
+        // The same words under another id are another message.
+        let id = sid(2);
+        let again =
+            fields.map(|(name, value)| (name, if name == "MessageSid" { id.as_str() } else { value }));
+        is_read(&t, &signed(&t, WebhookKind::Inbound, &again)).await;
+        assert_eq!(texts(&t, conversation).await.len(), 2);
         t
     })
     .await;
