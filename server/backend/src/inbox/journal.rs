@@ -5,7 +5,7 @@
 
 use super::{Accepted, FLOOD, KEPT_FOR, MAX_QUARANTINED};
 use crate::jobs::{Job, queue};
-use crate::store::{StoreError, Tx, Value, args, rows_of_placeholders};
+use crate::store::{StoreError, Tx, Value, args, placeholders, rows_at_once};
 use crate::{Backend, Error, Result};
 use futures::FutureExt;
 use model::line::ProviderKind;
@@ -261,13 +261,13 @@ async fn insert(tx: &mut Tx, entries: &[Entry]) -> Result<HashSet<Uuid>> {
     sorted.sort_by_key(|entry| (entry.account.0, entry.kind.as_str(), entry.external_id.as_str()));
     let mut rest = sorted.as_slice();
     while !rest.is_empty() {
-        let (these, others) = rest.split_at(tx.rows_at_once(rest.len()));
+        let (these, others) = rest.split_at(rows_at_once(rest.len()));
         rest = others;
         let sql = format!(
             "INSERT INTO journal_entry
                  (id, org_id, account_id, kind, external_id, request_sealed, state, failure, received_at, provider)
-             VALUES {} ON CONFLICT (account_id, kind, external_id) DO NOTHING RETURNING id",
-            rows_of_placeholders(these.len(), COLUMNS)
+             VALUES {} ON CONFLICT (account_id, kind, external_id) DO NOTHING",
+            tx.rows_of_placeholders(these.len(), COLUMNS)
         );
         let mut values: Vec<Value> = Vec::with_capacity(these.len() * COLUMNS);
         for entry in these {
@@ -284,10 +284,23 @@ async fn insert(tx: &mut Tx, entries: &[Entry]) -> Result<HashSet<Uuid>> {
                 entry.provider.as_str()
             ]);
         }
-        let inserted: Vec<(Uuid,)> = tx.all(AssertSqlSafe(sql), values).await?;
-        new.extend(inserted.into_iter().map(|(id,)| id));
+        let inserted = tx.execute(AssertSqlSafe(sql), values).await?;
+        let ids = these.iter().map(|entry| entry.id.0);
+        // Asking for each id costs more than the rest, and repetitions are rare.
+        if usize::try_from(inserted).is_ok_and(|inserted| inserted == these.len()) {
+            new.extend(ids);
+        } else {
+            new.extend(there(tx, ids.collect()).await?);
+        }
     }
     Ok(new)
+}
+
+/// Which of these entries are in the journal.
+async fn there(tx: &mut Tx, ids: Vec<Uuid>) -> Result<Vec<Uuid>> {
+    let sql = format!("SELECT id FROM journal_entry WHERE id IN ({})", placeholders(1, ids.len()));
+    let there: Vec<(Uuid,)> = tx.all(AssertSqlSafe(sql), ids.into_iter().map(Value::from).collect()).await?;
+    Ok(there.into_iter().map(|(id,)| id).collect())
 }
 
 /// What stands in quarantine makes room for what came just now: the old where there is much, anything where it is a

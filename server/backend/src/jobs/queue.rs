@@ -7,7 +7,7 @@
 use super::Job;
 use crate::clock::millis;
 use crate::keys::Purpose;
-use crate::store::{Tx, Value, args, rows_of_placeholders};
+use crate::store::{Tx, Value, args, rows_at_once};
 use crate::{Backend, Error, Result};
 use model::{JobId, Millis, OrgId};
 use sqlx::AssertSqlSafe;
@@ -123,11 +123,11 @@ pub(crate) async fn push_all(backend: &Backend, tx: &mut Tx, jobs: &[Push], run_
     const COLUMNS: usize = 8;
     let mut rest = jobs;
     while !rest.is_empty() {
-        let (these, others) = rest.split_at(tx.rows_at_once(rest.len()));
+        let (these, others) = rest.split_at(rows_at_once(rest.len()));
         rest = others;
         let sql = format!(
             "INSERT INTO job (id, org_id, kind, payload_sealed, order_key, state, run_at, created_at) VALUES {}",
-            rows_of_placeholders(these.len(), COLUMNS)
+            tx.rows_of_placeholders(these.len(), COLUMNS)
         );
         let mut values: Vec<Value> = Vec::with_capacity(these.len() * COLUMNS);
         for Push { org, job, order_key, behind: other } in these {

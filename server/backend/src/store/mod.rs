@@ -13,4 +13,4 @@ mod value;
 pub use engine::{Store, sqlite_file};
 pub use error::StoreError;
 pub use transaction::Tx;
-pub(crate) use value::{Kind, Value, args, placeholders, rows_of_placeholders};
+pub(crate) use value::{Kind, Value, args, placeholders, rows_at_once};

@@ -1,7 +1,7 @@
 //! The transaction: all that the rest of the house sees of the two engines.
 
 use super::StoreError;
-use super::value::{Kind, Record, Value, postgres_values, sqlite_values};
+use super::value::{Kind, Record, Value, placeholders, postgres_values, sqlite_values};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnection, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
@@ -129,13 +129,14 @@ impl Tx {
         Ok(self.one::<(i64,)>(sql, args).await?.map_or(0, |(n,)| n))
     }
 
-    /// How many of the rows that are left one statement takes: of a few sizes, so that the engine sees a handful of texts and
-    /// keeps them prepared, and any number of rows takes few statements. For SQLite they are small: the name of each
-    /// parameter is looked for among all of them.
-    pub(crate) fn rows_at_once(&self, left: usize) -> usize {
-        const SIZES: [usize; 13] = [128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2];
-        let most = if self.is_postgres() { 128 } else { 32 };
-        SIZES.into_iter().find(|rows| *rows <= left.min(most)).unwrap_or(1)
+    /// `($1, $2), ($3, $4), …` for so many rows of so many values each, for a `VALUES …` that has no other parameters; wrap
+    /// the text in `sqlx::AssertSqlSafe`. For SQLite they have no names, each of which would be looked for among all others.
+    pub(crate) fn rows_of_placeholders(&self, rows: usize, columns: usize) -> String {
+        let row = |row| match self.is_postgres() {
+            true => placeholders(row * columns + 1, columns),
+            false => vec!["?"; columns].join(", "),
+        };
+        (0..rows).map(|n| format!("({})", row(n))).collect::<Vec<_>>().join(", ")
     }
 
     /// Keeps a statement until the others have run: one that locks what every transaction comes to.

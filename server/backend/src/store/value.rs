@@ -104,13 +104,13 @@ pub(crate) fn placeholders(first: usize, count: usize) -> String {
     (first..first + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
 }
 
-/// `($1, $2), ($3, $4), …` for so many rows of so many values each, for `VALUES …`; wrap the text in `sqlx::AssertSqlSafe`.
-pub(crate) fn rows_of_placeholders(rows: usize, columns: usize) -> String {
-    (0..rows)
-        .map(|row| format!("({})", placeholders(row * columns + 1, columns)))
-        .collect::<Vec<_>>()
-        .join(", ")
+/// How many of the rows that are left one statement takes: of a few sizes, so that the engine sees a handful of texts and
+/// keeps them prepared, and any number of rows takes few statements.
+pub(crate) fn rows_at_once(left: usize) -> usize {
+    const SIZES: [usize; 13] = [128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2];
+    SIZES.into_iter().find(|rows| *rows <= left).unwrap_or(1)
 }
+
 /// What a column holds, for rows that are read without a type of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
