@@ -276,8 +276,9 @@ async fn came_through_another_account(tx: &mut Tx, route: &Route, inbound: &Inbo
     }
     let messages = tx
         .number(
-            "SELECT COUNT(*) FROM line_account a JOIN message m ON m.account_id = a.id AND m.carrier_id = $4
-             WHERE a.org_id = $1 AND a.provider = $2 AND a.id <> $3",
+            // Asked for each account by itself: joined, the engines may walk through all messages.
+            "SELECT COUNT(*) FROM line_account a WHERE a.org_id = $1 AND a.provider = $2 AND a.id <> $3
+               AND (SELECT m.id FROM message m WHERE m.account_id = a.id AND m.carrier_id = $4) IS NOT NULL",
             args![route.org_id, route.provider.as_str(), route.account_id, &inbound.carrier_id],
         )
         .await?;

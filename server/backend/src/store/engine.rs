@@ -29,6 +29,10 @@ const BUSY: Duration = Duration::from_secs(10);
 /// How long a writer waits for SQLite's one connection: those before it may wait for another process.
 const SQLITE_TURN: Duration = Duration::from_secs(15);
 
+/// Pages of SQLite's log, of 4 KB each, after which they are brought into the database. That waits for the disk twice while
+/// all writers wait; a page that was written many times since is brought there once.
+const CHECKPOINT_PAGES: &str = "4000";
+
 /// Connections of one process to PostgreSQL, at most: what it allows by default is enough for four processes and one that
 /// takes a fifth's place.
 const CONNECTIONS: u32 = 18;
@@ -105,7 +109,8 @@ impl Store {
                 .acquire_timeout(SQLITE_TURN)
                 .connect_with(options)
         };
-        let write = pool(1, options.clone()).await?;
+        let writer = options.clone().pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
+        let write = pool(1, writer).await?;
         let read = pool(8, options.read_only(true).create_if_missing(false)).await?;
         Ok(Self(Pools::Sqlite { write, read, turn: Arc::default() }))
     }
