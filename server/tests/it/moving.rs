@@ -1,6 +1,6 @@
 //! The commands that copy, keep and check everything, as an operator runs them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Runs the program with a data folder of its own, and with no settings but those that are named.
@@ -19,6 +19,21 @@ fn heliograph(data: &Path, args: &[&str]) -> Output {
 fn said(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn an_original_below(folder: &Path) -> PathBuf {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.ends_with("original") {
+                return path;
+            }
+        }
+    }
+    panic!("no original lies there");
 }
 
 #[test]
@@ -42,6 +57,16 @@ fn a_clinic_is_backed_up_put_back_moved_and_found_whole() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("not in this backup"), "{refused:?}");
     std::fs::remove_dir_all(&media).unwrap();
     std::fs::rename(&away, &media).unwrap();
+
+    let photo = an_original_below(&media);
+    let bytes = std::fs::read(&photo).unwrap();
+    std::fs::write(&photo, "other bytes").unwrap();
+    let scratched = folder.path().join("scratched.backup");
+    let refused = heliograph(&old, &["backup", scratched.to_str().unwrap()]);
+    assert!(!refused.status.success() && scratched.exists(), "what there is of it is kept all the same");
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert!(words.contains("1 are in it with other bytes") && words.contains("doctor --repair"), "{words}");
+    std::fs::write(&photo, bytes).unwrap();
 
     let elsewhere = folder.path().join("elsewhere");
     for command in [&["backup", "empty.backup"][..], &["doctor"], &["migrate", "--blobs", "photos"]] {

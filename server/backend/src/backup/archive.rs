@@ -37,6 +37,9 @@ pub struct Manifest {
     pub members: BTreeMap<String, Member>,
     /// Blobs that rows name and that were not there.
     pub missing: Vec<String>,
+    /// Originals that are in it with other bytes than their rows say.
+    #[serde(default)]
+    pub damaged: Vec<String>,
 }
 
 /// What a database runs on.

@@ -36,6 +36,8 @@ pub struct Made {
     pub missing: usize,
     /// Of these, those that were not deleted while the backup was made: the database names them still.
     pub lost: usize,
+    /// Originals that are in it with other bytes than those that came. They may be all there is of them.
+    pub damaged: usize,
 }
 
 /// Writes a backup into `file`, which must not exist yet; it appears whole or not at all, readable by its owner only.
@@ -56,15 +58,19 @@ pub async fn make(backend: &Backend, file: &Path, tell: &mut dyn FnMut(&str)) ->
     let has_database = backend.store.copy_into(&snapshot).await?;
     let rows = if has_database { open(&snapshot).await? } else { backend.store.clone() };
     let writer = Writer::create(&folder).map_err(of_file(&folder))?;
-    let mut packing = Packing { backend, writer, missing: Vec::new(), file, tell };
+    let mut packing = Packing { backend, writer, missing: Vec::new(), altered: Vec::new(), file, tell };
     packing = packing.blobs(&rows).await?;
     if has_database {
         rows.close().await;
         let database = File::open(&snapshot).map_err(of_file(&snapshot))?;
         packing = packing.member(DATABASE.to_owned(), database).await?;
     }
-    let Packing { writer, missing, .. } = packing;
+    let Packing { writer, missing, altered, tell, .. } = packing;
     let lost = lost(backend, &missing).await?;
+    let damaged = damaged(backend, &altered).await?;
+    for key in &damaged {
+        tell(&format!("{}: its bytes are not those that came", key.path()));
+    }
     let manifest = Manifest {
         format: archive::FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -72,6 +78,7 @@ pub async fn make(backend: &Backend, file: &Path, tell: &mut dyn FnMut(&str)) ->
         made_at,
         members: writer.members().clone(),
         missing: missing.iter().map(BlobKey::path).collect(),
+        damaged: damaged.iter().map(BlobKey::path).collect(),
     };
     let made = Made {
         database: has_database,
@@ -79,6 +86,7 @@ pub async fn make(backend: &Backend, file: &Path, tell: &mut dyn FnMut(&str)) ->
         bytes: manifest.members.values().map(|member| member.bytes).sum(),
         missing: missing.len(),
         lost,
+        damaged: damaged.len(),
     };
     let target = file.to_owned();
     blocking(move || writer.finish(&manifest, &target)).await.map_err(of_file(file))?;
@@ -90,6 +98,8 @@ struct Packing<'a> {
     backend: &'a Backend,
     writer: Writer,
     missing: Vec<BlobKey>,
+    /// Originals with other bytes than their rows said, and the hash that these said.
+    altered: Vec<(BlobKey, Vec<u8>)>,
     file: &'a Path,
     tell: &'a mut dyn FnMut(&str),
 }
@@ -105,8 +115,11 @@ impl Packing<'_> {
                 drop(tx);
                 let Some(last) = page.last() else { break };
                 after = Some(last.id());
-                for key in page.iter().flat_map(Original::keys) {
-                    self = self.blob(&key).await?;
+                for original in &page {
+                    for key in original.keys() {
+                        self = self.blob(&key).await?;
+                    }
+                    self.compare(original);
                 }
             }
         }
@@ -130,10 +143,19 @@ impl Packing<'_> {
         Ok(self)
     }
 
+    /// What was packed of an original with what its row says. Copies made of it have no hash: they can be made again.
+    fn compare(&mut self, original: &Original) {
+        let Some(noted) = &original.sha256 else { return };
+        let packed = self.writer.members().get(&archive::name_of(&original.key));
+        if packed.is_some_and(|member| member.sha256 != hex::encode(noted)) {
+            self.altered.push((original.key, noted.clone()));
+        }
+    }
+
     async fn member(self, name: String, content: File) -> Result<Self> {
-        let Self { backend, writer, missing, file, tell } = self;
+        let Self { backend, writer, missing, altered, file, tell } = self;
         let writer = blocking(move || writer.with(name, content)).await.map_err(of_file(file))?;
-        Ok(Self { backend, writer, missing, file, tell })
+        Ok(Self { backend, writer, missing, altered, file, tell })
     }
 }
 
@@ -145,6 +167,18 @@ async fn lost(backend: &Backend, missing: &[BlobKey]) -> Result<usize> {
         lost += usize::from(inventory::names(&mut tx, key).await?);
     }
     Ok(lost)
+}
+
+/// Those whose rows say the same still: one that was deleted or fetched anew meanwhile is not damaged.
+async fn damaged(backend: &Backend, altered: &[(BlobKey, Vec<u8>)]) -> Result<Vec<BlobKey>> {
+    let mut damaged = Vec::new();
+    let mut tx = backend.store.read().await?;
+    for (key, noted) in altered {
+        if inventory::notes(&mut tx, key, noted).await? {
+            damaged.push(*key);
+        }
+    }
+    Ok(damaged)
 }
 
 /// A copy of a database, apart from the one in use.

@@ -7,6 +7,7 @@ use backend::backup::{self, Database, Made, Restored};
 use backend::media::blobs::{BlobKey, Variant};
 use backend::testing::{START, TestBackend, on_each_engine, postgres};
 use backend::{Blobs, Store, conversations, doctor, jobs, messages, sign_in, transfer};
+use bytes::Bytes;
 use model::FailureCode;
 use model::message::DeliveryState;
 use std::os::unix::fs::PermissionsExt;
@@ -63,7 +64,7 @@ async fn a_backup_that_was_made_while_others_wrote_is_a_whole_clinic() {
             }
         };
         let (made, ()) = tokio::join!(make(&t, &file), others_write);
-        assert_eq!((made.database, made.missing), (!t.backend.store.is_postgres(), 0));
+        assert_eq!((made.database, made.missing, made.damaged), (!t.backend.store.is_postgres(), 0, 0));
         assert!(made.blobs > 8 && made.bytes > 0, "{made:?}");
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(files_below(folder.path()), std::slice::from_ref(&file));
@@ -193,6 +194,32 @@ async fn a_backup_that_is_not_whole_is_refused_before_anything_is_put_back() {
 }
 
 #[tokio::test]
+async fn a_photo_whose_bytes_changed_is_kept_and_told() {
+    on_each_engine(async |t: TestBackend| {
+        usual_day(&t).await;
+        let upload = uploads(&t, "scratched.jpg", &jpeg(3)).await.unwrap().media_id;
+        t.run_jobs().await;
+        let key = BlobKey::Outbound(upload, Variant::Original);
+        let others = Bytes::from_static(b"\xFF\xD8 other bytes");
+        t.backend.blobs.put_bytes(&key, "image/jpeg", others.clone()).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("clinic.backup");
+        let mut told = Vec::new();
+        let mut tell = |line: &str| told.push(line.to_owned());
+        let made = backup::make(&t.backend, &file, &mut tell).await.unwrap();
+        assert_eq!((made.missing, made.lost, made.damaged), (0, 0, 1));
+        assert!(told.iter().any(|line| line.starts_with(&key.path())), "{told:?}");
+
+        // It may be all there is.
+        let place = Place::new(&t, folder.path());
+        assert_eq!(place.restore(&file).await.unwrap().blobs, made.blobs);
+        assert_eq!(place.blobs().await.size(&key).await.unwrap(), Some(others.len() as u64));
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_photo_that_is_gone_is_told_and_the_rest_is_kept() {
     on_each_engine(async |t: TestBackend| {
         usual_day(&t).await;
@@ -202,7 +229,7 @@ async fn a_photo_that_is_gone_is_told_and_the_rest_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("clinic.backup");
         let made = make(&t, &file).await;
-        assert_eq!((made.missing, made.lost), (1, 1));
+        assert_eq!((made.missing, made.lost, made.damaged), (1, 1, 0));
         let place = Place::new(&t, folder.path());
         assert_eq!(place.restore(&file).await.unwrap().missing, 1);
         t

@@ -72,7 +72,8 @@ async fn open_target(url: &str) -> Result<Store, CommandError> {
 }
 
 pub(super) async fn backup(backend: &Backend, file: &Path) -> Result<(), CommandError> {
-    let Made { database, blobs, bytes, missing, lost } = backup::make(backend, file, &mut progress).await?;
+    let made = backup::make(backend, file, &mut progress).await?;
+    let Made { database, blobs, bytes, missing, lost, damaged } = made;
     say(&format!("{}: {blobs} photos and files, {bytes} bytes.", file.display()))?;
     if !database {
         say(
@@ -88,10 +89,11 @@ pub(super) async fn backup(backend: &Backend, file: &Path) -> Result<(), Command
          HELIOGRAPH_MASTER_KEY and PHONE_HASH_KEY) apart from it: without them no server starts on it.\n\
          Texts, names and photos stand in it readable: encrypt it (age, gpg) before it leaves the machine.",
     )?;
-    if lost > 0 {
+    if lost + damaged > 0 {
         return Err(CommandError::Refused(format!(
-            "{lost} photos and files that the database names are not in the store for photos, and so not in this backup, \
-             which holds the rest; heliograph doctor tells which"
+            "of the photos and files that the database names, {lost} are not in the store for photos, and so not in this \
+             backup, and {damaged} are in it with other bytes than those that came; it holds the rest. heliograph doctor \
+             tells which, and heliograph doctor --repair may mend them from another copy: keep older backups until then"
         )));
     }
     Ok(())
