@@ -136,6 +136,25 @@ fn header(bytes: u64) -> tar::Header {
     header
 }
 
+/// What an archive says is in it, without a look at the rest: whether it is, [`examine`] finds out.
+///
+/// # Errors
+/// `InvalidData` for anything whose end is not a backup's, in words for the operator.
+pub(super) fn manifest(file: &Path) -> io::Result<Manifest> {
+    let mut archive = tar::Archive::new(BufReader::new(File::open(file)?));
+    let mut manifest = None;
+    for entry in archive.entries_with_seek()? {
+        let mut entry = entry?;
+        let name = entry.path()?.to_string_lossy().into_owned();
+        if name == MANIFEST {
+            let mut text = Vec::new();
+            entry.read_to_end(&mut text)?;
+            manifest = Some(read_manifest(&text)?);
+        }
+    }
+    manifest.ok_or_else(|| broken("its end is missing"))
+}
+
 /// Reads an archive from its beginning to its end, and finds every member as its manifest says.
 ///
 /// # Errors

@@ -52,6 +52,13 @@ impl Place {
     }
 }
 
+/// Another PostgreSQL database with the same rows, as pg_dump and pg_restore make it.
+async fn dumped_and_put_back(t: &TestBackend) -> Store {
+    let store = database(&postgres().await.unwrap()).await;
+    transfer::run(&t.backend, Some(&store), None, &mut |_: &str| {}).await.unwrap();
+    store
+}
+
 #[tokio::test]
 async fn a_backup_that_was_made_while_others_wrote_is_a_whole_clinic() {
     on_each_engine(async |t: TestBackend| {
@@ -118,9 +125,7 @@ async fn what_waited_to_be_sent_is_not_sent_a_second_time() {
         make(&t, &file).await;
         let mut place = Place::new(&t, folder.path());
         if place.database.is_none() {
-            // As pg_dump and pg_restore do.
-            place.server = database(&postgres().await.unwrap()).await;
-            transfer::run(&t.backend, Some(&place.server), None, &mut |_: &str| {}).await.unwrap();
+            place.server = dumped_and_put_back(&t).await;
         }
         t.run_jobs().await;
         assert_eq!(shown(&t, waiting.id).await.state, DeliveryState::Accepted);
@@ -135,6 +140,69 @@ async fn what_waited_to_be_sent_is_not_sent_a_second_time() {
         assert_eq!(message.state, DeliveryState::Uncertain);
         assert!(!asked_to_send(&t).await.contains(&"See you".to_owned()));
         store.close().await;
+        t
+    })
+    .await;
+}
+
+/// Whoever is refused may start the server all the same.
+#[tokio::test]
+async fn what_waited_is_held_back_also_where_the_rest_is_refused() {
+    on_each_engine(async |t: TestBackend| {
+        if !t.is_postgres().await {
+            // There the database is in the backup, and comes last.
+            return t;
+        }
+        usual_day(&t).await;
+        messages::send(&t.backend, &t.admin, &to(1), &draft("See you", "three")).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("clinic.backup");
+        make(&t, &file).await;
+
+        // The store is in use.
+        let mut place = Place::new(&t, &folder.path().join("used"));
+        place.server = dumped_and_put_back(&t).await;
+        let stranger = BlobKey::Inbound(t.backend.clock.new_id(), Variant::Original);
+        place.blobs().await.put_bytes(&stranger, "image/jpeg", jpeg(9).into()).await.unwrap();
+        let refused = failure(place.restore(&file).await);
+        assert!(refused.message.contains("not in this backup"), "{}", refused.message);
+        assert_eq!(backup::hold_back(&place.server, START).await.unwrap(), 0, "they are held back already");
+        place.server.close().await;
+
+        // A photo in the backup is damaged.
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[600] ^= 1;
+        let damaged = folder.path().join("damaged.backup");
+        std::fs::write(&damaged, bytes).unwrap();
+        let mut place = Place::new(&t, &folder.path().join("empty"));
+        place.server = dumped_and_put_back(&t).await;
+        let refused = failure(place.restore(&damaged).await);
+        assert_eq!(refused.code, FailureCode::Unavailable, "{}", refused.message);
+        assert_eq!(backup::hold_back(&place.server, START).await.unwrap(), 0, "they are held back already");
+
+        // Put back once more, by the whole backup: nothing new is found.
+        assert_eq!(place.restore(&file).await.unwrap().held_back, 0);
+        place.server.close().await;
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_backup_of_another_engine_holds_nothing_back() {
+    on_each_engine(async |t: TestBackend| {
+        if !t.is_postgres().await {
+            return t;
+        }
+        usual_day(&t).await;
+        messages::send(&t.backend, &t.admin, &to(1), &draft("See you", "three")).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("other.backup");
+        let other = TestBackend::new(None).await;
+        make(&other, &file).await;
+        let refused = failure(Place::new(&t, folder.path()).restore(&file).await);
+        assert!(refused.message.contains("holds a SQLite database"), "{}", refused.message);
+        assert_eq!(backup::hold_back(&t.backend.store, START).await.unwrap(), 1, "it waits to be sent");
         t
     })
     .await;
