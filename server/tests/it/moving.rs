@@ -97,6 +97,10 @@ fn a_clinic_is_backed_up_put_back_moved_and_found_whole() {
     let moving = ["migrate", "--to", &target, "--blobs", photos.to_str().unwrap()];
     assert!(said(&heliograph(&new, &moving)).contains("are equal in both"));
     assert!(said(&heliograph(&new, &moving)).contains("(0 of them written now)"));
+    let own = format!("sqlite:{}", new.join("heliograph.db").display());
+    let onto_itself = heliograph(&new, &["migrate", "--to", &own]);
+    assert!(!onto_itself.status.success(), "nothing would have moved");
+    assert!(String::from_utf8_lossy(&onto_itself.stderr).contains("DATABASE_URL still has to name"));
     let foreign = heliograph(&folder.path().join("third"), &["demo"]);
     said(&foreign);
     let refused = heliograph(&folder.path().join("third"), &moving);

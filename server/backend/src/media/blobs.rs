@@ -273,6 +273,16 @@ impl Blobs {
         }
     }
 
+    /// Whether the other one is the same place.
+    pub(crate) async fn is_same(&self, other: &Self) -> Result<bool, BlobError> {
+        match (&self.0, &other.0) {
+            (Place::S3(place), Place::S3(other)) => Ok(place.is_same(other)),
+            (Place::Folder(place), Place::Folder(other)) => place.is_same(other).await,
+            (Place::Memory(place), Place::Memory(other)) => Ok(place.is_same(other)),
+            _ => Ok(false),
+        }
+    }
+
     /// Whether blobs can be stored now.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 
 mod blobs;
 mod rows;
+mod same;
 mod tables;
 
 use crate::store::{Store, Tx, args};
@@ -36,14 +37,15 @@ pub struct Moved {
 /// migrated already. `tell` gets a line of progress at a time.
 ///
 /// # Errors
-/// `Conflict`, with words for the operator, when the other database holds rows that this one has not, when it was written
-/// with other keys, or when something was written here meanwhile.
+/// `Conflict`, with words for the operator, when the other place is this one, when the other database holds rows that this
+/// one has not, when it was written with other keys, or when something was written here meanwhile.
 pub async fn run(
     backend: &Backend,
     store: Option<&Store>,
     blobs: Option<&Blobs>,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Moved> {
+    refuse_same(backend, store, blobs).await?;
     let before = state(&mut backend.store.snapshot().await?).await?;
     let mut moved = Moved::default();
     if let Some(store) = store {
@@ -65,6 +67,26 @@ pub async fn run(
         }));
     }
     Ok(moved)
+}
+
+/// Settings that name the new place already would have it copied onto itself, and the old one left where it is.
+async fn refuse_same(backend: &Backend, store: Option<&Store>, blobs: Option<&Blobs>) -> Result<()> {
+    if let Some(store) = store
+        && same::is_one_database(&backend.store, store).await?
+    {
+        return Err(refused(
+            "The other database is this one. DATABASE_URL still has to name the old place; --to names the new one.",
+        ));
+    }
+    if let Some(blobs) = blobs
+        && backend.blobs.is_same(blobs).await?
+    {
+        return Err(refused(
+            "The other store for photos is this one. AWS_S3_BUCKET and AWS_S3_FOLDER, or HELIOGRAPH_DATA, still have to \
+             name the old place; --blobs names the new one.",
+        ));
+    }
+    Ok(())
 }
 
 async fn move_rows(

@@ -186,6 +186,29 @@ async fn what_belongs_to_somebody_else_is_never_touched() {
     .await;
 }
 
+#[tokio::test]
+async fn nothing_is_copied_onto_itself() {
+    on_each_engine(async |t: TestBackend| {
+        usual_day(&t).await;
+        let refused = failure(run(&t.backend, Some(&t.backend.store), None).await);
+        assert_eq!(refused.code, FailureCode::Conflict);
+        assert!(refused.message.contains("DATABASE_URL still has to name"), "{}", refused.message);
+
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("photos"), folder.path().join("also-photos"));
+        let there = elsewhere(&t, t.backend.store.clone(), Blobs::folder(&path).await.unwrap());
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let refused = failure(run(&there, None, Some(&Blobs::folder(&link).await.unwrap())).await);
+        assert!(refused.message.contains("--blobs names the new one"), "{}", refused.message);
+        let Some(settings) = bucket("photos").await else { return t };
+        let there = elsewhere(&t, t.backend.store.clone(), Blobs::s3(settings.clone()).await.unwrap());
+        let refused = failure(run(&there, None, Some(&Blobs::s3(settings).await.unwrap())).await);
+        assert!(refused.message.contains("--blobs names the new one"), "{}", refused.message);
+        t
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_written_meanwhile_is_noticed() {
     on_each_engine(async |t: TestBackend| {

@@ -6,7 +6,7 @@ use futures::stream::BoxStream;
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::{NamedTempFile, TempPath};
@@ -121,6 +121,14 @@ impl Folder {
             }
         });
         futures::stream::poll_fn(move |context| listed.poll_recv(context)).boxed()
+    }
+
+    /// Whether the other one is the same folder, by whatever path.
+    pub(super) async fn is_same(&self, other: &Self) -> Result<bool, BlobError> {
+        let (ours, theirs) = (self.root.clone(), other.root.clone());
+        let both = blocking(move || Ok((std::fs::metadata(ours)?, std::fs::metadata(theirs)?))).await;
+        let (ours, theirs) = both.map_err(broken)?;
+        Ok((ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()))
     }
 
     pub(super) async fn ready(&self) -> Result<(), BlobError> {
