@@ -55,6 +55,10 @@ fn a_clinic_is_backed_up_put_back_moved_and_found_whole() {
     let refused = heliograph(&old, &["backup", hollow.to_str().unwrap()]);
     assert!(!refused.status.success() && hollow.exists(), "the database is kept all the same");
     assert!(String::from_utf8_lossy(&refused.stderr).contains("not in this backup"), "{refused:?}");
+    let nowhere = folder.path().join("nowhere");
+    let refused = heliograph(&old, &["migrate", "--blobs", nowhere.to_str().unwrap()]);
+    assert!(!refused.status.success(), "no photo was there to be copied");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("are not in the new store"), "{refused:?}");
     std::fs::remove_dir_all(&media).unwrap();
     std::fs::rename(&away, &media).unwrap();
 

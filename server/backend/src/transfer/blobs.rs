@@ -2,7 +2,8 @@
 
 use super::Moved;
 use crate::media::blobs::{BlobError, BlobKey, Listed};
-use crate::{Blobs, Result};
+use crate::media::inventory::{self, Shelf};
+use crate::{Blobs, Result, Store};
 use futures::StreamExt;
 
 /// Blobs on their way at the same time.
@@ -56,6 +57,32 @@ pub(super) async fn copy(
     }
     tell(&format!("photos and files: {} lie in both places with equal bytes", moved.blobs));
     Ok(())
+}
+
+/// How many originals that rows name do not lie in `to`. What is copied is what the other store lists, and one whose disk
+/// is not there lists nothing.
+pub(super) async fn missing(rows: &Store, to: &Blobs) -> Result<u64> {
+    let mut missing = 0;
+    for shelf in Shelf::ALL {
+        let mut after = None;
+        loop {
+            let mut tx = rows.read().await?;
+            let page = inventory::page(&mut tx, shelf, after).await?;
+            drop(tx);
+            let Some(last) = page.last() else { break };
+            after = Some(last.id());
+            let mut sizes = futures::stream::iter(page)
+                .map(|original| {
+                    let to = to.clone();
+                    async move { to.size(&original.key).await }
+                })
+                .buffer_unordered(AT_ONCE);
+            while let Some(size) = sizes.next().await {
+                missing += u64::from(size?.is_none());
+            }
+        }
+    }
+    Ok(missing)
 }
 
 async fn carry(from: &Blobs, to: &Blobs, listed: Listed) -> Result<Carried, BlobError> {

@@ -31,6 +31,8 @@ pub struct Moved {
     pub bytes: u64,
     /// Files in the store of before whose names are none of ours; they stay where they are.
     pub strange: u64,
+    /// Originals that the database names and that do not lie in the new store.
+    pub missing: u64,
 }
 
 /// Copies the rows into `store` and the blobs into `blobs`, as far as each is given, and compares them. `store` is
@@ -65,6 +67,9 @@ pub async fn run(
                 "Something was written while it was copied, so that the copy lacks it. Stop the server, and run this again."
             }
         }));
+    }
+    if let Some(blobs) = blobs {
+        moved.missing = blobs::missing(&backend.store, blobs).await?;
     }
     Ok(moved)
 }

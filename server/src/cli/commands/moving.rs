@@ -34,7 +34,7 @@ pub(super) async fn migrate(
     if let Some(store) = &store {
         store.close().await;
     }
-    let Moved { rows, rows_written, blobs: files, blobs_written, bytes, strange } = moved?;
+    let Moved { rows, rows_written, blobs: files, blobs_written, bytes, strange, missing } = moved?;
     if to.is_some() {
         say(&format!("Database: {rows} rows are equal in both ({rows_written} of them written now)."))?;
     }
@@ -45,6 +45,13 @@ pub(super) async fn migrate(
     }
     if strange > 0 {
         say(&format!("{strange} files in the old store are none of Heliograph's and were left there."))?;
+    }
+    if missing > 0 {
+        return Err(CommandError::Refused(format!(
+            "{missing} photos and files that the database names are not in the new store, since they were not in the old \
+             one; heliograph doctor tells which. Is the disk of the old one there, and is it the right place? What was \
+             copied stays: put them back and run this again, or go on without them where they are lost for good"
+        )));
     }
     say(
         "Now set DATABASE_URL and AWS_S3_BUCKET (or HELIOGRAPH_DATA) to the new places, keep HELIOGRAPH_MASTER_KEY and \
