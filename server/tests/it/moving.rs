@@ -107,7 +107,11 @@ fn a_clinic_is_backed_up_put_back_moved_and_found_whole() {
     assert!(String::from_utf8_lossy(&onto_itself.stderr).contains("DATABASE_URL still has to name"));
     let foreign = heliograph(&folder.path().join("third"), &["demo"]);
     said(&foreign);
-    let refused = heliograph(&folder.path().join("third"), &moving);
-    assert!(!refused.status.success());
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("rows that this one has not"));
+    for (place, words) in
+        [(&moving[1..3], "rows that this one has not"), (&moving[3..], "somebody else uses it")]
+    {
+        let refused = heliograph(&folder.path().join("third"), &[&["migrate"][..], place].concat());
+        assert!(!refused.status.success());
+        assert!(String::from_utf8_lossy(&refused.stderr).contains(words), "{refused:?}");
+    }
 }

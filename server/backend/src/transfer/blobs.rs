@@ -1,16 +1,19 @@
 //! Blobs from one store into another.
 
-use super::Moved;
+use super::{Moved, refused};
 use crate::media::blobs::{BlobError, BlobKey, Listed};
 use crate::media::inventory::{self, Shelf};
 use crate::{Blobs, Result, Store};
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 
 /// Blobs on their way at the same time.
 const AT_ONCE: usize = 8;
 
 /// After so many blobs there is a line of progress.
 const TOLD_EVERY: u64 = 1000;
+
+/// Of so many blobs in the other store, one at least lies in this one too if an earlier copy put them there.
+const STRANGERS: usize = 10_000;
 
 /// What became of one.
 enum Carried {
@@ -21,6 +24,34 @@ enum Carried {
     Gone,
     /// Its name is none of ours.
     Strange,
+}
+
+/// Never touches a store that somebody else uses: beside our database, what is theirs would be nobody's, and the doctor
+/// deletes what is nobody's.
+pub(super) async fn refuse_foreign(from: &Blobs, to: &Blobs) -> Result<()> {
+    let mut sizes_here = to
+        .list()
+        .try_filter_map(|listed| futures::future::ready(Ok::<_, BlobError>(BlobKey::from_path(&listed.path))))
+        .take(STRANGERS)
+        .map(|key| {
+            let from = from.clone();
+            async move { from.size(&key?).await }
+        })
+        .buffer_unordered(AT_ONCE);
+    let mut is_empty = true;
+    while let Some(size) = sizes_here.next().await {
+        if size?.is_some() {
+            return Ok(());
+        }
+        is_empty = false;
+    }
+    if is_empty {
+        return Ok(());
+    }
+    Err(refused(
+        "The other store holds photos and files, and none of them is in this one: somebody else uses it, or the disk of \
+         this one is not there. Name an empty store, or an empty folder of a bucket.",
+    ))
 }
 
 /// Copies every blob that is not there with the same bytes, and reads what was written back.

@@ -40,7 +40,8 @@ pub struct Moved {
 ///
 /// # Errors
 /// `Conflict`, with words for the operator, when the other place is this one, when the other database holds rows that this
-/// one has not, when it was written with other keys, or when something was written here meanwhile.
+/// one has not, when it was written with other keys, when the other store is somebody else's, or when something was
+/// written here meanwhile.
 pub async fn run(
     backend: &Backend,
     store: Option<&Store>,
@@ -48,6 +49,9 @@ pub async fn run(
     tell: &mut dyn FnMut(&str),
 ) -> Result<Moved> {
     refuse_same(backend, store, blobs).await?;
+    if let Some(blobs) = blobs {
+        blobs::refuse_foreign(&backend.blobs, blobs).await?;
+    }
     let before = state(&mut backend.store.snapshot().await?).await?;
     let mut moved = Moved::default();
     if let Some(store) = store {
