@@ -9,19 +9,27 @@ mod restore;
 pub use archive::{Engine, Manifest, Member};
 pub use restore::{Database, Restored, hold_back, restore};
 
+use crate::clock::is_untouched_for;
 use crate::media::blobs::{BlobError, BlobKey};
 use crate::media::inventory::{self, Original, Shelf};
 use crate::{Backend, Error, Result, Store};
-use archive::{DATABASE, Writer};
+use archive::{DATABASE, UNFINISHED, Writer};
 use model::FailureCode;
 use std::fs::{File, Permissions};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// After so many photos and files there is a line of progress.
 const TOLD_EVERY: usize = 1000;
+
+/// How the names of folders for what is not finished begin.
+const PRIVATE: &str = ".heliograph-";
+
+/// Whoever wrote nothing into such a folder for so long was killed.
+const LEFT_BEHIND: Duration = Duration::from_secs(24 * 3600);
 
 /// What a backup holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,14 +58,15 @@ pub async fn make(backend: &Backend, file: &Path, tell: &mut dyn FnMut(&str)) ->
         return Err(refused(format!("{} exists already. Name another file.", file.display())));
     }
     let folder = folder_of(file);
-    // On the same disk as the backup, where there has to be room for it anyway.
+    // On the same disk as the backup, where there has to be room for it anyway. One folder for both, so that the archive
+    // that grows in it tells that somebody works there.
     let scratch = private_folder(&folder).map_err(of_file(&folder))?;
     let snapshot = scratch.path().join(DATABASE);
     make_private_file(&snapshot).map_err(of_file(&snapshot))?;
     let made_at = backend.clock.now();
     let has_database = backend.store.copy_into(&snapshot).await?;
     let rows = if has_database { open(&snapshot).await? } else { backend.store.clone() };
-    let writer = Writer::create(&folder).map_err(of_file(&folder))?;
+    let writer = Writer::create(scratch.path()).map_err(of_file(&folder))?;
     let mut packing = Packing { backend, writer, missing: Vec::new(), altered: Vec::new(), file, tell };
     packing = packing.blobs(&rows).await?;
     if has_database {
@@ -190,12 +199,38 @@ fn folder_of(file: &Path) -> PathBuf {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
 
-/// A folder for what is not finished; it goes with its value.
+/// A folder for what is not finished; it goes with its value. Those that were left beside it by processes that were killed
+/// go first: a whole database may stand in them, readable.
 fn private_folder(beside: &Path) -> io::Result<TempDir> {
-    tempfile::Builder::new()
-        .prefix(".heliograph-")
-        .permissions(Permissions::from_mode(0o700))
-        .tempdir_in(beside)
+    for other in std::fs::read_dir(beside).into_iter().flatten().flatten() {
+        let other = other.path();
+        if is_left_behind(&other).unwrap_or(false)
+            && let Err(error) = std::fs::remove_dir_all(&other)
+        {
+            tracing::warn!(%error, folder = %other.display(), "what an earlier backup left cannot be deleted");
+        }
+    }
+    tempfile::Builder::new().prefix(PRIVATE).permissions(Permissions::from_mode(0o700)).tempdir_in(beside)
+}
+
+/// Whether it is a folder of ours, with nothing in it but what we put there, and long so.
+fn is_left_behind(folder: &Path) -> io::Result<bool> {
+    let facts = folder.symlink_metadata()?;
+    let is_named = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PRIVATE));
+    if !is_named || !facts.is_dir() || !is_untouched_for(&facts, LEFT_BEHIND) {
+        return Ok(false);
+    }
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // SQLite puts its log beside the database.
+        let is_ours = name == UNFINISHED || name.starts_with(DATABASE);
+        if !is_ours || !is_untouched_for(&entry.metadata()?, LEFT_BEHIND) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn make_private_file(path: &Path) -> io::Result<File> {

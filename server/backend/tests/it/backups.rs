@@ -10,8 +10,10 @@ use backend::{Blobs, Store, conversations, doctor, jobs, messages, sign_in, tran
 use bytes::Bytes;
 use model::FailureCode;
 use model::message::DeliveryState;
+use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 async fn make(t: &TestBackend, file: &Path) -> Made {
     backup::make(&t.backend, file, &mut |_: &str| {}).await.unwrap()
@@ -203,6 +205,31 @@ async fn a_backup_of_another_engine_holds_nothing_back() {
         let refused = failure(Place::new(&t, folder.path()).restore(&file).await);
         assert!(refused.message.contains("holds a SQLite database"), "{}", refused.message);
         assert_eq!(backup::hold_back(&t.backend.store, START).await.unwrap(), 1, "it waits to be sent");
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_killed_backup_left_goes_after_a_day() {
+    on_each_engine(async |t: TestBackend| {
+        let folder = tempfile::tempdir().unwrap();
+        let left = |name: &str, file: &str| {
+            let left = folder.path().join(name);
+            std::fs::create_dir(&left).unwrap();
+            std::fs::write(left.join(file), "every text, readable").unwrap();
+            left
+        };
+        let killed = left(".heliograph-1", "database.sqlite");
+        let at_work = left(".heliograph-2", "backup.tar");
+        let somebodys = left(".heliograph-notes", "notes.txt");
+        let files = [killed.join("database.sqlite"), somebodys.join("notes.txt")];
+        for old in files.iter().chain([&killed, &at_work, &somebodys]) {
+            File::open(old).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        }
+        make(&t, &folder.path().join("clinic.backup")).await;
+        let there = [&killed, &at_work, &somebodys].map(|folder| folder.exists());
+        assert_eq!(there, [false, true, true]);
         t
     })
     .await;
