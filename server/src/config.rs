@@ -66,6 +66,9 @@ pub struct Config {
     pub metrics_token: Option<Secret>,
 }
 
+/// What a command takes as a place for photos.
+const PLACES: &str = "write s3://BUCKET or s3://BUCKET/PREFIX, or the path of a folder";
+
 /// Where photos lie.
 #[derive(Debug)]
 pub enum BlobPlace {
@@ -189,13 +192,19 @@ impl BlobPlace {
     /// A place that a command names: `s3://BUCKET/PREFIX`, reached with the settings' credentials, or a folder.
     ///
     /// # Errors
-    /// Names the setting that is wrong.
+    /// Names the setting that is wrong. An address of any other kind is refused: it would become a folder of that name,
+    /// and everything would seem to have been copied.
     pub fn named(place: &str, raw: &Settings) -> Result<Self, ConfigError> {
+        let is_address = |text: &str| text.contains("://") || text.to_ascii_lowercase().starts_with("s3:");
         match place.strip_prefix("s3://") {
             Some(named) => {
                 let (bucket, folder) = named.split_once('/').unwrap_or((named, ""));
+                if bucket.is_empty() || is_address(named) {
+                    return Err(wrong("--blobs", PLACES));
+                }
                 s3_place(raw, bucket, folder)
             }
+            None if is_address(place) || place.is_empty() => Err(wrong("--blobs", PLACES)),
             None => Ok(Self::Folder(place.into())),
         }
     }

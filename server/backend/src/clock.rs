@@ -1,6 +1,7 @@
 //! Time and randomness, handed in so that stories can hold them still.
 
 use model::Millis;
+use std::fs::Metadata;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -64,6 +65,12 @@ impl Clock {
         let at = Timestamp::from_unix(&*self.ids, now / 1000, (now % 1000) as u32 * 1_000_000);
         Uuid::new_v7(at).into()
     }
+}
+
+/// Whether nobody has written to a file or folder for so long: by the system's time, which is what file systems note.
+pub(crate) fn is_untouched_for(facts: &Metadata, time: Duration) -> bool {
+    let since = facts.modified().ok().and_then(|at| at.elapsed().ok());
+    since.is_some_and(|since| since > time)
 }
 
 /// A duration as the store keeps it.

@@ -38,6 +38,20 @@ fn a_place_for_photos_is_a_folder_or_a_bucket_with_a_prefix() {
     assert_eq!((bucket.as_str(), folder.as_str()), ("clinic-photos", "heliograph"));
     assert_eq!(credentials.unwrap().0, "id");
     assert!(matches!(named("s3://clinic-photos"), BlobPlace::S3 { folder, .. } if folder.is_empty()));
+    for mistyped in [
+        "S3://clinic-photos",
+        "s3:clinic-photos",
+        "s3:/clinic-photos",
+        "s3://",
+        "s3:///heliograph",
+        "s3://https://photos.example.org/x",
+        "https://photos.example.org/x",
+        "file:///srv/photos",
+        "",
+    ] {
+        let refused = BlobPlace::named(mistyped, &keys).unwrap_err().to_string();
+        assert!(refused.starts_with("--blobs: write s3://BUCKET"), "{mistyped}: {refused}");
+    }
 }
 
 #[test]

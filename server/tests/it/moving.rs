@@ -1,6 +1,6 @@
 //! The commands that copy, keep and check everything, as an operator runs them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Runs the program with a data folder of its own, and with no settings but those that are named.
@@ -19,6 +19,21 @@ fn heliograph(data: &Path, args: &[&str]) -> Output {
 fn said(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn an_original_below(folder: &Path) -> PathBuf {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.ends_with("original") {
+                return path;
+            }
+        }
+    }
+    panic!("no original lies there");
 }
 
 #[test]
@@ -40,8 +55,22 @@ fn a_clinic_is_backed_up_put_back_moved_and_found_whole() {
     let refused = heliograph(&old, &["backup", hollow.to_str().unwrap()]);
     assert!(!refused.status.success() && hollow.exists(), "the database is kept all the same");
     assert!(String::from_utf8_lossy(&refused.stderr).contains("not in this backup"), "{refused:?}");
+    let nowhere = folder.path().join("nowhere");
+    let refused = heliograph(&old, &["migrate", "--blobs", nowhere.to_str().unwrap()]);
+    assert!(!refused.status.success(), "no photo was there to be copied");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("are not in the new store"), "{refused:?}");
     std::fs::remove_dir_all(&media).unwrap();
     std::fs::rename(&away, &media).unwrap();
+
+    let photo = an_original_below(&media);
+    let bytes = std::fs::read(&photo).unwrap();
+    std::fs::write(&photo, "other bytes").unwrap();
+    let scratched = folder.path().join("scratched.backup");
+    let refused = heliograph(&old, &["backup", scratched.to_str().unwrap()]);
+    assert!(!refused.status.success() && scratched.exists(), "what there is of it is kept all the same");
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert!(words.contains("1 are in it with other bytes") && words.contains("doctor --repair"), "{words}");
+    std::fs::write(&photo, bytes).unwrap();
 
     let elsewhere = folder.path().join("elsewhere");
     for command in [&["backup", "empty.backup"][..], &["doctor"], &["migrate", "--blobs", "photos"]] {
@@ -72,9 +101,17 @@ fn a_clinic_is_backed_up_put_back_moved_and_found_whole() {
     let moving = ["migrate", "--to", &target, "--blobs", photos.to_str().unwrap()];
     assert!(said(&heliograph(&new, &moving)).contains("are equal in both"));
     assert!(said(&heliograph(&new, &moving)).contains("(0 of them written now)"));
+    let own = format!("sqlite:{}", new.join("heliograph.db").display());
+    let onto_itself = heliograph(&new, &["migrate", "--to", &own]);
+    assert!(!onto_itself.status.success(), "nothing would have moved");
+    assert!(String::from_utf8_lossy(&onto_itself.stderr).contains("DATABASE_URL still has to name"));
     let foreign = heliograph(&folder.path().join("third"), &["demo"]);
     said(&foreign);
-    let refused = heliograph(&folder.path().join("third"), &moving);
-    assert!(!refused.status.success());
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("rows that this one has not"));
+    for (place, words) in
+        [(&moving[1..3], "rows that this one has not"), (&moving[3..], "somebody else uses it")]
+    {
+        let refused = heliograph(&folder.path().join("third"), &[&["migrate"][..], place].concat());
+        assert!(!refused.status.success());
+        assert!(String::from_utf8_lossy(&refused.stderr).contains(words), "{refused:?}");
+    }
 }

@@ -259,6 +259,38 @@ impl Clients {
     }
 }
 
+/// An upload of which half has been said.
+struct SlowUpload {
+    line: mpsc::Sender<io::Result<Vec<u8>>>,
+    rest: Vec<u8>,
+    answer: tokio::task::JoinHandle<reqwest::Result<reqwest::Response>>,
+}
+
+impl SlowUpload {
+    async fn begin(base: &str, clinic: &Clinic) -> Self {
+        let (content_type, form) = form(&[], Some(PHOTO));
+        let (line, said) = mpsc::channel::<io::Result<Vec<u8>>>(1);
+        let upload = client()
+            .post(format!("{base}/api/sms/upload-media/"))
+            .bearer_auth(&clinic.token)
+            .header("content-type", content_type)
+            .body(reqwest::Body::wrap_stream(ReceiverStream::new(said)))
+            .send();
+        let answer = tokio::spawn(upload);
+        let (begun, rest) = form.split_at(form.len() / 2);
+        line.send(Ok(begun.to_vec())).await.unwrap();
+        Self { line, rest: rest.to_vec(), answer }
+    }
+
+    /// Says the other half.
+    async fn finish(self) -> reqwest::StatusCode {
+        let Self { line, rest, answer } = self;
+        line.send(Ok(rest)).await.unwrap();
+        drop(line);
+        answer.await.unwrap().expect("it is not cut").status()
+    }
+}
+
 /// Makes a new connection for each request.
 fn once_each() -> Client {
     #[expect(clippy::disallowed_methods, reason = "a test asks as strangers do, on loopback")]
@@ -355,27 +387,37 @@ async fn a_replaced_process_finishes_an_upload_over_a_slow_line() {
     let first = all.says().await;
     let base = first.strip_prefix("Heliograph is at ").unwrap_or_else(|| panic!("{first}")).to_owned();
     all.ready(2).await;
-    let (content_type, form) = form(&[], Some(PHOTO));
-    let (tell, told) = mpsc::channel::<io::Result<Vec<u8>>>(1);
-    let upload = client()
-        .post(format!("{base}/api/sms/upload-media/"))
-        .bearer_auth(&clinic.token)
-        .header("content-type", content_type)
-        .body(reqwest::Body::wrap_stream(ReceiverStream::new(told)))
-        .send();
-    let upload = tokio::spawn(upload);
-    let (begun, rest) = form.split_at(form.len() / 2);
-    tell.send(Ok(begun.to_vec())).await.unwrap();
+    let upload = SlowUpload::begin(&base, &clinic).await;
     all.tell(Signal::HUP);
     all.ready(1).await;
 
     // Longer than what a process that is told to stop has for everything.
     tokio::time::sleep(Duration::from_secs(50)).await;
-    tell.send(Ok(rest.to_vec())).await.unwrap();
-    drop(tell);
-    assert_eq!(upload.await.unwrap().expect("it is not cut").status(), 201);
+    assert_eq!(upload.finish().await, 201);
     all.ready(1).await;
     assert_eq!(all.says().await, "Every process was replaced.");
+    all.tell(Signal::TERM);
+    all.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_over_a_slow_line_keeps_no_other_process_from_being_replaced() {
+    let clinic = Clinic::new(None).await;
+    let mut command = clinic.command();
+    command.args(["supervise", "--web", "1", "--workers", "1"]);
+    let mut all = Program::start(command);
+    let first = all.says().await;
+    let base = first.strip_prefix("Heliograph is at ").unwrap_or_else(|| panic!("{first}")).to_owned();
+    all.ready(2).await;
+    let upload = SlowUpload::begin(&base, &clinic).await;
+    all.tell(Signal::HUP);
+    all.ready(1).await;
+
+    // As long as the others wait.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    all.ready(1).await;
+    assert_eq!(all.says().await, "Every process was replaced.");
+    assert_eq!(upload.finish().await, 201);
     all.tell(Signal::TERM);
     all.ends().await;
 }

@@ -9,13 +9,15 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 /// The form that this version writes, and the only one that it reads.
 pub(super) const FORMAT: u32 = 1;
 
 /// The member that is the database.
 pub(super) const DATABASE: &str = "database.sqlite";
+
+/// What the archive is called until it is finished.
+pub(super) const UNFINISHED: &str = "backup.tar";
 
 /// What the names of photos and files begin with.
 const BLOBS: &str = "blobs/";
@@ -37,6 +39,9 @@ pub struct Manifest {
     pub members: BTreeMap<String, Member>,
     /// Blobs that rows name and that were not there.
     pub missing: Vec<String>,
+    /// Originals that are in it with other bytes than their rows say.
+    #[serde(default)]
+    pub damaged: Vec<String>,
 }
 
 /// What a database runs on.
@@ -75,21 +80,18 @@ pub(super) fn key_of(name: &str) -> Option<BlobKey> {
     BlobKey::from_path(name.strip_prefix(BLOBS)?)
 }
 
-/// An archive while it is written, in a private folder beside its place.
+/// An archive while it is written, in a private folder beside its place, which goes unless the archive is finished.
 pub(super) struct Writer {
     tar: tar::Builder<BufWriter<File>>,
     members: BTreeMap<String, Member>,
     path: PathBuf,
-    /// Goes with everything in it, unless the archive is finished.
-    _folder: TempDir,
 }
 
 impl Writer {
-    pub(super) fn create(folder: &Path) -> io::Result<Self> {
-        let folder = super::private_folder(folder)?;
-        let path = folder.path().join("backup.tar");
+    pub(super) fn create(private_folder: &Path) -> io::Result<Self> {
+        let path = private_folder.join(UNFINISHED);
         let tar = tar::Builder::new(BufWriter::new(make_private_file(&path)?));
-        Ok(Self { tar, members: BTreeMap::new(), path, _folder: folder })
+        Ok(Self { tar, members: BTreeMap::new(), path })
     }
 
     pub(super) fn members(&self) -> &BTreeMap<String, Member> {
@@ -131,6 +133,25 @@ fn header(bytes: u64) -> tar::Header {
     header.set_size(bytes);
     header.set_mode(0o600);
     header
+}
+
+/// What an archive says is in it, without a look at the rest: whether it is, [`examine`] finds out.
+///
+/// # Errors
+/// `InvalidData` for anything whose end is not a backup's, in words for the operator.
+pub(super) fn manifest(file: &Path) -> io::Result<Manifest> {
+    let mut archive = tar::Archive::new(BufReader::new(File::open(file)?));
+    let mut manifest = None;
+    for entry in archive.entries_with_seek()? {
+        let mut entry = entry?;
+        let name = entry.path()?.to_string_lossy().into_owned();
+        if name == MANIFEST {
+            let mut text = Vec::new();
+            entry.read_to_end(&mut text)?;
+            manifest = Some(read_manifest(&text)?);
+        }
+    }
+    manifest.ok_or_else(|| broken("its end is missing"))
 }
 
 /// Reads an archive from its beginning to its end, and finds every member as its manifest says.

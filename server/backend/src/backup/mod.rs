@@ -9,19 +9,27 @@ mod restore;
 pub use archive::{Engine, Manifest, Member};
 pub use restore::{Database, Restored, hold_back, restore};
 
+use crate::clock::is_untouched_for;
 use crate::media::blobs::{BlobError, BlobKey};
 use crate::media::inventory::{self, Original, Shelf};
 use crate::{Backend, Error, Result, Store};
-use archive::{DATABASE, Writer};
+use archive::{DATABASE, UNFINISHED, Writer};
 use model::FailureCode;
 use std::fs::{File, Permissions};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// After so many photos and files there is a line of progress.
 const TOLD_EVERY: usize = 1000;
+
+/// How the names of folders for what is not finished begin.
+const PRIVATE: &str = ".heliograph-";
+
+/// Whoever wrote nothing into such a folder for so long was killed.
+const LEFT_BEHIND: Duration = Duration::from_secs(24 * 3600);
 
 /// What a backup holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +44,8 @@ pub struct Made {
     pub missing: usize,
     /// Of these, those that were not deleted while the backup was made: the database names them still.
     pub lost: usize,
+    /// Originals that are in it with other bytes than those that came. They may be all there is of them.
+    pub damaged: usize,
 }
 
 /// Writes a backup into `file`, which must not exist yet; it appears whole or not at all, readable by its owner only.
@@ -48,23 +58,28 @@ pub async fn make(backend: &Backend, file: &Path, tell: &mut dyn FnMut(&str)) ->
         return Err(refused(format!("{} exists already. Name another file.", file.display())));
     }
     let folder = folder_of(file);
-    // On the same disk as the backup, where there has to be room for it anyway.
+    // On the same disk as the backup, where there has to be room for it anyway. One folder for both, so that the archive
+    // that grows in it tells that somebody works there.
     let scratch = private_folder(&folder).map_err(of_file(&folder))?;
     let snapshot = scratch.path().join(DATABASE);
     make_private_file(&snapshot).map_err(of_file(&snapshot))?;
     let made_at = backend.clock.now();
     let has_database = backend.store.copy_into(&snapshot).await?;
     let rows = if has_database { open(&snapshot).await? } else { backend.store.clone() };
-    let writer = Writer::create(&folder).map_err(of_file(&folder))?;
-    let mut packing = Packing { backend, writer, missing: Vec::new(), file, tell };
+    let writer = Writer::create(scratch.path()).map_err(of_file(&folder))?;
+    let mut packing = Packing { backend, writer, missing: Vec::new(), altered: Vec::new(), file, tell };
     packing = packing.blobs(&rows).await?;
     if has_database {
         rows.close().await;
         let database = File::open(&snapshot).map_err(of_file(&snapshot))?;
         packing = packing.member(DATABASE.to_owned(), database).await?;
     }
-    let Packing { writer, missing, .. } = packing;
+    let Packing { writer, missing, altered, tell, .. } = packing;
     let lost = lost(backend, &missing).await?;
+    let damaged = damaged(backend, &altered).await?;
+    for key in &damaged {
+        tell(&format!("{}: its bytes are not those that came", key.path()));
+    }
     let manifest = Manifest {
         format: archive::FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -72,6 +87,7 @@ pub async fn make(backend: &Backend, file: &Path, tell: &mut dyn FnMut(&str)) ->
         made_at,
         members: writer.members().clone(),
         missing: missing.iter().map(BlobKey::path).collect(),
+        damaged: damaged.iter().map(BlobKey::path).collect(),
     };
     let made = Made {
         database: has_database,
@@ -79,6 +95,7 @@ pub async fn make(backend: &Backend, file: &Path, tell: &mut dyn FnMut(&str)) ->
         bytes: manifest.members.values().map(|member| member.bytes).sum(),
         missing: missing.len(),
         lost,
+        damaged: damaged.len(),
     };
     let target = file.to_owned();
     blocking(move || writer.finish(&manifest, &target)).await.map_err(of_file(file))?;
@@ -90,6 +107,8 @@ struct Packing<'a> {
     backend: &'a Backend,
     writer: Writer,
     missing: Vec<BlobKey>,
+    /// Originals with other bytes than their rows said, and the hash that these said.
+    altered: Vec<(BlobKey, Vec<u8>)>,
     file: &'a Path,
     tell: &'a mut dyn FnMut(&str),
 }
@@ -105,8 +124,11 @@ impl Packing<'_> {
                 drop(tx);
                 let Some(last) = page.last() else { break };
                 after = Some(last.id());
-                for key in page.iter().flat_map(Original::keys) {
-                    self = self.blob(&key).await?;
+                for original in &page {
+                    for key in original.keys() {
+                        self = self.blob(&key).await?;
+                    }
+                    self.compare(original);
                 }
             }
         }
@@ -130,10 +152,19 @@ impl Packing<'_> {
         Ok(self)
     }
 
+    /// What was packed of an original with what its row says. Copies made of it have no hash: they can be made again.
+    fn compare(&mut self, original: &Original) {
+        let Some(noted) = &original.sha256 else { return };
+        let packed = self.writer.members().get(&archive::name_of(&original.key));
+        if packed.is_some_and(|member| member.sha256 != hex::encode(noted)) {
+            self.altered.push((original.key, noted.clone()));
+        }
+    }
+
     async fn member(self, name: String, content: File) -> Result<Self> {
-        let Self { backend, writer, missing, file, tell } = self;
+        let Self { backend, writer, missing, altered, file, tell } = self;
         let writer = blocking(move || writer.with(name, content)).await.map_err(of_file(file))?;
-        Ok(Self { backend, writer, missing, file, tell })
+        Ok(Self { backend, writer, missing, altered, file, tell })
     }
 }
 
@@ -147,6 +178,18 @@ async fn lost(backend: &Backend, missing: &[BlobKey]) -> Result<usize> {
     Ok(lost)
 }
 
+/// Those whose rows say the same still: one that was deleted or fetched anew meanwhile is not damaged.
+async fn damaged(backend: &Backend, altered: &[(BlobKey, Vec<u8>)]) -> Result<Vec<BlobKey>> {
+    let mut damaged = Vec::new();
+    let mut tx = backend.store.read().await?;
+    for (key, noted) in altered {
+        if inventory::notes(&mut tx, key, noted).await? {
+            damaged.push(*key);
+        }
+    }
+    Ok(damaged)
+}
+
 /// A copy of a database, apart from the one in use.
 async fn open(file: &Path) -> Result<Store> {
     Ok(Store::connect(&format!("sqlite:{}", file.display())).await?)
@@ -156,12 +199,38 @@ fn folder_of(file: &Path) -> PathBuf {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
 
-/// A folder for what is not finished; it goes with its value.
+/// A folder for what is not finished; it goes with its value. Those that were left beside it by processes that were killed
+/// go first: a whole database may stand in them, readable.
 fn private_folder(beside: &Path) -> io::Result<TempDir> {
-    tempfile::Builder::new()
-        .prefix(".heliograph-")
-        .permissions(Permissions::from_mode(0o700))
-        .tempdir_in(beside)
+    for other in std::fs::read_dir(beside).into_iter().flatten().flatten() {
+        let other = other.path();
+        if is_left_behind(&other).unwrap_or(false)
+            && let Err(error) = std::fs::remove_dir_all(&other)
+        {
+            tracing::warn!(%error, folder = %other.display(), "what an earlier backup left cannot be deleted");
+        }
+    }
+    tempfile::Builder::new().prefix(PRIVATE).permissions(Permissions::from_mode(0o700)).tempdir_in(beside)
+}
+
+/// Whether it is a folder of ours, with nothing in it but what we put there, and long so.
+fn is_left_behind(folder: &Path) -> io::Result<bool> {
+    let facts = folder.symlink_metadata()?;
+    let is_named = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PRIVATE));
+    if !is_named || !facts.is_dir() || !is_untouched_for(&facts, LEFT_BEHIND) {
+        return Ok(false);
+    }
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // SQLite puts its log beside the database.
+        let is_ours = name == UNFINISHED || name.starts_with(DATABASE);
+        if !is_ours || !is_untouched_for(&entry.metadata()?, LEFT_BEHIND) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn make_private_file(path: &Path) -> io::Result<File> {

@@ -44,31 +44,41 @@ pub struct Restored {
 
 /// Checks all of a backup, then puts its photos and files into `blobs` and a SQLite database into its file. That comes
 /// last, so that a restore that was stopped can be run again. In a PostgreSQL database, what waited to be sent is held
-/// back first, before anybody can start a server on it. `tell` gets a line of progress at a time.
+/// back first, before the backup is checked: whoever is refused may start a server on it all the same. `tell` gets a
+/// line of progress at a time.
 ///
 /// # Errors
 /// `Conflict`, with words for the operator, unless both places are empty (or hold what this backup put there);
-/// `Unavailable` when the file is no whole backup or something cannot be written.
+/// `Unavailable` when the file is no whole backup or something cannot be written. Nothing is held back where the backup
+/// is of another engine, or does not say of which.
 pub async fn restore(
     file: &Path,
     database: Database<'_>,
     blobs: &Blobs,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Restored> {
+    let end = file.to_owned();
+    let announced = blocking(move || archive::manifest(&end)).await.map_err(of_file(file))?;
+    refuse_unfit(announced.engine, database)?;
+    let mut held_back = 0;
+    if let Database::Server(store) = database {
+        held_back = hold_back(store, announced.made_at).await?;
+        if held_back > 0 {
+            // Also told where what follows is refused: run again, it finds nothing that is not held back.
+            tell(&format!("{held_back} messages that waited to be sent are held back"));
+        }
+    }
     tell("checking the backup");
     let whole = file.to_owned();
     let (manifest, places) = blocking(move || archive::examine(&whole)).await.map_err(of_file(file))?;
-    refuse_used(&manifest, database, blobs).await?;
+    refuse_used(&manifest, blobs).await?;
     let mut restored = Restored {
         made_at: manifest.made_at,
         database: false,
         blobs: 0,
-        held_back: 0,
+        held_back,
         missing: manifest.missing.len(),
     };
-    if let Database::Server(store) = database {
-        restored.held_back = hold_back(store, manifest.made_at).await?;
-    }
     for (name, place) in &places {
         let Some(key) = archive::key_of(name) else { continue };
         put_back(file, *place, &key, blobs, &manifest.members[name].sha256).await?;
@@ -84,20 +94,17 @@ pub async fn restore(
     Ok(restored)
 }
 
-async fn refuse_used(manifest: &Manifest, database: Database<'_>, blobs: &Blobs) -> Result<()> {
-    match (manifest.engine, database) {
-        (Engine::Sqlite, Database::Server(_)) => {
-            return Err(refused(
-                "This backup holds a SQLite database, and DATABASE_URL names PostgreSQL. Restore it without DATABASE_URL, \
-                 then move it with heliograph migrate --to.",
-            ));
-        }
-        (Engine::Postgres, Database::File(_)) => {
-            return Err(refused(
-                "This backup was made beside PostgreSQL and holds photos and files only. Set DATABASE_URL to the database \
-                 that pg_restore made.",
-            ));
-        }
+/// A backup and a place for the database that do not go together.
+fn refuse_unfit(engine: Engine, database: Database<'_>) -> Result<()> {
+    match (engine, database) {
+        (Engine::Sqlite, Database::Server(_)) => Err(refused(
+            "This backup holds a SQLite database, and DATABASE_URL names PostgreSQL. Restore it without DATABASE_URL, \
+             then move it with heliograph migrate --to.",
+        )),
+        (Engine::Postgres, Database::File(_)) => Err(refused(
+            "This backup was made beside PostgreSQL and holds photos and files only. Set DATABASE_URL to the database \
+             that pg_restore made.",
+        )),
         (Engine::Sqlite, Database::File(file)) => {
             // A log that lies beside it would be taken for the new database's own.
             let log = PathBuf::from(format!("{}-wal", file.display()));
@@ -107,9 +114,13 @@ async fn refuse_used(manifest: &Manifest, database: Database<'_>, blobs: &Blobs)
                     file.display()
                 )));
             }
+            Ok(())
         }
-        (Engine::Postgres, Database::Server(_)) => {}
+        (Engine::Postgres, Database::Server(_)) => Ok(()),
     }
+}
+
+async fn refuse_used(manifest: &Manifest, blobs: &Blobs) -> Result<()> {
     let expected: BTreeSet<String> =
         manifest.members.keys().filter_map(|name| Some(archive::key_of(name)?.path())).collect();
     let mut listed = blobs.list();

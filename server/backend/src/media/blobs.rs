@@ -38,15 +38,6 @@ pub enum BlobError {
     TooLarge,
 }
 
-impl From<std::io::Error> for BlobError {
-    fn from(error: std::io::Error) -> Self {
-        match error.kind() {
-            std::io::ErrorKind::NotFound => Self::Missing,
-            kind => Self::Unavailable(kind.to_string()),
-        }
-    }
-}
-
 /// What was stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
@@ -201,16 +192,16 @@ impl Blobs {
             return counted("get", place.open(&key.path()).await);
         }
         let mut body = self.get(key, None).await?.stream;
-        let unlinked = tokio::task::spawn_blocking(tempfile::tempfile).await.map_err(interrupted)?;
         // A folder for temporary files that is missing is no missing blob.
-        let unlinked =
-            unlinked.map_err(|error| BlobError::Unavailable(format!("a temporary file: {error}")))?;
-        let mut file = tokio::fs::File::from_std(unlinked);
+        let of_temporary =
+            |error: std::io::Error| BlobError::Unavailable(format!("a temporary file: {error}"));
+        let unlinked = tokio::task::spawn_blocking(tempfile::tempfile).await.map_err(interrupted)?;
+        let mut file = tokio::fs::File::from_std(unlinked.map_err(of_temporary)?);
         while let Some(chunk) = body.next().await {
-            let chunk = chunk.map_err(|error| BlobError::Unavailable(error.kind().to_string()))?;
-            tokio::io::AsyncWriteExt::write_all(&mut file, &chunk).await?;
+            let chunk = chunk.map_err(broken_off(key))?;
+            tokio::io::AsyncWriteExt::write_all(&mut file, &chunk).await.map_err(of_temporary)?;
         }
-        tokio::io::AsyncWriteExt::flush(&mut file).await?;
+        tokio::io::AsyncWriteExt::flush(&mut file).await.map_err(of_temporary)?;
         Ok(file.into_std().await)
     }
 
@@ -257,7 +248,7 @@ impl Blobs {
         let mut hash = Sha256::new();
         let mut size = 0;
         while let Some(chunk) = body.next().await {
-            let chunk = chunk.map_err(|error| BlobError::Unavailable(error.kind().to_string()))?;
+            let chunk = chunk.map_err(broken_off(key))?;
             size += chunk.len() as u64;
             hash.update(&chunk);
         }
@@ -270,6 +261,16 @@ impl Blobs {
             Place::S3(place) => place.list(),
             Place::Folder(place) => place.list(),
             Place::Memory(place) => futures::stream::iter(place.list().into_iter().map(Ok)).boxed(),
+        }
+    }
+
+    /// Whether the other one is the same place.
+    pub(crate) async fn is_same(&self, other: &Self) -> Result<bool, BlobError> {
+        match (&self.0, &other.0) {
+            (Place::S3(place), Place::S3(other)) => Ok(place.is_same(other)),
+            (Place::Folder(place), Place::Folder(other)) => place.is_same(other).await,
+            (Place::Memory(place), Place::Memory(other)) => Ok(place.is_same(other)),
+            _ => Ok(false),
         }
     }
 
@@ -315,6 +316,11 @@ fn counted<T>(operation: &'static str, result: Result<T, BlobError>) -> Result<T
     };
     metrics::counter!("blob_errors_total", "operation" => operation, "error" => error).increment(1);
     result
+}
+
+/// A blob whose bytes ended in an error.
+fn broken_off(key: &BlobKey) -> impl FnOnce(std::io::Error) -> BlobError {
+    move |error| BlobError::Unavailable(format!("{}: {}", key.path(), error.kind()))
 }
 
 /// A blocking task that did not end well.

@@ -116,6 +116,19 @@ pub(crate) async fn names(tx: &mut Tx, key: &BlobKey) -> Result<bool> {
     Ok(rows > 0)
 }
 
+/// Whether the original's row says now that its bytes hash to this.
+pub(crate) async fn notes(tx: &mut Tx, original: &BlobKey, sha256: &[u8]) -> Result<bool> {
+    let (id, rows) = match *original {
+        BlobKey::Inbound(id, _) | BlobKey::Outbound(id, _) => {
+            (id.0, "SELECT COUNT(*) FROM attachment WHERE id = $1 AND sha256 = $2")
+        }
+        BlobKey::Image(_, id, _) => {
+            (id.0, "SELECT COUNT(*) FROM patient_image WHERE id = $1 AND sha256 = $2")
+        }
+    };
+    Ok(tx.number(rows, args![id, sha256]).await? > 0)
+}
+
 fn original(row: Row, renditions: Vec<Rendition>) -> Result<Original> {
     let (owner, key) = match (row.patient_id, row.direction.as_deref().map(Direction::from_word)) {
         (Some(patient), _) => {

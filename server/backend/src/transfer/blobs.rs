@@ -1,15 +1,19 @@
 //! Blobs from one store into another.
 
-use super::Moved;
+use super::{Moved, refused};
 use crate::media::blobs::{BlobError, BlobKey, Listed};
-use crate::{Blobs, Result};
-use futures::StreamExt;
+use crate::media::inventory::{self, Shelf};
+use crate::{Blobs, Result, Store};
+use futures::{StreamExt, TryStreamExt};
 
 /// Blobs on their way at the same time.
 const AT_ONCE: usize = 8;
 
 /// After so many blobs there is a line of progress.
 const TOLD_EVERY: u64 = 1000;
+
+/// Of so many blobs in the other store, one at least lies in this one too if an earlier copy put them there.
+const STRANGERS: usize = 10_000;
 
 /// What became of one.
 enum Carried {
@@ -20,6 +24,34 @@ enum Carried {
     Gone,
     /// Its name is none of ours.
     Strange,
+}
+
+/// Never touches a store that somebody else uses: beside our database, what is theirs would be nobody's, and the doctor
+/// deletes what is nobody's.
+pub(super) async fn refuse_foreign(from: &Blobs, to: &Blobs) -> Result<()> {
+    let mut sizes_here = to
+        .list()
+        .try_filter_map(|listed| futures::future::ready(Ok::<_, BlobError>(BlobKey::from_path(&listed.path))))
+        .take(STRANGERS)
+        .map(|key| {
+            let from = from.clone();
+            async move { from.size(&key?).await }
+        })
+        .buffer_unordered(AT_ONCE);
+    let mut is_empty = true;
+    while let Some(size) = sizes_here.next().await {
+        if size?.is_some() {
+            return Ok(());
+        }
+        is_empty = false;
+    }
+    if is_empty {
+        return Ok(());
+    }
+    Err(refused(
+        "The other store holds photos and files, and none of them is in this one: somebody else uses it, or the disk of \
+         this one is not there. Name an empty store, or an empty folder of a bucket.",
+    ))
 }
 
 /// Copies every blob that is not there with the same bytes, and reads what was written back.
@@ -56,6 +88,32 @@ pub(super) async fn copy(
     }
     tell(&format!("photos and files: {} lie in both places with equal bytes", moved.blobs));
     Ok(())
+}
+
+/// How many originals that rows name do not lie in `to`. What is copied is what the other store lists, and one whose disk
+/// is not there lists nothing.
+pub(super) async fn missing(rows: &Store, to: &Blobs) -> Result<u64> {
+    let mut missing = 0;
+    for shelf in Shelf::ALL {
+        let mut after = None;
+        loop {
+            let mut tx = rows.read().await?;
+            let page = inventory::page(&mut tx, shelf, after).await?;
+            drop(tx);
+            let Some(last) = page.last() else { break };
+            after = Some(last.id());
+            let mut sizes = futures::stream::iter(page)
+                .map(|original| {
+                    let to = to.clone();
+                    async move { to.size(&original.key).await }
+                })
+                .buffer_unordered(AT_ONCE);
+            while let Some(size) = sizes.next().await {
+                missing += u64::from(size?.is_none());
+            }
+        }
+    }
+    Ok(missing)
 }
 
 async fn carry(from: &Blobs, to: &Blobs, listed: Listed) -> Result<Carried, BlobError> {

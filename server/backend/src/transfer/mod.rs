@@ -6,6 +6,7 @@
 
 mod blobs;
 mod rows;
+mod same;
 mod tables;
 
 use crate::store::{Store, Tx, args};
@@ -30,20 +31,27 @@ pub struct Moved {
     pub bytes: u64,
     /// Files in the store of before whose names are none of ours; they stay where they are.
     pub strange: u64,
+    /// Originals that the database names and that do not lie in the new store.
+    pub missing: u64,
 }
 
 /// Copies the rows into `store` and the blobs into `blobs`, as far as each is given, and compares them. `store` is
 /// migrated already. `tell` gets a line of progress at a time.
 ///
 /// # Errors
-/// `Conflict`, with words for the operator, when the other database holds rows that this one has not, when it was written
-/// with other keys, or when something was written here meanwhile.
+/// `Conflict`, with words for the operator, when the other place is this one, when the other database holds rows that this
+/// one has not, when it was written with other keys, when the other store is somebody else's, or when something was
+/// written here meanwhile.
 pub async fn run(
     backend: &Backend,
     store: Option<&Store>,
     blobs: Option<&Blobs>,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Moved> {
+    refuse_same(backend, store, blobs).await?;
+    if let Some(blobs) = blobs {
+        blobs::refuse_foreign(&backend.blobs, blobs).await?;
+    }
     let before = state(&mut backend.store.snapshot().await?).await?;
     let mut moved = Moved::default();
     if let Some(store) = store {
@@ -64,7 +72,30 @@ pub async fn run(
             }
         }));
     }
+    if let Some(blobs) = blobs {
+        moved.missing = blobs::missing(&backend.store, blobs).await?;
+    }
     Ok(moved)
+}
+
+/// Settings that name the new place already would have it copied onto itself, and the old one left where it is.
+async fn refuse_same(backend: &Backend, store: Option<&Store>, blobs: Option<&Blobs>) -> Result<()> {
+    if let Some(store) = store
+        && same::is_one_database(&backend.store, store).await?
+    {
+        return Err(refused(
+            "The other database is this one. DATABASE_URL still has to name the old place; --to names the new one.",
+        ));
+    }
+    if let Some(blobs) = blobs
+        && backend.blobs.is_same(blobs).await?
+    {
+        return Err(refused(
+            "The other store for photos is this one. AWS_S3_BUCKET and AWS_S3_FOLDER, or HELIOGRAPH_DATA, still have to \
+             name the old place; --blobs names the new one.",
+        ));
+    }
+    Ok(())
 }
 
 async fn move_rows(

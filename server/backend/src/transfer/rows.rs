@@ -6,9 +6,6 @@ use crate::Result;
 use crate::store::{Store, Tx, Value, args};
 use sqlx::AssertSqlSafe;
 
-/// Rows that are looked at and written in one go.
-const PAGE: usize = 100;
-
 type Row = Vec<Value>;
 
 /// Makes the rows of `to` those of `from`; each page in a transaction of its own, so that what was copied stays copied.
@@ -78,7 +75,7 @@ pub(super) async fn count(tx: &mut Tx, table: &str) -> Result<i64> {
 }
 
 async fn page(tx: &mut Tx, table: &Table, after: Option<&Row>) -> Result<Vec<Row>> {
-    let sql = format!("{} LIMIT {PAGE}", table.select(after.is_some()));
+    let sql = format!("{} LIMIT {}", table.select(after.is_some()), table.page());
     let args = after.cloned().unwrap_or_default();
     Ok(tx.values(AssertSqlSafe(sql), args, &table.kinds()).await?)
 }

@@ -54,6 +54,16 @@ const LEFT_BEHIND: &[&str] = &[
 /// Columns that refer to tables that come later.
 const DEFERRED: &[(&str, &str)] = &[("line", "pinned_account_id"), ("message", "share_link_id")];
 
+/// Columns that hold up to eight megabytes a row: webhooks as they came, with photos in them. What kind a column is of does
+/// not tell, since a hash and an id are bytes as well.
+const LARGE: &[(&str, &str)] = &[("journal_entry", "request_sealed")];
+
+/// Rows that are looked at and written in one go.
+const PAGE: usize = 100;
+
+/// The same where rows are large: a page is in memory several times over, on its way from one database to the other.
+const PAGE_OF_LARGE: usize = 8;
+
 /// A table and its columns, those of the primary key first.
 #[derive(Debug, Clone)]
 pub(super) struct Table {
@@ -137,6 +147,12 @@ impl Table {
     /// How many of its columns, from the first on, name a row.
     pub(super) fn keys(&self) -> usize {
         self.keys
+    }
+
+    /// How many of its rows are looked at and written in one go.
+    pub(super) fn page(&self) -> usize {
+        let is_large = |column: &Column| LARGE.contains(&(self.name, column.name.as_str()));
+        if self.columns.iter().any(is_large) { PAGE_OF_LARGE } else { PAGE }
     }
 
     pub(super) fn has_deferred(&self) -> bool {
@@ -291,6 +307,14 @@ mod tests {
             r#"INSERT INTO "line" ("id", "name") VALUES ($1, $2), ($3, $4) ON CONFLICT ("id") DO UPDATE SET "name" = excluded."name""#
         );
         assert!(table().only_keys().upsert(1).ends_with(r#"ON CONFLICT ("id") DO NOTHING"#));
+    }
+
+    #[test]
+    fn rows_that_may_be_large_go_a_few_at_a_time() {
+        let column = |name: &str| Column { name: name.to_owned(), kind: Kind::Bytes };
+        let journal =
+            Table { name: "journal_entry", columns: vec![column("id"), column("request_sealed")], keys: 1 };
+        assert_eq!((journal.page(), journal.only_keys().page(), table().page()), (8, 100, 100));
     }
 
     #[test]

@@ -162,6 +162,46 @@ async fn a_folder_that_cannot_be_written_is_unavailable_and_nothing_is_missing()
     let put = blobs.put_bytes(&key, "image/jpeg", Bytes::from_static(b"x")).await;
     assert!(matches!(put, Err(BlobError::Unavailable(_))));
     assert!(matches!(blobs.get(&key, None).await, Err(BlobError::Unavailable(_))));
+    let listed = blobs.list().next().await.unwrap();
+    assert!(matches!(listed, Err(BlobError::Unavailable(words)) if words.starts_with("the folder itself: ")));
+}
+
+#[tokio::test]
+async fn an_operator_is_told_which_file_of_a_folder_is_broken() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = Blobs::folder(folder.path()).await.unwrap();
+    std::fs::write(folder.path().join("mms"), "in the way").unwrap();
+    let key = key(&Clock::system());
+    let at = format!("{}: ", key.path());
+    let put = blobs.put_bytes(&key, "image/jpeg", Bytes::from_static(b"x")).await;
+    assert!(matches!(&put, Err(BlobError::Unavailable(words)) if words.starts_with(&at)), "{put:?}");
+    let size = blobs.size(&key).await;
+    assert!(matches!(&size, Err(BlobError::Unavailable(words)) if words.starts_with(&at)), "{size:?}");
+}
+
+#[tokio::test]
+async fn what_a_file_system_keeps_for_itself_is_none_of_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = Blobs::folder(folder.path()).await.unwrap();
+    let theirs = folder.path().join("lost+found");
+    std::fs::create_dir(&theirs).unwrap();
+    std::fs::write(theirs.join("#1234"), "found").unwrap();
+    assert!(blobs.list().next().await.is_none());
+    assert_eq!(files_below(&theirs).len(), 1);
+}
+
+#[tokio::test]
+async fn what_never_arrived_goes_after_a_day() {
+    let folder = tempfile::tempdir().unwrap();
+    Blobs::folder(folder.path()).await.unwrap();
+    let incoming = folder.path().join(".incoming");
+    let (old, young) = (incoming.join("old"), incoming.join("young"));
+    for file in [&old, &young] {
+        std::fs::write(file, "half a photo").unwrap();
+    }
+    std::fs::File::open(&old).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    Blobs::folder(folder.path()).await.unwrap();
+    assert_eq!(files_below(folder.path()), [young]);
 }
 
 /// A bucket of its own on the server for tests, or `None` with a note.

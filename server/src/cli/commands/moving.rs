@@ -34,7 +34,7 @@ pub(super) async fn migrate(
     if let Some(store) = &store {
         store.close().await;
     }
-    let Moved { rows, rows_written, blobs: files, blobs_written, bytes, strange } = moved?;
+    let Moved { rows, rows_written, blobs: files, blobs_written, bytes, strange, missing } = moved?;
     if to.is_some() {
         say(&format!("Database: {rows} rows are equal in both ({rows_written} of them written now)."))?;
     }
@@ -45,6 +45,13 @@ pub(super) async fn migrate(
     }
     if strange > 0 {
         say(&format!("{strange} files in the old store are none of Heliograph's and were left there."))?;
+    }
+    if missing > 0 {
+        return Err(CommandError::Refused(format!(
+            "{missing} photos and files that the database names are not in the new store, since they were not in the old \
+             one; heliograph doctor tells which. Is the disk of the old one there, and is it the right place? What was \
+             copied stays: put them back and run this again, or go on without them where they are lost for good"
+        )));
     }
     say(
         "Now set DATABASE_URL and AWS_S3_BUCKET (or HELIOGRAPH_DATA) to the new places, keep HELIOGRAPH_MASTER_KEY and \
@@ -72,7 +79,8 @@ async fn open_target(url: &str) -> Result<Store, CommandError> {
 }
 
 pub(super) async fn backup(backend: &Backend, file: &Path) -> Result<(), CommandError> {
-    let Made { database, blobs, bytes, missing, lost } = backup::make(backend, file, &mut progress).await?;
+    let made = backup::make(backend, file, &mut progress).await?;
+    let Made { database, blobs, bytes, missing, lost, damaged } = made;
     say(&format!("{}: {blobs} photos and files, {bytes} bytes.", file.display()))?;
     if !database {
         say(
@@ -88,10 +96,11 @@ pub(super) async fn backup(backend: &Backend, file: &Path) -> Result<(), Command
          HELIOGRAPH_MASTER_KEY and PHONE_HASH_KEY) apart from it: without them no server starts on it.\n\
          Texts, names and photos stand in it readable: encrypt it (age, gpg) before it leaves the machine.",
     )?;
-    if lost > 0 {
+    if lost + damaged > 0 {
         return Err(CommandError::Refused(format!(
-            "{lost} photos and files that the database names are not in the store for photos, and so not in this backup, \
-             which holds the rest; heliograph doctor tells which"
+            "of the photos and files that the database names, {lost} are not in the store for photos, and so not in this \
+             backup, and {damaged} are in it with other bytes than those that came; it holds the rest. heliograph doctor \
+             tells which, and heliograph doctor --repair may mend them from another copy: keep older backups until then"
         )));
     }
     Ok(())

@@ -12,6 +12,7 @@ use std::io;
 use std::iter::repeat_n;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,10 @@ const READY_WITHIN: Duration = Duration::from_secs(10 * 60);
 const ENDS_WITHIN: Duration = GRACE.saturating_add(Duration::from_secs(15));
 const GIVES_WAY_WITHIN: Duration = GRACE_OF_THE_REPLACED.saturating_add(ENDS_WITHIN);
 
+/// How long the others wait for a process that gives way before their own turn comes. Somebody's slow line is no reason to
+/// keep what was there before for a quarter of an hour at each of them.
+const OTHERS_WAIT: Duration = Duration::from_secs(60);
+
 /// The pause before a process that ended is started again, doubled each time up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -43,7 +48,8 @@ struct Fleet {
     socket: std::net::TcpListener,
 }
 
-/// Who asks for a replacement, and is told when it was tried and whether a new process took over.
+/// Who asks for a replacement, and is told whether a new process took over: when the one before it has ended, or has been
+/// waited for long enough.
 type Replace = oneshot::Sender<bool>;
 
 pub(super) async fn run(
@@ -165,9 +171,13 @@ async fn look_after(
                 let old = std::mem::replace(&mut process, new);
                 let stop = stop.clone();
                 leaving.spawn(async move {
-                    old.give_way(&stop).await;
+                    let mut gone = pin!(old.give_way(&stop));
+                    let is_gone = tokio::time::timeout(OTHERS_WAIT, &mut gone).await.is_ok();
                     // Nobody waits any more when all are about to stop.
                     let _ = replace.send(true);
+                    if !is_gone {
+                        gone.await;
+                    }
                 });
             }
             Some(Err(error)) => {

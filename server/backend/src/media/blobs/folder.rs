@@ -1,14 +1,16 @@
 //! Blobs in a folder that only the server's user can read.
 
 use super::{BlobBody, BlobError, Listed, interrupted};
+use crate::clock::is_untouched_for;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::{NamedTempFile, TempPath};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -16,6 +18,15 @@ use tokio_util::io::ReaderStream;
 
 /// Where bytes wait until all of them are there. On the same file system, so that a rename moves them.
 const INCOMING: &str = ".incoming";
+
+/// What ext4 keeps for itself in the root of a disk. Only root may look into it.
+const LOST_AND_FOUND: &str = "lost+found";
+
+/// The root, in words.
+const ITSELF: &str = "the folder itself";
+
+/// Whoever wrote nothing to a file on its way in for so long was killed.
+const NEVER_ARRIVES: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Clone)]
 pub(super) struct Folder {
@@ -27,20 +38,26 @@ pub(super) struct Writer {
     /// Deletes the file when it is dropped.
     path: TempPath,
     root: Arc<Path>,
-    target: PathBuf,
+    /// The key's path.
+    name: String,
 }
 
 impl Folder {
     pub(super) async fn new(root: &Path) -> Result<Self, BlobError> {
         let folder = Self { root: root.into() };
-        let root = folder.root.clone();
+        let made = folder.root.clone();
         blocking(move || {
-            make_private(&root.join(INCOMING))?;
+            let incoming = made.join(INCOMING);
+            make_private(&incoming)?;
             // It may have been made by hand, with everyone's rights.
-            std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o700))
+            std::fs::set_permissions(&made, std::fs::Permissions::from_mode(0o700))?;
+            if let Err(error) = sweep(&incoming) {
+                tracing::warn!(%error, "files that never arrived stay in the folder for photos");
+            }
+            Ok(())
         })
         .await
-        .map_err(broken)?;
+        .map_err(broken(&root.to_string_lossy()))?;
         Ok(folder)
     }
 
@@ -52,27 +69,27 @@ impl Folder {
     pub(super) async fn writer(&self, path: &str) -> Result<Writer, BlobError> {
         let incoming = self.root.join(INCOMING);
         // Only the owner can read a temporary file, and a rename keeps that.
-        let temporary = blocking(move || NamedTempFile::new_in(incoming)).await.map_err(broken)?;
+        let temporary = blocking(move || NamedTempFile::new_in(incoming)).await.map_err(broken(INCOMING))?;
         let (file, temporary) = temporary.into_parts();
         Ok(Writer {
             file: tokio::fs::File::from_std(file),
             path: temporary,
             root: self.root.clone(),
-            target: self.target(path),
+            name: path.to_owned(),
         })
     }
 
     pub(super) async fn open(&self, path: &str) -> Result<File, BlobError> {
         let target = self.target(path);
-        Ok(blocking(move || File::open(target)).await?)
+        blocking(move || File::open(target)).await.map_err(unread(path))
     }
 
     pub(super) async fn get(&self, path: &str, range: Option<Range<u64>>) -> Result<BlobBody, BlobError> {
         let mut file = tokio::fs::File::from_std(self.open(path).await?);
-        let size = file.metadata().await?.len();
+        let size = file.metadata().await.map_err(unread(path))?.len();
         let stream = match range {
             Some(range) => {
-                file.seek(io::SeekFrom::Start(range.start)).await?;
+                file.seek(io::SeekFrom::Start(range.start)).await.map_err(unread(path))?;
                 ReaderStream::new(file.take(range.end.saturating_sub(range.start))).boxed()
             }
             None => ReaderStream::with_capacity(file, 64 * 1024).boxed(),
@@ -83,7 +100,7 @@ impl Folder {
     pub(super) async fn copy(&self, from: &str, to: &str) -> Result<(), BlobError> {
         let mut original = tokio::fs::File::from_std(self.open(from).await?);
         let mut writer = self.writer(to).await?;
-        tokio::io::copy(&mut original, &mut writer.file).await.map_err(broken)?;
+        tokio::io::copy(&mut original, &mut writer.file).await.map_err(broken(to))?;
         writer.finish().await
     }
 
@@ -103,12 +120,12 @@ impl Folder {
             }
             Ok(())
         };
-        blocking(delete).await.map_err(broken)
+        blocking(delete).await.map_err(broken(path))
     }
 
     pub(super) async fn size(&self, path: &str) -> Result<u64, BlobError> {
         let target = self.target(path);
-        Ok(blocking(move || std::fs::metadata(target)).await?.len())
+        Ok(blocking(move || std::fs::metadata(target)).await.map_err(unread(path))?.len())
     }
 
     pub(super) fn list(&self) -> BoxStream<'static, Result<Listed, BlobError>> {
@@ -117,10 +134,18 @@ impl Folder {
         tokio::task::spawn_blocking(move || {
             if let Err(error) = walk(&root, &found) {
                 // Nobody may be listening any more.
-                let _ = found.blocking_send(Err(broken(error)));
+                let _ = found.blocking_send(Err(error));
             }
         });
         futures::stream::poll_fn(move |context| listed.poll_recv(context)).boxed()
+    }
+
+    /// Whether the other one is the same folder, by whatever path.
+    pub(super) async fn is_same(&self, other: &Self) -> Result<bool, BlobError> {
+        let (ours, theirs) = (self.root.clone(), other.root.clone());
+        let both = blocking(move || Ok((std::fs::metadata(ours)?, std::fs::metadata(theirs)?))).await;
+        let (ours, theirs) = both.map_err(broken(ITSELF))?;
+        Ok((ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()))
     }
 
     pub(super) async fn ready(&self) -> Result<(), BlobError> {
@@ -130,14 +155,15 @@ impl Folder {
 
 impl Writer {
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
-        self.file.write_all(bytes).await.map_err(broken)
+        self.file.write_all(bytes).await.map_err(broken(&self.name))
     }
 
     pub(super) async fn finish(mut self) -> Result<(), BlobError> {
-        self.file.flush().await.map_err(broken)?;
-        self.file.sync_all().await.map_err(broken)?;
-        let Self { path, root, target, .. } = self;
-        blocking(move || keep(path, &root, &target)).await.map_err(broken)
+        self.file.flush().await.map_err(broken(&self.name))?;
+        self.file.sync_all().await.map_err(broken(&self.name))?;
+        let Self { path, root, name, .. } = self;
+        let target = root.join(&name);
+        blocking(move || keep(path, &root, &target)).await.map_err(broken(&name))
     }
 }
 
@@ -163,29 +189,50 @@ fn keep(mut path: TempPath, root: &Path, target: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Tells of every file below `root`, but those that are still on their way in.
-fn walk(root: &Path, found: &mpsc::Sender<Result<Listed, BlobError>>) -> io::Result<()> {
+/// Takes away what never arrived. Several processes share the folder, so that the rest may be on its way.
+fn sweep(incoming: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(incoming)? {
+        let entry = entry?;
+        let Some(facts) = unless_gone(entry.metadata())? else { continue };
+        if facts.is_file() && is_untouched_for(&facts, NEVER_ARRIVES) {
+            unless_gone(std::fs::remove_file(entry.path()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells of every file below `root`, but those that are still on their way in, and what is the file system's own.
+fn walk(root: &Path, found: &mpsc::Sender<Result<Listed, BlobError>>) -> Result<(), BlobError> {
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
+        let at = below(root, &folder);
         // A folder goes with its last blob.
-        let Some(entries) = unless_gone(std::fs::read_dir(&folder))? else { continue };
+        let entries = unless_gone(std::fs::read_dir(&folder)).map_err(broken(&at))?;
+        let Some(entries) = entries else { continue };
         for entry in entries {
-            let entry = entry?;
-            let (path, kind) = (entry.path(), entry.file_type()?);
-            if kind.is_dir() {
-                if entry.file_name() != INCOMING {
+            let entry = entry.map_err(broken(&at))?;
+            let path = entry.path();
+            let name = below(root, &path);
+            if entry.file_type().map_err(broken(&name))?.is_dir() {
+                if name != INCOMING && name != LOST_AND_FOUND {
                     folders.push(path);
                 }
                 continue;
             }
-            let Some(facts) = unless_gone(entry.metadata())? else { continue };
-            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+            let facts = unless_gone(entry.metadata()).map_err(broken(&name))?;
+            let Some(facts) = facts else { continue };
             if found.blocking_send(Ok(Listed { path: name, size: facts.len() })).is_err() {
                 return Ok(());
             }
         }
     }
     Ok(())
+}
+
+/// What an operator looks for; where the root is, the settings say.
+fn below(root: &Path, path: &Path) -> String {
+    let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy();
+    if name.is_empty() { ITSELF.to_owned() } else { name.into_owned() }
 }
 
 fn unless_gone<T>(found: io::Result<T>) -> io::Result<Option<T>> {
@@ -200,10 +247,17 @@ fn make_private(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-/// An error while writing: even a missing folder is then no missing blob.
-#[expect(clippy::needless_pass_by_value, reason = "an adapter for `map_err`, which hands over the error")]
-fn broken(error: io::Error) -> BlobError {
-    BlobError::Unavailable(error.kind().to_string())
+/// An error while writing, and where: even a missing folder is then no missing blob.
+fn broken(at: &str) -> impl FnOnce(io::Error) -> BlobError {
+    move |error| BlobError::Unavailable(format!("{at}: {}", error.kind()))
+}
+
+/// An error while reading, and where.
+fn unread(at: &str) -> impl FnOnce(io::Error) -> BlobError {
+    move |error| match error.kind() {
+        io::ErrorKind::NotFound => BlobError::Missing,
+        _ => broken(at)(error),
+    }
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {

@@ -25,6 +25,10 @@ impl Memory {
         self.all().get(path).cloned().ok_or(BlobError::Missing)
     }
 
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(super) fn writer(&self, path: &str) -> Writer {
         Writer { place: self.clone(), path: path.to_owned(), bytes: BytesMut::new() }
     }

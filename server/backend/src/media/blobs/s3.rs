@@ -207,6 +207,11 @@ impl S3 {
         .boxed()
     }
 
+    /// Where the objects are says all of it: the server, the bucket, and the folder in it.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.0.link_base == other.0.link_base
+    }
+
     pub(super) async fn ready(&self) -> Result<(), BlobError> {
         let Bucket { client, name, .. } = &*self.0;
         match client.head_bucket().bucket(name).send().await.map_err(failed) {
