@@ -76,7 +76,7 @@ async fn what_came_while_the_token_was_wrong_is_read_once_it_is_right() {
 async fn an_exchange_of_tokens_loses_nothing() {
     let t = TestBackend::new(None).await;
     let account = lines::list(&t.backend, &t.admin).await.unwrap()[0].accounts[0].route.account_id;
-    let both = json!({"auth_token": NEW_TOKEN, "previous_auth_token": backend::testing::TWILIO_TOKEN});
+    let both = json!({"auth_token": NEW_TOKEN, "previous_auth_token": TWILIO_TOKEN});
     let change = AccountChange { credentials: Some(both), ..AccountChange::default() };
     lines::update_account(&t.backend, &t.admin, account, change).await.unwrap();
     let (old, new) =
