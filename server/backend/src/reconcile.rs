@@ -131,7 +131,7 @@ async fn round(backend: &Backend, mut routes: Vec<Route>, younger: Duration) -> 
 async fn ask(backend: &Backend, route: &Route, younger: Duration) -> Result<Found> {
     let now = backend.clock.now();
     let settled = now - millis(younger);
-    let since = since(backend, route, now).await?;
+    let Standing { since, untold_since } = Standing::of(backend, route, now).await?;
     let provider = route.provider.as_str();
     let carrier = providers::for_kind(route.provider);
     let recent = match carrier.recent(&backend.http, &route.account, since).await {
@@ -139,6 +139,7 @@ async fn ask(backend: &Backend, route: &Route, younger: Duration) -> Result<Foun
         // Its words are for staff.
         Err(NotListed(_)) => {
             tracing::warn!(account = %route.account_id, provider, "a carrier did not list its messages");
+            note_unread(backend, route, false).await?;
             return Ok(Found { incomplete: 1, ..Found::default() });
         }
     };
@@ -154,41 +155,68 @@ async fn ask(backend: &Backend, route: &Route, younger: Duration) -> Result<Foun
             Listed::Outbound { status, to, text, at } => ours.push(Sent { status: *status, to, text, at }),
         }
     }
-    let (found, whole) = brought::keep(backend, route, webhooks).await?;
+    let kept = brought::keep(backend, route, webhooks, untold_since).await?;
     let reports = sent::hear(backend, route, ours, settled).await?;
-    let complete = whole && !cut_short;
+    let complete = kept.whole && !cut_short;
     if complete {
         note_asked(backend, route, now).await?;
+    } else {
+        note_unread(backend, route, kept.untold).await?;
     }
-    Ok(Found { messages: found, reports, incomplete: usize::from(!complete) })
+    Ok(Found { messages: kept.found, reports, incomplete: usize::from(!complete) })
 }
 
-/// From when on an account's carrier is asked: not from before the account was here, for what another program sent and
-/// received is none of ours.
-async fn since(backend: &Backend, route: &Route, now: Millis) -> Result<Millis> {
-    let mut tx = backend.store.read().await?;
-    let account: Option<(Option<Millis>, Millis)> = tx
-        .one("SELECT reconciled_until, created_at FROM line_account WHERE id = $1", args![route.account_id])
-        .await?;
-    let (until, made_at) = account.unwrap_or((None, now));
-    let unsure: Option<(Option<Millis>,)> = tx
-        .one(
-            "SELECT MIN(marked_at) FROM delivery WHERE account_id = $1 AND state = 'uncertain' AND marked_at > $2",
-            args![route.account_id, now - millis(LOOKS_BACK_IF_UNSURE)],
-        )
-        .await?;
-    let unsure = unsure.and_then(|(marked_at,)| marked_at).map(|marked_at| marked_at - sent::EARLIER);
-    let until = until.map(|until| (until - millis(OVERLAP)).max(now - millis(LOOKS_BACK_AFTER_A_STOP)));
-    let wanted = [unsure, until].into_iter().flatten().fold(now - millis(LOOKS_BACK), Millis::min);
-    Ok(wanted.max(made_at))
+/// How an account's list stands before a round.
+struct Standing {
+    /// From when on the carrier is asked: not from before the account was here, for what another program sent and
+    /// received is none of ours.
+    since: Millis,
+    /// Since when it does not tell the pictures of messages in it.
+    untold_since: Option<Millis>,
+}
+
+impl Standing {
+    async fn of(backend: &Backend, route: &Route, now: Millis) -> Result<Self> {
+        let mut tx = backend.store.read().await?;
+        let account: Option<(Option<Millis>, Option<Millis>, Millis)> = tx
+            .one(
+                "SELECT reconciled_until, untold_since, created_at FROM line_account WHERE id = $1",
+                args![route.account_id],
+            )
+            .await?;
+        let (until, untold_since, made_at) = account.unwrap_or((None, None, now));
+        let unsure: Option<(Option<Millis>,)> = tx
+            .one(
+                "SELECT MIN(marked_at) FROM delivery WHERE account_id = $1 AND state = 'uncertain' AND marked_at > $2",
+                args![route.account_id, now - millis(LOOKS_BACK_IF_UNSURE)],
+            )
+            .await?;
+        let unsure = unsure.and_then(|(marked_at,)| marked_at).map(|marked_at| marked_at - sent::EARLIER);
+        let until =
+            until.map(|until| (until - millis(OVERLAP)).max(now - millis(LOOKS_BACK_AFTER_A_STOP)));
+        let wanted = [unsure, until].into_iter().flatten().fold(now - millis(LOOKS_BACK), Millis::min);
+        Ok(Self { since: wanted.max(made_at), untold_since })
+    }
 }
 
 /// Until now everything is known. What the simulator lists in another carrier's place is not that one's word.
 async fn note_asked(backend: &Backend, route: &Route, now: Millis) -> Result<()> {
     let mut tx = backend.store.write().await?;
     tx.execute(
-        "UPDATE line_account SET reconciled_until = $3 WHERE id = $1 AND provider = $2",
+        "UPDATE line_account SET reconciled_until = $3, untold_since = NULL WHERE id = $1 AND provider = $2",
         args![route.account_id, route.provider.as_str(), now],
+    )
+    .await?;
+    Ok(tx.commit().await?)
+}
+
+/// Something is missing, so that the next round asks from as far back again. `untold`: pictures of what was read.
+async fn note_unread(backend: &Backend, route: &Route, untold: bool) -> Result<()> {
+    let mut tx = backend.store.write().await?;
+    tx.execute(
+        "UPDATE line_account SET untold_since = CASE WHEN $4 THEN COALESCE(untold_since, $3) END
+         WHERE id = $1 AND provider = $2",
+        args![route.account_id, route.provider.as_str(), backend.clock.now(), untold],
     )
     .await?;
     Ok(tx.commit().await?)

@@ -12,8 +12,9 @@ use std::time::Duration;
 /// How far apart, in milliseconds, the carrier's instant and ours of one message may be.
 const APART: Millis = 10 * 60 * 1000;
 
-/// How long a message waits for the carrier to tell its pictures. Then its text comes alone.
-const PICTURES_WAIT: Duration = Duration::from_secs(30 * 60);
+/// How long a message waits for the carrier to tell its pictures, from when it was first asked for them: an outage of ours
+/// is often followed by a hiccup of theirs. Then its text comes alone.
+const PICTURES_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A message as a carrier lists it.
 struct Message {
@@ -47,35 +48,52 @@ enum Outcome {
     Waits,
 }
 
-/// Journals those of the listed messages that nobody has brought. Answers how many they are, and whether that is all of
-/// them: what is wrong with one holds up no other.
+/// What became of what patients wrote, as the carrier lists it.
+pub(super) struct Kept {
+    /// How many messages nobody had brought.
+    pub(super) found: usize,
+    /// Whether that is all of them.
+    pub(super) whole: bool,
+    /// Pictures of some are still to be told.
+    pub(super) untold: bool,
+}
+
+/// Journals those of the listed messages that nobody has brought: what is wrong with one holds up no other.
+/// `untold_since`: since when the carrier does not tell the pictures of some.
 pub(super) async fn keep(
     backend: &Backend,
     route: &Route,
     listed: Vec<(Millis, WebhookRequest)>,
-) -> Result<(usize, bool)> {
+    untold_since: Option<Millis>,
+) -> Result<Kept> {
     let listed = listed.into_iter().filter_map(|(at, webhook)| Message::read(route, at, webhook));
     let mut messages: Vec<Message> = listed.collect();
     // Of one sender they are read in the order in which they are journalled.
     messages.sort_by_key(|message| message.at);
     let ids: HashSet<String> = messages.iter().map(|message| message.inbound.carrier_id.clone()).collect();
-    let (mut found, mut whole) = (0, true);
+    let mut kept = Kept { found: 0, whole: true, untold: false };
     for message in messages {
-        match bring(backend, route, message, &ids).await {
+        match bring(backend, route, message, &ids, untold_since).await {
             Ok(Outcome::Known) => {}
-            Ok(Outcome::Journalled) => found += 1,
-            Ok(Outcome::Waits) => whole = false,
+            Ok(Outcome::Journalled) => kept.found += 1,
+            Ok(Outcome::Waits) => (kept.whole, kept.untold) = (false, true),
             Err(error) if error.is_outage() => return Err(error),
             Err(error) => {
                 tracing::error!(account = %route.account_id, %error, "a listed message could not be taken in");
-                whole = false;
+                kept.whole = false;
             }
         }
     }
-    Ok((found, whole))
+    Ok(kept)
 }
 
-async fn bring(backend: &Backend, route: &Route, message: Message, ids: &HashSet<String>) -> Result<Outcome> {
+async fn bring(
+    backend: &Backend,
+    route: &Route,
+    message: Message,
+    ids: &HashSet<String>,
+    untold_since: Option<Millis>,
+) -> Result<Outcome> {
     let mut look = backend.store.read().await?;
     let known = is_known(&mut look, route, &message).await?
         || has_another_id(backend, &mut look, route, &message, ids).await?;
@@ -88,7 +106,7 @@ async fn bring(backend: &Backend, route: &Route, message: Message, ids: &HashSet
         Ok(webhook) => webhook,
         Err(NotListed(_)) => {
             tracing::warn!(account = %route.account_id, "a carrier did not tell the pictures of a message");
-            if message.at > backend.clock.now() - millis(PICTURES_WAIT) {
+            if pictures_may_come(message.at, untold_since, backend.clock.now()) {
                 return Ok(Outcome::Waits);
             }
             // As it is listed, its pictures show as ones that could not be fetched.
@@ -97,6 +115,15 @@ async fn bring(backend: &Backend, route: &Route, message: Message, ids: &HashSet
     };
     let new = journal(backend, route, &webhook, message.received, message.at).await?;
     Ok(if new { Outcome::Journalled } else { Outcome::Known })
+}
+
+/// Whether a message is left to the next rounds, which ask for its pictures again: not for longer than a day since they
+/// were first asked for, and not until it is too old to be listed once more.
+fn pictures_may_come(at: Millis, untold_since: Option<Millis>, now: Millis) -> bool {
+    let wait = millis(PICTURES_WAIT);
+    let first_asked = untold_since.unwrap_or(now).max(at);
+    let last_listed = at + millis(super::LOOKS_BACK_AFTER_A_STOP);
+    first_asked + wait > now && last_listed - wait > now
 }
 
 async fn journal(

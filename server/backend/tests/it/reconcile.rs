@@ -18,6 +18,8 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
 const LINE: &str = "+61491570006";
 
 /// What a round comes to in which nothing is new.
@@ -57,9 +59,8 @@ async fn a_message_whose_webhook_never_came_is_found_once_and_says_so() {
 #[tokio::test]
 async fn the_pictures_of_a_message_that_was_found_are_fetched() {
     on_each_engine(async |t: TestBackend| {
-        let photo = with(wrote(1, 0, "My foot", "09:01:00"), &json!({ "num_media": "1" }));
-        let message = format!("/2010-04-01/Accounts/{TWILIO_ACCOUNT}/Messages/{}", sid(1));
-        let of_message = format!("{message}/Media.json");
+        let photo = photo(1, "My foot", "09:01:00");
+        let of_message = media_of(1);
         lists(&t.carrier, std::slice::from_ref(&photo), &[]).await;
         answers(&t.carrier, &of_message, ResponseTemplate::new(503)).await;
         t.later(MINUTE * 10).await;
@@ -70,7 +71,7 @@ async fn the_pictures_of_a_message_that_was_found_are_fetched() {
         lists(&t.carrier, &[photo], &[]).await;
         let list = json!({ "media_list": [{ "sid": "ME1", "content_type": "image/jpeg" }] });
         answers(&t.carrier, &of_message, ResponseTemplate::new(200).set_body_json(list)).await;
-        answers(&t.carrier, &format!("{message}/Media/ME1"), handed_out(&jpeg(1), "image/jpeg")).await;
+        answers(&t.carrier, &of_message.replace(".json", "/ME1"), handed_out(&jpeg(1), "image/jpeg")).await;
         assert_eq!(round(&t).await, Found { messages: 1, ..NOTHING });
         t.run_jobs().await;
         let found = newest_message(&t).await;
@@ -89,15 +90,16 @@ async fn the_pictures_of_a_message_that_was_found_are_fetched() {
 }
 
 #[tokio::test]
-async fn a_text_waits_half_an_hour_for_its_pictures_and_no_longer() {
+async fn a_text_waits_a_day_for_its_pictures_and_no_longer() {
     on_each_engine(async |mut t: TestBackend| {
-        let photo = with(wrote(1, 0, "My foot", "09:01:00"), &json!({ "num_media": "1" }));
-        lists(&t.carrier, &[photo, wrote(2, 0, "Did it come?", "09:02:00")], &[]).await;
-        let of_message = format!("/2010-04-01/Accounts/{TWILIO_ACCOUNT}/Messages/{}/Media.json", sid(1));
-        answers(&t.carrier, &of_message, ResponseTemplate::new(503)).await;
+        lists(&t.carrier, &[photo(1, "My foot", "09:01:00"), wrote(2, 0, "Did it come?", "09:02:00")], &[])
+            .await;
+        answers(&t.carrier, &media_of(1), ResponseTemplate::new(503)).await;
         t.later(MINUTE * 30).await;
         assert_eq!(round(&t).await, Found { messages: 1, incomplete: 1, ..NOTHING });
-        t.later(MINUTE * 10).await;
+        t.later(HOUR * 23).await;
+        assert_eq!(round(&t).await, Found { incomplete: 1, ..NOTHING });
+        t.later(HOUR).await;
         assert_eq!(round(&t).await, Found { messages: 1, ..NOTHING });
         t.run_jobs().await;
         let id = inbox_ids(&t).await[0];
@@ -107,6 +109,52 @@ async fn a_text_waits_half_an_hour_for_its_pictures_and_no_longer() {
         assert_eq!(photo.attachments[0].state, AttachmentState::Unfetchable);
         assert_eq!(round(&t).await, NOTHING);
         t.expected_failed_jobs = 1;
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_an_outage_one_hiccup_loses_no_picture() {
+    on_each_engine(async |t: TestBackend| {
+        // The second outage is longer than a message waits.
+        for (n, hours, time) in [(1, 1, "09:10:00"), (2, 60, "10:20:00")] {
+            let listed = [photo(n, "My foot", time)];
+            t.later(HOUR * hours).await;
+            lists(&t.carrier, &listed, &[]).await;
+            answers(&t.carrier, &media_of(n), ResponseTemplate::new(429)).await;
+            assert_eq!(round(&t).await, Found { incomplete: 1, ..NOTHING });
+            // Then the list itself does not come, which is no time in which its pictures were asked for.
+            t.carrier.reset().await;
+            answers(&t.carrier, LIST, ResponseTemplate::new(503)).await;
+            assert_eq!(round(&t).await, Found { incomplete: 1, ..NOTHING });
+
+            lists(&t.carrier, &listed, &[]).await;
+            let media = json!({ "media_list": [{ "sid": "ME1", "content_type": "image/jpeg" }] });
+            answers(&t.carrier, &media_of(n), ResponseTemplate::new(200).set_body_json(media)).await;
+            let file = media_of(n).replace(".json", "/ME1");
+            answers(&t.carrier, &file, handed_out(&jpeg(n as u8), "image/jpeg")).await;
+            assert_eq!(round(&t).await, Found { messages: 1, ..NOTHING });
+            t.run_jobs().await;
+            assert_eq!(newest_message(&t).await.attachments[0].state, AttachmentState::Ready);
+        }
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pictures_that_the_carrier_says_it_has_not_are_not_waited_for() {
+    on_each_engine(async |mut t: TestBackend| {
+        lists(&t.carrier, &[photo(1, "My foot", "09:01:00"), photo(2, "My hand", "09:02:00")], &[]).await;
+        for (n, status) in [(1, 404), (2, 410)] {
+            answers(&t.carrier, &media_of(n), ResponseTemplate::new(status)).await;
+        }
+        t.later(MINUTE * 10).await;
+        assert_eq!(round(&t).await, Found { messages: 2, ..NOTHING });
+        t.run_jobs().await;
+        assert_eq!(newest_message(&t).await.attachments[0].state, AttachmentState::Unfetchable);
+        t.expected_failed_jobs = 2;
         t
     })
     .await;
@@ -328,6 +376,16 @@ fn wrote(n: u32, from: usize, text: &str, time: &str) -> Value {
         "to": LINE, "body": text, "date_created": format!("Mon, 02 Mar 2026 {time} +0000"), "error_code": null,
         "price": null, "price_unit": "USD",
     })
+}
+
+/// Patient 0 sent a photo with a text to the line.
+fn photo(n: u32, text: &str, time: &str) -> Value {
+    with(wrote(n, 0, text, time), &json!({ "num_media": "1" }))
+}
+
+/// Where the carrier tells the pictures of a message.
+fn media_of(n: u32) -> String {
+    format!("/2010-04-01/Accounts/{TWILIO_ACCOUNT}/Messages/{}/Media.json", sid(n))
 }
 
 /// The line sent to patient `to`.

@@ -105,8 +105,8 @@ fn at(listed: &Listed) -> Millis {
     }
 }
 
-/// Asks for the media of a message, which the list only counts. Of a message that is not there any more nothing is
-/// added: its pictures show as ones that could not be fetched.
+/// Asks for the media of a message, which the list only counts. Of a message that is not there any more, as Twilio says
+/// itself, nothing is added: its pictures show as ones that could not be fetched.
 pub(super) async fn complete(
     http: &Http,
     account: &Account,
@@ -122,7 +122,7 @@ pub(super) async fn complete(
     let media = below(&credentials.api_base, &path);
     let list = below(&credentials.api_base, &format!("{path}.json"));
     let asked = http.get(&list, Some(&credentials.login())).await;
-    if asked.as_ref().is_ok_and(|answer| answer.status == 404) {
+    if asked.as_ref().is_ok_and(|answer| matches!(answer.status, 404 | 410)) {
         return Ok(webhook);
     }
     let answer = health::let_in("Twilio", asked).map_err(|finding| NotListed(finding.words))?;
