@@ -192,9 +192,10 @@ impl Standing {
             )
             .await?;
         let unsure = unsure.and_then(|(marked_at,)| marked_at).map(|marked_at| marked_at - sent::EARLIER);
-        let until =
-            until.map(|until| (until - millis(OVERLAP)).max(now - millis(LOOKS_BACK_AFTER_A_STOP)));
-        let wanted = [unsure, until].into_iter().flatten().fold(now - millis(LOOKS_BACK), Millis::min);
+        // Where no round ever succeeded, nothing is known of all the time since the account is here.
+        let until = until.map_or(made_at, |until| until - millis(OVERLAP));
+        let until = until.max(now - millis(LOOKS_BACK_AFTER_A_STOP));
+        let wanted = unsure.into_iter().chain([until]).fold(now - millis(LOOKS_BACK), Millis::min);
         Ok(Self { since: wanted.max(made_at), untold_since })
     }
 }

@@ -161,6 +161,24 @@ async fn pictures_that_the_carrier_says_it_has_not_are_not_waited_for() {
 }
 
 #[tokio::test]
+async fn an_account_whose_list_was_never_read_is_asked_from_its_beginning_on() {
+    on_each_engine(async |t: TestBackend| {
+        t.carrier.reset().await;
+        answers(&t.carrier, LIST, ResponseTemplate::new(503)).await;
+        for _ in 0..6 {
+            t.later(HOUR).await;
+            assert_eq!(round(&t).await, Found { incomplete: 1, ..NOTHING });
+        }
+        lists(&t.carrier, &[wrote(1, 0, "In the first hour", "09:10:00")], &[]).await;
+        assert_eq!(round(&t).await, Found { messages: 1, ..NOTHING });
+        t.run_jobs().await;
+        assert_eq!(newest_message(&t).await.text, "In the first hour");
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_came_under_another_id_is_not_found_again() {
     on_each_engine(async |t: TestBackend| {
         is_read(&t, &text(&t, 9, 0, "STOP")).await;
