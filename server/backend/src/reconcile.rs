@@ -143,9 +143,12 @@ async fn ask(backend: &Backend, route: &Route, younger: Duration) -> Result<Foun
             return Ok(Found { incomplete: 1, ..Found::default() });
         }
     };
-    let Recent { messages, cut_short } = recent;
+    let Recent { messages, cut_short, broke_off } = recent;
     if cut_short {
         tracing::warn!(account = %route.account_id, provider, "a carrier's list is longer than what is read of it");
+    }
+    if broke_off {
+        tracing::warn!(account = %route.account_id, provider, "a carrier told a part of its messages");
     }
     let (mut webhooks, mut ours) = (Vec::new(), Vec::new());
     for listed in messages {
@@ -156,8 +159,8 @@ async fn ask(backend: &Backend, route: &Route, younger: Duration) -> Result<Foun
         }
     }
     let kept = brought::keep(backend, route, webhooks, untold_since).await?;
-    let reports = sent::hear(backend, route, ours, settled).await?;
-    let complete = kept.whole && !cut_short;
+    let reports = sent::hear(backend, route, ours, settled, broke_off).await?;
+    let complete = kept.whole && !cut_short && !broke_off;
     if complete {
         note_asked(backend, route, now).await?;
     } else {

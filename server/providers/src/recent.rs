@@ -1,6 +1,6 @@
 //! What a carrier has of recent messages, for what its webhooks did not bring.
 
-use crate::{Account, Status, WebhookKind, WebhookRequest};
+use crate::{Account, NotListed, Status, WebhookKind, WebhookRequest};
 use model::Millis;
 
 /// What a carrier lists.
@@ -11,6 +11,33 @@ pub struct Recent {
     /// There is more of what patients wrote than could be read at once, so that the oldest are missing. What was sent does
     /// not count: its states are reported, and a busy line would never be asked in full.
     pub cut_short: bool,
+    /// A page did not come, so that something is missing in either direction.
+    pub broke_off: bool,
+}
+
+/// A list while it is read, page by page.
+#[derive(Default)]
+pub(crate) struct Reading {
+    pub(crate) recent: Recent,
+    begun: bool,
+}
+
+impl Reading {
+    /// The next page; none where it did not come. What was read before it is used all the same, so that only the very
+    /// first one is an error.
+    pub(crate) fn page<T>(&mut self, asked: Result<T, NotListed>) -> Result<Option<T>, NotListed> {
+        match asked {
+            Err(_) if self.begun => {
+                self.recent.broke_off = true;
+                Ok(None)
+            }
+            asked => {
+                let page = asked?;
+                self.begun = true;
+                Ok(Some(page))
+            }
+        }
+    }
 }
 
 /// A message as its carrier lists it.

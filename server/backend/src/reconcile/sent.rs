@@ -54,12 +54,14 @@ enum Step {
 }
 
 /// Takes in what a carrier lists of our messages; answers of how many it told news. `settled`: the answer to our own
-/// request for a younger one may be on its way.
+/// request for a younger one may be on its way. Of a list that broke off nothing is compared: what is missing in it may be
+/// alike.
 pub(super) async fn hear(
     backend: &Backend,
     route: &Route,
     listed: Vec<Sent>,
     settled: Millis,
+    broke_off: bool,
 ) -> Result<usize> {
     let (mut reports, mut strangers) = (0, Vec::<Sent>::new());
     for sent in listed {
@@ -74,7 +76,7 @@ pub(super) async fn hear(
             }
             Step::Compare => {
                 let again = strangers.iter().any(|other| other.status.carrier_id == sent.status.carrier_id);
-                if !again && sent.at <= settled {
+                if !again && !broke_off && sent.at <= settled {
                     strangers.push(sent);
                 }
             }

@@ -329,6 +329,38 @@ async fn a_carrier_that_is_down_stops_nobody_and_is_asked_again() {
 }
 
 #[tokio::test]
+async fn a_list_that_breaks_off_is_used_as_far_as_it_went() {
+    on_each_engine(async |t: TestBackend| {
+        let message = uncertain(&t, "Come at 3", "a").await;
+        let newer = wrote(2, 0, "On the first page", "09:04:00");
+        let ours = [went(4, 0, "Come at 3", "09:00:01", "sent")];
+        t.carrier.reset().await;
+        let page = |messages: &[Value], next: Option<String>| {
+            ResponseTemplate::new(200).set_body_json(json!({ "messages": messages, "next_page_uri": next }))
+        };
+        let asked = |name: &str, value: &str| {
+            Mock::given(method("GET")).and(path(LIST)).and(query_param(name, value))
+        };
+        let first = page(std::slice::from_ref(&newer), Some(format!("{LIST}?Page=1")));
+        asked("To", LINE).respond_with(first).with_priority(1).mount(&t.carrier).await;
+        asked("Page", "1").respond_with(ResponseTemplate::new(503)).mount(&t.carrier).await;
+        asked("From", LINE).respond_with(page(&ours, None)).with_priority(1).mount(&t.carrier).await;
+        answers(&t.carrier, LIST, page(&[], None)).await;
+        t.later(MINUTE * 10).await;
+        assert_eq!(round(&t).await, Found { messages: 1, incomplete: 1, ..NOTHING });
+        t.run_jobs().await;
+        assert_eq!(newest_message(&t).await.text, "On the first page");
+        assert_eq!(shown(&t, message.id).await.state, DeliveryState::Uncertain, "another one may be alike");
+
+        lists(&t.carrier, &[newer, wrote(1, 1, "On the second one", "09:03:00")], &ours).await;
+        assert_eq!(round(&t).await, Found { messages: 1, reports: 1, incomplete: 0 });
+        assert_eq!(shown(&t, message.id).await.state, DeliveryState::Sent);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn organisations_with_one_account_at_a_carrier_are_not_mixed() {
     on_each_engine(async |t: TestBackend| {
         let other = t.stranger().await;

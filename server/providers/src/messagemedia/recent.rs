@@ -2,7 +2,7 @@
 //! and not confirmed, so that they stay there for whoever does. Pictures from patients do not stand in them.
 
 use super::{Credentials, read_webhook};
-use crate::recent::unbrought;
+use crate::recent::{Reading, unbrought};
 use crate::{Account, Event, Http, Listed, NotListed, Recent, below, engage, health};
 use jiff::Timestamp;
 use model::Millis;
@@ -15,19 +15,27 @@ const MOST: usize = 100;
 pub(super) async fn recent(http: &Http, account: &Account, since: Millis) -> Result<Recent, NotListed> {
     let credentials = Credentials::read(&account.credentials)
         .map_err(|error| NotListed(format!("The line's credentials are incomplete: {error}.")))?;
-    let (login, headers) = (credentials.login(), credentials.headers());
-    let mut recent = Recent::default();
+    let mut reading = Reading::default();
     for list in ["replies", "delivery_reports"] {
-        let url = below(&credentials.api_base, &format!("v1/{list}"));
-        let answer = health::let_in("MessageMedia", http.get_with(&url, Some(&login), &headers).await)
-            .map_err(|finding| NotListed(finding.words))?;
-        let unreadable = || NotListed("MessageMedia's list could not be read.".to_owned());
-        let body: Value = serde_json::from_slice(&answer.body).map_err(|_| unreadable())?;
-        let items = body[list].as_array().ok_or_else(unreadable)?;
+        let Some(items) = reading.page(items(http, &credentials, list).await)? else { break };
+        let recent = &mut reading.recent;
         recent.cut_short |= list == "replies" && items.len() >= MOST;
         recent.messages.extend(items.iter().filter_map(|item| listed(account, item, since)));
     }
-    Ok(recent)
+    Ok(reading.recent)
+}
+
+async fn items(http: &Http, credentials: &Credentials, list: &str) -> Result<Vec<Value>, NotListed> {
+    let url = below(&credentials.api_base, &format!("v1/{list}"));
+    let (login, headers) = (credentials.login(), credentials.headers());
+    let answer = health::let_in("MessageMedia", http.get_with(&url, Some(&login), &headers).await)
+        .map_err(|finding| NotListed(finding.words))?;
+    let unreadable = || NotListed("MessageMedia's list could not be read.".to_owned());
+    let mut body: Value = serde_json::from_slice(&answer.body).map_err(|_| unreadable())?;
+    match body.get_mut(list).map(Value::take) {
+        Some(Value::Array(items)) => Ok(items),
+        _ => Err(unreadable()),
+    }
 }
 
 fn listed(account: &Account, item: &Value, since: Millis) -> Option<Listed> {

@@ -130,6 +130,70 @@ async fn a_list_of_ours_that_is_too_long_leaves_nothing_out_that_a_patient_wrote
 }
 
 #[tokio::test]
+async fn what_was_read_before_a_page_that_did_not_come_is_used() {
+    let server = MockServer::start().await;
+    let text = twilio_message(
+        "SM00000000000000000000000000000004",
+        json!({ "direction": "inbound", "status": "received", "from": "+61491570156", "to": "+61491570006" }),
+    );
+    let next = format!("{MESSAGES}?To=%2B61491570006&Page=1");
+    let page = |messages: Vec<Value>, next: Option<&str>| {
+        ResponseTemplate::new(200).set_body_json(json!({ "messages": messages, "next_page_uri": next }))
+    };
+    let pages = [
+        (query_param("Page", "1"), ResponseTemplate::new(503), 1),
+        (query_param("To", "+61491570006"), page(vec![text], Some(&next)), 2),
+        (query_param("From", "+61491570006"), page(outbound_messages(), None), 2),
+        (query_param("To", "whatsapp:+61491570006"), ResponseTemplate::new(429), 2),
+        (query_param("From", "whatsapp:+61491570006"), page(Vec::new(), None), 2),
+    ];
+    for (asked, answer, priority) in pages {
+        let mock = Mock::given(method("GET")).and(path(MESSAGES)).and(asked).respond_with(answer);
+        mock.with_priority(priority).mount(&server).await;
+    }
+    let (http, account) =
+        (http_to(&[&server]), account(with(twilio_credentials(), "api_base", &server.uri())));
+    let recent = twilio().recent(&http, &account, SINCE).await.unwrap();
+    assert!(recent.broke_off);
+    assert_eq!((brought(&recent).len(), sent(&recent).len()), (1, 2));
+    assert_eq!(server.received_requests().await.unwrap().len(), 5, "the other lists are asked for");
+}
+
+#[tokio::test]
+async fn one_history_or_list_is_used_without_the_other() {
+    let answers = [
+        (
+            clicksend(),
+            clicksend_credentials(),
+            "/v3/sms/history",
+            json!({ "data": { "last_page": 1, "data": [{
+                "direction": "in", "date": 1_785_808_500, "from": "+61491570156", "to": "+61491570006",
+                "body": "Yes please", "message_id": "0e2a1c5b-7d6f-4b3a-9c1e-6f1a6b1a6c1d",
+            }] } }),
+        ),
+        (
+            messagemedia(),
+            messagemedia_credentials(),
+            "/v1/replies",
+            json!({ "replies": [{
+                "reply_id": "a175e797-2b54-468b-9850-41a3eab32f74", "date_received": "2026-08-04T01:55:00.850Z",
+                "source_number": "+61491570156", "destination_number": "+61491570006", "content": "Yes please",
+            }] }),
+        ),
+    ];
+    for (carrier, credentials, first, answer) in answers {
+        let server = MockServer::start().await;
+        let (http, account) = (http_to(&[&server]), account(with(credentials, "api_base", &server.uri())));
+        carrier.recent(&http, &account, SINCE).await.unwrap_err();
+        let asked = Mock::given(method("GET")).and(path(first));
+        asked.respond_with(ResponseTemplate::new(200).set_body_json(answer)).mount(&server).await;
+        let recent = carrier.recent(&http, &account, SINCE).await.unwrap();
+        assert!(recent.broke_off, "{first}");
+        assert_eq!(brought(&recent).len(), 1, "{first}");
+    }
+}
+
+#[tokio::test]
 async fn clicksends_history_tells_both_directions_and_gives_our_reference_back() {
     let server = MockServer::start().await;
     let history = json!({ "http_code": 200, "response_code": "SUCCESS", "data": { "last_page": 1, "data": [
