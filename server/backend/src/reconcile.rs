@@ -120,6 +120,7 @@ async fn round(backend: &Backend, mut routes: Vec<Route>, younger: Duration) -> 
                 Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
                     tracing::error!(account = %route.account_id, %error, "what a carrier lists could not be taken in");
+                    note_unread(backend, route, false).await?;
                     sum.incomplete += 1;
                 }
             }
@@ -207,18 +208,21 @@ impl Standing {
 async fn note_asked(backend: &Backend, route: &Route, now: Millis) -> Result<()> {
     let mut tx = backend.store.write().await?;
     tx.execute(
-        "UPDATE line_account SET reconciled_until = $3, untold_since = NULL WHERE id = $1 AND provider = $2",
+        "UPDATE line_account SET reconciled_until = $3, unlisted_since = NULL, untold_since = NULL
+         WHERE id = $1 AND provider = $2",
         args![route.account_id, route.provider.as_str(), now],
     )
     .await?;
     Ok(tx.commit().await?)
 }
 
-/// Something is missing, so that the next round asks from as far back again. `untold`: pictures of what was read.
+/// Something is missing: the next round asks from as far back again, and admins are told if that goes on for long.
+/// `untold`: pictures of what was read.
 async fn note_unread(backend: &Backend, route: &Route, untold: bool) -> Result<()> {
     let mut tx = backend.store.write().await?;
     tx.execute(
-        "UPDATE line_account SET untold_since = CASE WHEN $4 THEN COALESCE(untold_since, $3) END
+        "UPDATE line_account SET unlisted_since = COALESCE(unlisted_since, $3),
+             untold_since = CASE WHEN $4 THEN COALESCE(untold_since, $3) END
          WHERE id = $1 AND provider = $2",
         args![route.account_id, route.provider.as_str(), backend.clock.now(), untold],
     )

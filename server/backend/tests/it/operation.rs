@@ -4,13 +4,15 @@ use crate::twilio::*;
 use backend::clock::millis;
 use backend::providers::{WebhookKind, WebhookRequest};
 use backend::testing::{TestBackend, on_each_engine};
-use backend::{Caller, alerts, messages, operation};
+use backend::{Caller, alerts, messages, operation, reconcile};
 use model::FailureCode;
 use model::message::DeliveryState;
 use model::operation::{Alert, AlertKind, Replayed};
 use model::staff::Role;
+use serde_json::json;
 use std::time::Duration;
-use wiremock::ResponseTemplate;
+use wiremock::matchers::method;
+use wiremock::{Mock, ResponseTemplate};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -275,6 +277,40 @@ async fn a_silence_is_told_where_the_same_hours_of_the_weeks_before_were_none() 
         let alerts = told(&t, &t.admin).await;
         assert_eq!(alerts.len(), 1, "what had to be looked for was brought by no webhook");
         assert_eq!(alerts[0].since, t.backend.clock.now() - millis(WEEK + HOUR));
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_is_told_after_hours_until_a_round_succeeds() {
+    on_each_engine(async |t: TestBackend| {
+        let carrier_lists = async |answer: ResponseTemplate| {
+            t.carrier.reset().await;
+            Mock::given(method("GET")).respond_with(answer).mount(&t.carrier).await;
+        };
+        let nothing = json!({ "messages": [], "next_page_uri": null });
+        carrier_lists(ResponseTemplate::new(401)).await;
+        t.backend.clock.advance(24 * HOUR);
+        assert_eq!(kinds(&t).await, NOTHING, "nobody has asked");
+        let first = t.backend.clock.now();
+        for _ in 0..6 {
+            reconcile::run(&t.backend).await.unwrap();
+            assert_eq!(kinds(&t).await, NOTHING);
+            t.backend.clock.advance(HOUR);
+        }
+        let alerts = told(&t, &t.admin).await;
+        assert_eq!(alerts.len(), 1, "{alerts:?}");
+        assert_eq!((alerts[0].kind, alerts[0].since), (AlertKind::ListsUnread, first));
+        assert!(alerts[0].text.starts_with("Twilio's list of the messages of Front desk"), "{alerts:?}");
+        assert!(told(&t, &t.stranger().await).await.is_empty());
+
+        carrier_lists(ResponseTemplate::new(200).set_body_json(&nothing)).await;
+        reconcile::run(&t.backend).await.unwrap();
+        assert_eq!(kinds(&t).await, NOTHING);
+        carrier_lists(ResponseTemplate::new(503)).await;
+        reconcile::run(&t.backend).await.unwrap();
+        assert_eq!(kinds(&t).await, NOTHING, "it begins anew");
         t
     })
     .await;
