@@ -38,6 +38,7 @@ mod schedule;
 mod search;
 mod senders;
 mod sending;
+mod silences;
 mod templates;
 mod threads;
 mod twilio;

@@ -1,24 +1,20 @@
 //! What admins are told of while it is so, and the way back for what stands aside.
 
 use crate::twilio::*;
-use backend::clock::millis;
 use backend::providers::{WebhookKind, WebhookRequest};
 use backend::testing::{TestBackend, on_each_engine};
-use backend::{Caller, alerts, messages, operation, reconcile};
+use backend::{Caller, alerts, messages, operation};
 use model::FailureCode;
 use model::message::DeliveryState;
 use model::operation::{Alert, AlertKind, Replayed};
 use model::staff::Role;
-use serde_json::json;
 use std::time::Duration;
-use wiremock::matchers::method;
-use wiremock::{Mock, ResponseTemplate};
+use wiremock::ResponseTemplate;
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
-const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// No alert.
-const NOTHING: [AlertKind; 0] = [];
+pub(crate) const NOTHING: [AlertKind; 0] = [];
 
 /// Longer than any wait after an error of ours.
 const A_WHILE: Duration = Duration::from_secs(20 * 60);
@@ -35,11 +31,11 @@ fn unreadable(t: &TestBackend) -> WebhookRequest {
     signed(t, WebhookKind::Inbound, &[("From", "+61491570156"), ("Body", "hello")])
 }
 
-async fn told(t: &TestBackend, who: &Caller) -> Vec<Alert> {
+pub(crate) async fn told(t: &TestBackend, who: &Caller) -> Vec<Alert> {
     alerts::list(&t.backend, who).await.unwrap()
 }
 
-async fn kinds(t: &TestBackend) -> Vec<AlertKind> {
+pub(crate) async fn kinds(t: &TestBackend) -> Vec<AlertKind> {
     told(t, &t.admin).await.into_iter().map(|alert| alert.kind).collect()
 }
 
@@ -239,78 +235,6 @@ async fn a_webhook_that_proves_nothing_is_told_for_a_day() {
         assert_eq!((stands.quarantined[0].line.as_str(), stands.quarantined[0].count), ("Front desk", 1));
         t.backend.clock.advance(25 * HOUR);
         assert_eq!(kinds(&t).await, NOTHING);
-        t
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_silence_is_told_where_the_same_hours_of_the_weeks_before_were_none() {
-    on_each_engine(async |t: TestBackend| {
-        let three_come = async |first: u32| {
-            for n in first..first + 3 {
-                is_read(&t, &text(&t, n, 0, "Hello")).await;
-            }
-        };
-        // Monday morning, three weeks long, and nothing on other days.
-        three_come(1).await;
-        t.backend.clock.advance(3 * HOUR);
-        assert_eq!(kinds(&t).await, NOTHING);
-        t.backend.clock.advance(WEEK);
-        assert_eq!(kinds(&t).await, NOTHING, "one week tells nothing yet");
-        three_come(11).await;
-        t.backend.clock.advance(WEEK - 48 * HOUR);
-        assert_eq!(kinds(&t).await, NOTHING, "weekends are quiet");
-        t.backend.clock.advance(48 * HOUR + HOUR);
-        let alerts = told(&t, &t.admin).await;
-        assert_eq!(alerts.len(), 1, "{alerts:?}");
-        assert_eq!(alerts[0].kind, AlertKind::WebhooksStopped);
-        assert!(alerts[0].text.contains("Twilio for Front desk"), "{}", alerts[0].text);
-        assert_eq!(alerts[0].since, t.backend.clock.now() - millis(WEEK + HOUR));
-        three_come(21).await;
-        assert_eq!(kinds(&t).await, NOTHING, "it comes again");
-        t.alter(
-            "UPDATE journal_entry SET listed_at = received_at
-             WHERE received_at = (SELECT MAX(received_at) FROM journal_entry)",
-        )
-        .await;
-        let alerts = told(&t, &t.admin).await;
-        assert_eq!(alerts.len(), 1, "what had to be looked for was brought by no webhook");
-        assert_eq!(alerts[0].since, t.backend.clock.now() - millis(WEEK + HOUR));
-        t
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_list_that_cannot_be_read_is_told_after_hours_until_a_round_succeeds() {
-    on_each_engine(async |t: TestBackend| {
-        let carrier_lists = async |answer: ResponseTemplate| {
-            t.carrier.reset().await;
-            Mock::given(method("GET")).respond_with(answer).mount(&t.carrier).await;
-        };
-        let nothing = json!({ "messages": [], "next_page_uri": null });
-        carrier_lists(ResponseTemplate::new(401)).await;
-        t.backend.clock.advance(24 * HOUR);
-        assert_eq!(kinds(&t).await, NOTHING, "nobody has asked");
-        let first = t.backend.clock.now();
-        for _ in 0..6 {
-            reconcile::run(&t.backend).await.unwrap();
-            assert_eq!(kinds(&t).await, NOTHING);
-            t.backend.clock.advance(HOUR);
-        }
-        let alerts = told(&t, &t.admin).await;
-        assert_eq!(alerts.len(), 1, "{alerts:?}");
-        assert_eq!((alerts[0].kind, alerts[0].since), (AlertKind::ListsUnread, first));
-        assert!(alerts[0].text.starts_with("Twilio's list of the messages of Front desk"), "{alerts:?}");
-        assert!(told(&t, &t.stranger().await).await.is_empty());
-
-        carrier_lists(ResponseTemplate::new(200).set_body_json(&nothing)).await;
-        reconcile::run(&t.backend).await.unwrap();
-        assert_eq!(kinds(&t).await, NOTHING);
-        carrier_lists(ResponseTemplate::new(503)).await;
-        reconcile::run(&t.backend).await.unwrap();
-        assert_eq!(kinds(&t).await, NOTHING, "it begins anew");
         t
     })
     .await;
