@@ -132,10 +132,10 @@ async fn round(backend: &Backend, mut routes: Vec<Route>, younger: Duration) -> 
 async fn ask(backend: &Backend, route: &Route, younger: Duration) -> Result<Found> {
     let now = backend.clock.now();
     let settled = now - millis(younger);
-    let Standing { since, untold_since } = Standing::of(backend, route, now).await?;
+    let Standing { since, made_at, untold_since } = Standing::of(backend, route, now).await?;
     let provider = route.provider.as_str();
     let carrier = providers::for_kind(route.provider);
-    let recent = match carrier.recent(&backend.http, &route.account, since).await {
+    let recent = match carrier.recent(&backend.http, &route.account, since - brought::AROUND).await {
         Ok(recent) => recent,
         // Its words are for staff.
         Err(NotListed(_)) => {
@@ -154,6 +154,7 @@ async fn ask(backend: &Backend, route: &Route, younger: Duration) -> Result<Foun
     let (mut webhooks, mut ours) = (Vec::new(), Vec::new());
     for listed in messages {
         match listed {
+            Listed::Inbound { at, .. } | Listed::Outbound { at, .. } if at < made_at => {}
             Listed::Inbound { webhook, at } if at <= settled => webhooks.push((at, *webhook)),
             Listed::Inbound { .. } => {}
             Listed::Outbound { status, to, text, at } => ours.push(Sent { status: *status, to, text, at }),
@@ -172,9 +173,10 @@ async fn ask(backend: &Backend, route: &Route, younger: Duration) -> Result<Foun
 
 /// How an account's list stands before a round.
 struct Standing {
-    /// From when on the carrier is asked: not from before the account was here, for what another program sent and
-    /// received is none of ours.
+    /// From when on the carrier is asked.
     since: Millis,
+    /// Since when the account is here: what another program sent and received before is none of ours.
+    made_at: Millis,
     /// Since when it does not tell the pictures of messages in it.
     untold_since: Option<Millis>,
 }
@@ -200,7 +202,7 @@ impl Standing {
         let until = until.map_or(made_at, |until| until - millis(OVERLAP));
         let until = until.max(now - millis(LOOKS_BACK_AFTER_A_STOP));
         let wanted = unsure.into_iter().chain([until]).fold(now - millis(LOOKS_BACK), Millis::min);
-        Ok(Self { since: wanted.max(made_at), untold_since })
+        Ok(Self { since: wanted.max(made_at), made_at, untold_since })
     }
 }
 

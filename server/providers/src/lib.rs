@@ -32,7 +32,8 @@ pub use recent::{Listed, Recent};
 pub use secret::{SECRET_HEADER, SECRET_PARAMETER};
 pub use template::{CarrierTemplate, NotListed};
 pub use webhook::{
-    Event, Inbound, InboundMedia, MediaPlace, OptOut, Received, Rejected, Status, WebhookKind, WebhookRequest,
+    Event, InList, Inbound, InboundMedia, MediaPlace, OptOut, Received, Rejected, Status, WebhookKind,
+    WebhookRequest,
 };
 
 use futures::future::BoxFuture;

@@ -1,16 +1,20 @@
 //! What patients wrote and no webhook brought.
 
 use crate::clock::millis;
+use crate::keys::Purpose;
 use crate::lines::Route;
 use crate::store::{Tx, args};
 use crate::{Backend, Result, inbox};
 use model::Millis;
-use providers::{Event, Inbound, NotListed, Received, WebhookRequest};
+use providers::{Event, InList, Inbound, NotListed, Received, WebhookRequest};
 use std::collections::HashSet;
 use std::time::Duration;
 
 /// How far apart, in milliseconds, the carrier's instant and ours of one message may be.
 const APART: Millis = 10 * 60 * 1000;
+
+/// How much further back the list is asked for, in milliseconds: of messages that are alike, all stand in it.
+pub(super) const AROUND: Millis = 2 * APART;
 
 /// How long a message waits for the carrier to tell its pictures, from when it was first asked for them: an outage of ours
 /// is often followed by a hiccup of theirs. Then its text comes alone.
@@ -31,12 +35,24 @@ impl Message {
             tracing::warn!(account = %route.account_id, "a carrier lists a message that cannot be read");
             return None;
         };
-        let inbound = received.events.iter().find_map(|event| match event {
-            Event::Inbound(inbound) => Some(inbound.clone()),
-            Event::Status(_) | Event::Ignored { .. } => None,
-        })?;
+        let inbound = received.events.iter().cloned().find_map(inbound)?;
         Some(Self { at, webhook, received, inbound })
     }
+}
+
+fn inbound(event: Event) -> Option<Inbound> {
+    match event {
+        Event::Inbound(inbound) => Some(inbound),
+        Event::Status(_) | Event::Ignored { .. } => None,
+    }
+}
+
+/// The carrier's ids of messages, in one round.
+struct Ids {
+    /// Those that the list names.
+    listed: HashSet<String>,
+    /// Of messages that are here: each stands for one that the list names otherwise.
+    taken: HashSet<String>,
 }
 
 /// What became of a listed message.
@@ -70,10 +86,13 @@ pub(super) async fn keep(
     let mut messages: Vec<Message> = listed.collect();
     // Of one sender they are read in the order in which they are journalled.
     messages.sort_by_key(|message| message.at);
-    let ids: HashSet<String> = messages.iter().map(|message| message.inbound.carrier_id.clone()).collect();
+    let mut once = HashSet::new();
+    messages.retain(|message| once.insert(message.received.external_id.clone()));
+    let listed = messages.iter().map(|message| message.inbound.carrier_id.clone()).collect();
+    let mut ids = Ids { listed, taken: HashSet::new() };
     let mut kept = Kept { found: 0, whole: true, untold: false };
     for message in messages {
-        match bring(backend, route, message, &ids, untold_since).await {
+        match bring(backend, route, message, &mut ids, untold_since).await {
             Ok(Outcome::Known) => {}
             Ok(Outcome::Journalled) => kept.found += 1,
             Ok(Outcome::Waits) => (kept.whole, kept.untold) = (false, true),
@@ -91,7 +110,7 @@ async fn bring(
     backend: &Backend,
     route: &Route,
     message: Message,
-    ids: &HashSet<String>,
+    ids: &mut Ids,
     untold_since: Option<Millis>,
 ) -> Result<Outcome> {
     let mut look = backend.store.read().await?;
@@ -167,21 +186,22 @@ async fn is_known(tx: &mut Tx, route: &Route, message: &Message) -> Result<bool>
     Ok(entries > 0)
 }
 
-/// Whether the same sender's same words came at that time under an id that the list does not name: some carriers call a
-/// request to stop otherwise in their webhooks, and a template that a person wrote may leave the id out.
+/// Whether a message came under another id than the list has it under: some carriers call a request to stop otherwise in
+/// their webhooks, and a template that a person wrote may leave the id out. Where nobody can tell, the same words of the
+/// same sender at that time are taken for the same message, each for one.
 async fn has_another_id(
     backend: &Backend,
     tx: &mut Tx,
     route: &Route,
     message: &Message,
-    listed: &HashSet<String>,
+    ids: &mut Ids,
 ) -> Result<bool> {
     let rows: Vec<(Option<String>,)> = tx
         .all(
             "SELECT m.carrier_id FROM message m JOIN conversation c ON c.id = m.conversation_id
              JOIN number n ON n.id = c.number_id
              WHERE n.org_id = $1 AND n.hash = $2 AND m.account_id = $3 AND m.direction = 'inbound' AND m.body = $4
-               AND m.at >= $5 AND m.at <= $6",
+               AND m.at >= $5 AND m.at <= $6 ORDER BY m.at, m.id",
             args![
                 route.org_id,
                 backend.keys.hash_address(&message.inbound.from),
@@ -192,5 +212,36 @@ async fn has_another_id(
             ],
         )
         .await?;
-    Ok(rows.into_iter().filter_map(|(id,)| id).any(|id| !listed.contains(&id)))
+    let mut alike = None;
+    for id in rows.into_iter().filter_map(|(id,)| id) {
+        match in_list(backend, tx, route, &id).await? {
+            InList::As(listed) if listed == message.inbound.carrier_id => return Ok(true),
+            InList::Unknown if alike.is_none() && !ids.listed.contains(&id) && !ids.taken.contains(&id) => {
+                alike = Some(id);
+            }
+            InList::Same | InList::As(_) | InList::Unknown => {}
+        }
+    }
+    Ok(alike.is_some_and(|id| ids.taken.insert(id)))
+}
+
+/// Under which id the list has a message that is here, as the webhook says that brought it. One that is not in the journal
+/// any more is taken for no other: rather is a message there twice than not at all.
+async fn in_list(backend: &Backend, tx: &mut Tx, route: &Route, carrier_id: &str) -> Result<InList> {
+    let sealed: Option<(Vec<u8>,)> = tx
+        .one(
+            "SELECT request_sealed FROM journal_entry
+             WHERE account_id = $1 AND kind IN ('inbound', 'status') AND external_id = $2
+             ORDER BY received_at LIMIT 1",
+            args![route.account_id, format!("inbound:{carrier_id}")],
+        )
+        .await?;
+    let Some((sealed,)) = sealed else { return Ok(InList::Same) };
+    let raw = backend.keys.open(Purpose::Journal, &sealed)?;
+    let carrier = providers::for_kind(route.provider);
+    let received = serde_json::from_slice::<WebhookRequest>(&raw)
+        .ok()
+        .and_then(|request| carrier.receive(&route.account, &request).ok());
+    let inbound = received.and_then(|received| received.events.into_iter().find_map(inbound));
+    Ok(inbound.map_or(InList::Same, |inbound| inbound.in_list))
 }

@@ -31,6 +31,7 @@ mod passwords;
 mod patients;
 mod people;
 mod photos;
+mod polled;
 mod reconcile;
 mod reported;
 mod reports;

@@ -16,14 +16,14 @@ use std::time::Duration;
 use wiremock::matchers::{method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-const LINE: &str = "+61491570006";
+pub(crate) const LINE: &str = "+61491570006";
 
 /// What a round comes to in which nothing is new.
-const NOTHING: Found = Found { messages: 0, reports: 0, incomplete: 0 };
+pub(crate) const NOTHING: Found = Found { messages: 0, reports: 0, incomplete: 0 };
 
 #[tokio::test]
 async fn a_message_whose_webhook_never_came_is_found_once_and_says_so() {
@@ -179,19 +179,19 @@ async fn an_account_whose_list_was_never_read_is_asked_from_its_beginning_on() {
 }
 
 #[tokio::test]
-async fn what_came_under_another_id_is_not_found_again() {
+async fn the_same_words_under_another_id_are_another_message() {
     on_each_engine(async |t: TestBackend| {
-        is_read(&t, &text(&t, 9, 0, "STOP")).await;
-        is_read(&t, &text(&t, 2, 0, "OK")).await;
-        // The first is called otherwise in the list; the second was written twice.
+        // Somebody deleted the first one at the carrier.
+        is_read(&t, &text(&t, 1, 0, "OK")).await;
+        is_read(&t, &text(&t, 2, 0, "Yes")).await;
         let list =
-            [wrote(1, 0, "STOP", "09:00:00"), wrote(2, 0, "OK", "09:00:00"), wrote(3, 0, "OK", "09:01:00")];
+            [wrote(2, 0, "Yes", "09:00:00"), wrote(3, 0, "Yes", "09:01:00"), wrote(4, 0, "OK", "09:02:00")];
         lists(&t.carrier, &list, &[]).await;
         t.later(MINUTE * 10).await;
-        assert_eq!(round(&t).await, Found { messages: 1, ..NOTHING });
+        assert_eq!(round(&t).await, Found { messages: 2, ..NOTHING });
         t.run_jobs().await;
         let id = inbox_ids(&t).await[0];
-        assert_eq!(texts(&t, id).await, ["STOP", "OK", "OK"]);
+        assert_eq!(texts(&t, id).await, ["OK", "Yes", "Yes", "OK"]);
         t
     })
     .await;
@@ -384,7 +384,7 @@ async fn organisations_with_one_account_at_a_carrier_are_not_mixed() {
 
 const LIST: &str = "/2010-04-01/Accounts/AC00000000000000000000000000000001/Messages.json";
 
-async fn round(t: &TestBackend) -> Found {
+pub(crate) async fn round(t: &TestBackend) -> Found {
     reconcile::run(&t.backend).await.unwrap()
 }
 
@@ -399,7 +399,7 @@ async fn uncertain(t: &TestBackend, text: &str, client_id: &str) -> MessageView 
 }
 
 /// From now on the carrier lists these messages to the line and from it.
-async fn lists(carrier: &MockServer, inbound: &[Value], outbound: &[Value]) {
+pub(crate) async fn lists(carrier: &MockServer, inbound: &[Value], outbound: &[Value]) {
     carrier.reset().await;
     for (side, messages) in [("To", inbound), ("From", outbound)] {
         let page = json!({ "messages": messages, "next_page_uri": null });
@@ -414,7 +414,7 @@ async fn lists(carrier: &MockServer, inbound: &[Value], outbound: &[Value]) {
     answers(carrier, LIST, ResponseTemplate::new(200).set_body_json(nothing)).await;
 }
 
-async fn answers(carrier: &MockServer, at: &str, answer: ResponseTemplate) {
+pub(crate) async fn answers(carrier: &MockServer, at: &str, answer: ResponseTemplate) {
     Mock::given(method("GET")).and(path(at)).respond_with(answer).mount(carrier).await;
 }
 
