@@ -11,9 +11,10 @@ use crate::clock::millis;
 use crate::lines::{self, Route};
 use crate::store::args;
 use crate::{Backend, Result};
+use brought::Listing;
 use futures::future::join_all;
 use model::Millis;
-use providers::{Listed, NotListed, Recent, Verification};
+use providers::{Confirmation, Listed, NotListed, Recent, Verification};
 use sent::Sent;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -37,6 +38,9 @@ const ON_ITS_WAY: Duration = Duration::from_secs(2 * 60);
 
 /// Until when a message that nobody is sure about is looked for every minute.
 const SOON: Duration = Duration::from_secs(6 * 60);
+
+/// Lists that are read at most in one round of a carrier that shows more once it is told what is safe here.
+const MOST_LISTS: usize = 20;
 
 /// Accounts that are asked side by side: one whose carrier does not answer holds few others up.
 const SIDE_BY_SIDE: usize = 8;
@@ -129,46 +133,114 @@ async fn round(backend: &Backend, mut routes: Vec<Route>, younger: Duration) -> 
     Ok(sum)
 }
 
+/// What one list came to.
+#[derive(Default)]
+struct Taken {
+    messages: usize,
+    reports: usize,
+    /// Some of it could not be taken in.
+    failed: bool,
+    /// Pictures of some messages are still to be told.
+    untold: bool,
+    /// It is not all that the carrier has.
+    short: bool,
+    /// What the carrier need not list any more.
+    safe: Vec<Confirmation>,
+    /// It lists more once it is told so.
+    more: bool,
+}
+
 async fn ask(backend: &Backend, route: &Route, younger: Duration) -> Result<Found> {
     let now = backend.clock.now();
-    let settled = now - millis(younger);
-    let Standing { since, made_at, untold_since } = Standing::of(backend, route, now).await?;
+    let standing = Standing::of(backend, route, now).await?;
+    let (mut found, mut failed, mut untold) = (Found::default(), false, false);
+    let (mut told, mut lists) = (HashSet::new(), 0);
+    let short = loop {
+        let mut taken = take_in(backend, route, &standing, now - millis(younger)).await?;
+        found.messages += taken.messages;
+        found.reports += taken.reports;
+        failed |= taken.failed;
+        untold |= taken.untold;
+        lists += 1;
+        // One that shows again what it was told of needs time.
+        taken.safe.retain(|safe| told.insert(safe.clone()));
+        let ends = !taken.more || lists >= MOST_LISTS || taken.safe.is_empty();
+        if ends || !confirm(backend, route, &taken.safe).await {
+            break taken.short;
+        }
+    };
+    if failed || short {
+        note_unread(backend, route, untold).await?;
+        found.incomplete = 1;
+    } else {
+        note_asked(backend, route, now).await?;
+    }
+    Ok(found)
+}
+
+/// Asks for the list once, and makes durable what is new in it.
+async fn take_in(backend: &Backend, route: &Route, standing: &Standing, settled: Millis) -> Result<Taken> {
     let provider = route.provider.as_str();
     let carrier = providers::for_kind(route.provider);
-    let recent = match carrier.recent(&backend.http, &route.account, since - brought::AROUND).await {
+    let since = standing.since - brought::AROUND;
+    let recent = match carrier.recent(&backend.http, &route.account, since).await {
         Ok(recent) => recent,
         // Its words are for staff.
         Err(NotListed(_)) => {
             tracing::warn!(account = %route.account_id, provider, "a carrier did not list its messages");
-            note_unread(backend, route, false).await?;
-            return Ok(Found { incomplete: 1, ..Found::default() });
+            return Ok(Taken { short: true, ..Taken::default() });
         }
     };
-    let Recent { messages, cut_short, broke_off } = recent;
-    if cut_short {
+    let Recent { messages, cut_short, broke_off, more } = recent;
+    if cut_short && !more {
         tracing::warn!(account = %route.account_id, provider, "a carrier's list is longer than what is read of it");
     }
     if broke_off {
         tracing::warn!(account = %route.account_id, provider, "a carrier told a part of its messages");
     }
-    let (mut webhooks, mut ours) = (Vec::new(), Vec::new());
+    let (mut inbound, mut ours, mut safe) = (Vec::new(), Vec::new(), Vec::new());
     for listed in messages {
         match listed {
-            Listed::Inbound { at, .. } | Listed::Outbound { at, .. } if at < made_at => {}
-            Listed::Inbound { webhook, at } if at <= settled => webhooks.push((at, *webhook)),
+            Listed::Inbound { at, .. } | Listed::Outbound { at, .. } if at < standing.made_at => {}
+            Listed::Inbound { webhook, at, confirm } if at <= settled => {
+                inbound.push(Listing { at, webhook: *webhook, confirm });
+            }
             Listed::Inbound { .. } => {}
-            Listed::Outbound { status, to, text, at } => ours.push(Sent { status: *status, to, text, at }),
+            Listed::Wordless { carrier_ids, confirm: Some(confirm) } => {
+                if brought::is_here(backend, route, &carrier_ids).await? {
+                    safe.push(confirm);
+                }
+            }
+            Listed::Wordless { confirm: None, .. } => {}
+            Listed::Outbound { status, to, text, at, confirm } => {
+                ours.push(Sent { status: *status, to, text, at, confirm });
+            }
         }
     }
-    let kept = brought::keep(backend, route, webhooks, untold_since).await?;
-    let reports = sent::hear(backend, route, ours, settled, broke_off).await?;
-    let complete = kept.whole && !cut_short && !broke_off;
-    if complete {
-        note_asked(backend, route, now).await?;
-    } else {
-        note_unread(backend, route, kept.untold).await?;
+    let kept = brought::keep(backend, route, inbound, standing.untold_since).await?;
+    let heard = sent::hear(backend, route, ours, settled, broke_off).await?;
+    safe.extend(kept.safe);
+    safe.extend(heard.safe);
+    Ok(Taken {
+        messages: kept.found,
+        reports: heard.reports,
+        failed: !kept.whole,
+        untold: kept.untold,
+        short: cut_short || broke_off,
+        safe,
+        more,
+    })
+}
+
+/// Tells the carrier what is safe here; `false` when it could not be told. The next round tells it then.
+async fn confirm(backend: &Backend, route: &Route, safe: &[Confirmation]) -> bool {
+    let carrier = providers::for_kind(route.provider);
+    let told = carrier.confirm(&backend.http, &route.account, safe).await;
+    if told.is_err() {
+        let provider = route.provider.as_str();
+        tracing::warn!(account = %route.account_id, provider, "a carrier could not be told what is safe here");
     }
-    Ok(Found { messages: kept.found, reports, incomplete: usize::from(!complete) })
+    told.is_ok()
 }
 
 /// How an account's list stands before a round.

@@ -102,9 +102,18 @@ impl Provider for MessageMedia {
         &'a self,
         http: &'a Http,
         account: &'a Account,
-        since: Millis,
+        _since: Millis,
     ) -> BoxFuture<'a, Result<Recent, NotListed>> {
-        Box::pin(recent::recent(http, account, since))
+        Box::pin(recent::recent(http, account))
+    }
+
+    fn confirm<'a>(
+        &'a self,
+        http: &'a Http,
+        account: &'a Account,
+        safe: &'a [Confirmation],
+    ) -> BoxFuture<'a, Result<(), NotListed>> {
+        Box::pin(recent::confirm(http, account, safe))
     }
 
     fn health<'a>(&'a self, http: &'a Http, account: &'a Account) -> BoxFuture<'a, Health> {

@@ -13,6 +13,16 @@ pub struct Recent {
     pub cut_short: bool,
     /// A page did not come, so that something is missing in either direction.
     pub broke_off: bool,
+    /// The carrier shows no more before it is told that some of this is safe.
+    pub more: bool,
+}
+
+/// Names something that a carrier goes on listing, in place of what came later, until it is told that it is safe
+/// ([`crate::Provider::confirm`]).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Confirmation {
+    pub(crate) list: &'static str,
+    pub(crate) id: String,
 }
 
 /// A list while it is read, page by page.
@@ -50,6 +60,15 @@ pub enum Listed {
         webhook: Box<WebhookRequest>,
         /// When it came to the carrier.
         at: Millis,
+        /// Where the list has no room before this is told to be safe.
+        confirm: Option<Confirmation>,
+    },
+    /// A patient sent what the list has no words for, a picture: its webhook alone brings it.
+    Wordless {
+        /// The ids under which it may be here.
+        carrier_ids: Vec<String>,
+        /// Where the list has no room before this is told to be safe.
+        confirm: Option<Confirmation>,
     },
     /// It left from the account's number, from here or through another program.
     Outbound {
@@ -61,6 +80,8 @@ pub enum Listed {
         text: String,
         /// When the carrier took it.
         at: Millis,
+        /// Where the list has no room before this is told to be safe.
+        confirm: Option<Confirmation>,
     },
 }
 
@@ -68,6 +89,7 @@ impl std::fmt::Debug for Listed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Inbound { .. } => "Inbound",
+            Self::Wordless { .. } => "Wordless",
             Self::Outbound { .. } => "Outbound",
         })
     }

@@ -6,7 +6,7 @@ use crate::lines::Route;
 use crate::store::{Tx, args};
 use crate::{Backend, Result, inbox};
 use model::Millis;
-use providers::{Event, InList, Inbound, NotListed, Received, WebhookRequest};
+use providers::{Confirmation, Event, InList, Inbound, NotListed, Received, WebhookRequest};
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -20,23 +20,33 @@ pub(super) const AROUND: Millis = 2 * APART;
 /// is often followed by a hiccup of theirs. Then its text comes alone.
 const PICTURES_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A message as a carrier lists it.
+/// A message from a patient as a carrier lists it.
+pub(super) struct Listing {
+    pub(super) at: Millis,
+    pub(super) webhook: WebhookRequest,
+    /// What the carrier may be told once it is safe here.
+    pub(super) confirm: Option<Confirmation>,
+}
+
+/// The same, read.
 struct Message {
     at: Millis,
     webhook: WebhookRequest,
+    confirm: Option<Confirmation>,
     received: Received,
     inbound: Inbound,
 }
 
 impl Message {
-    fn read(route: &Route, at: Millis, webhook: WebhookRequest) -> Option<Self> {
+    fn read(route: &Route, listing: Listing) -> Option<Self> {
+        let Listing { at, webhook, confirm } = listing;
         let carrier = providers::for_kind(route.provider);
         let Ok(received) = carrier.receive(&route.account, &webhook) else {
             tracing::warn!(account = %route.account_id, "a carrier lists a message that cannot be read");
             return None;
         };
         let inbound = received.events.iter().cloned().find_map(inbound)?;
-        Some(Self { at, webhook, received, inbound })
+        Some(Self { at, webhook, confirm, received, inbound })
     }
 }
 
@@ -59,6 +69,8 @@ struct Ids {
 enum Outcome {
     /// It is here already.
     Known,
+    /// One is here that nobody can tell from it.
+    Alike,
     Journalled,
     /// Its pictures are still to be told.
     Waits,
@@ -72,6 +84,8 @@ pub(super) struct Kept {
     pub(super) whole: bool,
     /// Pictures of some are still to be told.
     pub(super) untold: bool,
+    /// Those that are certainly here, by this or before.
+    pub(super) safe: Vec<Confirmation>,
 }
 
 /// Journals those of the listed messages that nobody has brought: what is wrong with one holds up no other.
@@ -79,22 +93,27 @@ pub(super) struct Kept {
 pub(super) async fn keep(
     backend: &Backend,
     route: &Route,
-    listed: Vec<(Millis, WebhookRequest)>,
+    listed: Vec<Listing>,
     untold_since: Option<Millis>,
 ) -> Result<Kept> {
-    let listed = listed.into_iter().filter_map(|(at, webhook)| Message::read(route, at, webhook));
-    let mut messages: Vec<Message> = listed.collect();
+    let mut messages: Vec<Message> =
+        listed.into_iter().filter_map(|listing| Message::read(route, listing)).collect();
     // Of one sender they are read in the order in which they are journalled.
     messages.sort_by_key(|message| message.at);
     let mut once = HashSet::new();
     messages.retain(|message| once.insert(message.received.external_id.clone()));
     let listed = messages.iter().map(|message| message.inbound.carrier_id.clone()).collect();
     let mut ids = Ids { listed, taken: HashSet::new() };
-    let mut kept = Kept { found: 0, whole: true, untold: false };
-    for message in messages {
+    let mut kept = Kept { found: 0, whole: true, untold: false, safe: Vec::new() };
+    for mut message in messages {
+        let confirm = message.confirm.take();
         match bring(backend, route, message, &mut ids, untold_since).await {
-            Ok(Outcome::Known) => {}
-            Ok(Outcome::Journalled) => kept.found += 1,
+            Ok(Outcome::Known) => kept.safe.extend(confirm),
+            Ok(Outcome::Alike) => {}
+            Ok(Outcome::Journalled) => {
+                kept.found += 1;
+                kept.safe.extend(confirm);
+            }
             Ok(Outcome::Waits) => (kept.whole, kept.untold) = (false, true),
             Err(error) if error.is_outage() => return Err(error),
             Err(error) => {
@@ -114,12 +133,13 @@ async fn bring(
     untold_since: Option<Millis>,
 ) -> Result<Outcome> {
     let mut look = backend.store.read().await?;
-    let known = is_known(&mut look, route, &message).await?
-        || has_another_id(backend, &mut look, route, &message, ids).await?;
-    drop(look);
-    if known {
+    if is_known(&mut look, route, &message).await? {
         return Ok(Outcome::Known);
     }
+    if let Some(seen) = under_another_id(backend, &mut look, route, &message, ids).await? {
+        return Ok(seen);
+    }
+    drop(look);
     let carrier = providers::for_kind(route.provider);
     let webhook = match carrier.complete(&backend.http, &route.account, message.webhook.clone()).await {
         Ok(webhook) => webhook,
@@ -165,17 +185,10 @@ async fn journal(
 /// Whether a message is here already, whichever door it came through: one address may take the messages of several
 /// numbers, and two organisations may share an account at a carrier, whose webhooks then go to one of them.
 async fn is_known(tx: &mut Tx, route: &Route, message: &Message) -> Result<bool> {
-    let provider = route.provider.as_str();
-    let messages = tx
-        .number(
-            "SELECT COUNT(*) FROM message WHERE carrier_id = $1
-               AND account_id IN (SELECT id FROM line_account WHERE provider = $2 OR id = $3)",
-            args![&message.inbound.carrier_id, provider, route.account_id],
-        )
-        .await?;
-    if messages > 0 {
+    if is_message(tx, route, &message.inbound.carrier_id).await? {
         return Ok(true);
     }
+    let provider = route.provider.as_str();
     let entries = tx
         .number(
             "SELECT COUNT(*) FROM journal_entry WHERE kind IN ('inbound', 'status') AND external_id = $1
@@ -186,16 +199,38 @@ async fn is_known(tx: &mut Tx, route: &Route, message: &Message) -> Result<bool>
     Ok(entries > 0)
 }
 
+/// Whether a message is here that came under one of these ids.
+pub(super) async fn is_here(backend: &Backend, route: &Route, carrier_ids: &[String]) -> Result<bool> {
+    let mut look = backend.store.read().await?;
+    for id in carrier_ids {
+        if is_message(&mut look, route, id).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+async fn is_message(tx: &mut Tx, route: &Route, carrier_id: &str) -> Result<bool> {
+    let messages = tx
+        .number(
+            "SELECT COUNT(*) FROM message WHERE carrier_id = $1
+               AND account_id IN (SELECT id FROM line_account WHERE provider = $2 OR id = $3)",
+            args![carrier_id, route.provider.as_str(), route.account_id],
+        )
+        .await?;
+    Ok(messages > 0)
+}
+
 /// Whether a message came under another id than the list has it under: some carriers call a request to stop otherwise in
 /// their webhooks, and a template that a person wrote may leave the id out. Where nobody can tell, the same words of the
 /// same sender at that time are taken for the same message, each for one.
-async fn has_another_id(
+async fn under_another_id(
     backend: &Backend,
     tx: &mut Tx,
     route: &Route,
     message: &Message,
     ids: &mut Ids,
-) -> Result<bool> {
+) -> Result<Option<Outcome>> {
     let rows: Vec<(Option<String>,)> = tx
         .all(
             "SELECT m.carrier_id FROM message m JOIN conversation c ON c.id = m.conversation_id
@@ -215,14 +250,17 @@ async fn has_another_id(
     let mut alike = None;
     for id in rows.into_iter().filter_map(|(id,)| id) {
         match in_list(backend, tx, route, &id).await? {
-            InList::As(listed) if listed == message.inbound.carrier_id => return Ok(true),
+            InList::As(listed) if listed == message.inbound.carrier_id => return Ok(Some(Outcome::Known)),
             InList::Unknown if alike.is_none() && !ids.listed.contains(&id) && !ids.taken.contains(&id) => {
                 alike = Some(id);
             }
             InList::Same | InList::As(_) | InList::Unknown => {}
         }
     }
-    Ok(alike.is_some_and(|id| ids.taken.insert(id)))
+    Ok(alike.map(|id| {
+        ids.taken.insert(id);
+        Outcome::Alike
+    }))
 }
 
 /// Under which id the list has a message that is here, as the webhook says that brought it. One that is not in the journal

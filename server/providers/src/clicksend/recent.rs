@@ -70,7 +70,7 @@ fn listed(account: &Account, message: &Value) -> Option<Listed> {
     if direction == "in" && is_sender(account, &message["to"]) {
         let body = brought(message)?.to_string().into_bytes();
         let webhook = Box::new(unbrought(account, "application/json", body, at));
-        return Some(Listed::Inbound { webhook, at });
+        return Some(Listed::Inbound { webhook, at, confirm: None });
     }
     if direction != "out" || !is_sender(account, &message["from"]) {
         return None;
@@ -80,6 +80,7 @@ fn listed(account: &Account, message: &Value) -> Option<Listed> {
         to: filled(&message["to"])?,
         text: filled(&message["body"]).unwrap_or_default(),
         at,
+        confirm: None,
     })
 }
 

@@ -51,9 +51,11 @@ fn listed(account: &Account, Known { at, told, sent }: Known) -> Option<Listed> 
     let Some(sent) = sent else {
         let body = serde_json::to_vec(&told).ok()?;
         let webhook = Box::new(unbrought(account, "application/json", body, at));
-        return matches!(told, Webhook::Inbound { .. }).then_some(Listed::Inbound { webhook, at });
+        let listed = Listed::Inbound { webhook, at, confirm: None };
+        return matches!(told, Webhook::Inbound { .. }).then_some(listed);
     };
     let (_, Event::Status(status)) = read_webhook(told) else { return None };
     let status = Box::new(Status { reference: Some(sent.reference), ..status });
-    Some(Listed::Outbound { status, to: sent.to.as_e164().to_owned(), text: sent.text, at })
+    let to = sent.to.as_e164().to_owned();
+    Some(Listed::Outbound { status, to, text: sent.text, at, confirm: None })
 }

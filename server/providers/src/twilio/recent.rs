@@ -85,8 +85,9 @@ pub(super) async fn recent(http: &Http, account: &Account, since: Millis) -> Res
             let Some(Page { messages, next_page_uri }) = reading.page(page)? else { break };
             // The newest come first, and the oldest of the day are of no interest.
             let reached = messages.last().and_then(Message::at).is_some_and(|at| at < since);
-            let listed = messages.into_iter().filter_map(|message| message.listed(account, &credentials));
-            reading.recent.messages.extend(listed.filter(|listed| at(listed) >= since.as_millisecond()));
+            let recent = messages.into_iter().filter(|message| message.at().is_some_and(|at| at >= since));
+            let listed = recent.filter_map(|message| message.listed(account, &credentials));
+            reading.recent.messages.extend(listed);
             let Some(next) = next_page_uri.filter(|_| !reached) else { break };
             reading.recent.cut_short |= nth == most_pages && !ours;
             // Path and query alone are taken from it, so that credentials go nowhere else.
@@ -105,12 +106,6 @@ async fn page(http: &Http, credentials: &Credentials, url: &Url) -> Result<Page,
         .map_err(|finding| NotListed(finding.words))?;
     serde_json::from_slice(&answer.body)
         .map_err(|_| NotListed("Twilio's list of messages could not be read.".to_owned()))
-}
-
-fn at(listed: &Listed) -> Millis {
-    match listed {
-        Listed::Inbound { at, .. } | Listed::Outbound { at, .. } => *at,
-    }
 }
 
 /// Asks for the media of a message, which the list only counts. Of a message that is not there any more, as Twilio says
@@ -172,7 +167,7 @@ impl Message {
         ];
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let webhook = Box::new(unbrought(account, FORM, body.into_bytes(), at));
-        Some(Listed::Inbound { webhook, at })
+        Some(Listed::Inbound { webhook, at, confirm: None })
     }
 
     fn outbound(self, at: Millis) -> Option<Listed> {
@@ -191,6 +186,7 @@ impl Message {
             to: to.strip_prefix("whatsapp:").unwrap_or(&to).to_owned(),
             text: self.body.unwrap_or_default(),
             at,
+            confirm: None,
         })
     }
 }
