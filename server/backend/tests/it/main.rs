@@ -43,4 +43,5 @@ mod silences;
 mod templates;
 mod threads;
 mod twilio;
+mod waiting_photos;
 mod whatsapp;
