@@ -218,7 +218,7 @@ async fn take_in(backend: &Backend, route: &Route, standing: &Standing, settled:
         }
     }
     let kept = brought::keep(backend, route, inbound, standing.untold_since).await?;
-    let heard = sent::hear(backend, route, ours, settled, broke_off).await?;
+    let heard = sent::hear(backend, route, ours, settled, !broke_off && !more).await?;
     safe.extend(kept.safe);
     safe.extend(heard.safe);
     Ok(Taken {

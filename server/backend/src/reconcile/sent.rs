@@ -67,13 +67,13 @@ enum Step {
 }
 
 /// Takes in what a carrier lists of our messages. `settled`: the answer to our own request for a younger one may be on its
-/// way. Of a list that broke off nothing is compared: what is missing in it may be alike.
+/// way. Of a list that is not `whole` nothing is compared: what is missing in it may be alike.
 pub(super) async fn hear(
     backend: &Backend,
     route: &Route,
     listed: Vec<Sent>,
     settled: Millis,
-    broke_off: bool,
+    whole: bool,
 ) -> Result<Taken> {
     let (mut taken, mut strangers) = (Taken { reports: 0, safe: Vec::new() }, Vec::<Sent>::new());
     for sent in listed {
@@ -90,7 +90,7 @@ pub(super) async fn hear(
             }
             Step::Compare => {
                 let again = strangers.iter().any(|other| other.status.carrier_id == sent.status.carrier_id);
-                if !again && !broke_off && sent.at <= settled {
+                if !again && whole && sent.at <= settled {
                     strangers.push(sent);
                 }
             }
