@@ -115,6 +115,8 @@ pub enum AlertKind {
     WebhooksRejected,
     /// No webhook comes, at a time of the week at which some came before.
     WebhooksStopped,
+    /// A carrier's list of messages could not be read for long, so that nobody finds what its webhooks miss.
+    ListsUnread,
     /// Jobs were set aside.
     JobsFailed,
     /// Jobs that are due wait.
@@ -127,6 +129,7 @@ crate::words::words!(AlertKind {
     WebhooksUnread = "webhooks_unread",
     WebhooksRejected = "webhooks_rejected",
     WebhooksStopped = "webhooks_stopped",
+    ListsUnread = "lists_unread",
     JobsFailed = "jobs_failed",
     JobsLate = "jobs_late",
     MessagesUncertain = "messages_uncertain",

@@ -1,22 +1,20 @@
 //! What asks for an admin to look. Nothing is kept of it: each alert is computed from what is so now, and goes when
 //! that ends.
 
-use crate::conversations::rows::known;
+mod carriers;
+
 use crate::jobs::{Job, aside};
 use crate::operation::whole;
 use crate::store::{Tx, Value, args, placeholders};
 use crate::{Backend, Caller, Result};
-use model::line::ProviderKind;
 use model::operation::{Alert, AlertKind};
 use model::staff::Permission;
 use model::{Millis, OrgId};
 use sqlx::AssertSqlSafe;
-use std::collections::BTreeMap;
 use uuid::Uuid;
 
 const HOUR: Millis = 60 * 60 * 1000;
 const DAY: Millis = 24 * HOUR;
-const WEEK: Millis = 7 * DAY;
 
 /// Webhooks in quarantine are told of for so long: what happened at night is seen in the morning. Whoever called knew
 /// the line's address, so that a single one counts.
@@ -24,13 +22,6 @@ const REJECTED_WITHIN: Millis = DAY;
 
 /// So long after a job was due, nobody seems to work.
 const LATE_AFTER: Millis = 5 * 60 * 1000;
-
-/// A silence as long as this is compared with the same hours of the weeks before. Nights, weekends and quiet afternoons
-/// were silent then too.
-const SILENCE: Millis = 6 * HOUR;
-
-/// Fewer webhooks than this in the same hours of a week before tell nothing.
-const USUAL: i64 = 3;
 
 const OPERATION: &str = "/settings/operation";
 const LINES: &str = "/settings/lines";
@@ -47,7 +38,8 @@ pub(crate) async fn of_org(backend: &Backend, tx: &mut Tx, org: OrgId) -> Result
     let mut alerts = Vec::new();
     alerts.extend(unread(tx, org).await?);
     alerts.extend(rejected(tx, org, now).await?);
-    alerts.extend(stopped(tx, org, now).await?);
+    alerts.extend(carriers::stopped(tx, org, now).await?);
+    alerts.extend(carriers::unlisted(tx, org, now).await?);
     alerts.extend(failed(backend, tx, org).await?);
     alerts.extend(late(tx, org, now).await?);
     alerts.extend(uncertain(tx, org).await?);
@@ -83,66 +75,6 @@ async fn rejected(tx: &mut Tx, org: OrgId, now: Millis) -> Result<Option<Alert>>
             .to_owned(),
         place: LINES.to_owned(),
     }))
-}
-
-/// Accounts of which no webhook comes, though in the same hours of both weeks before some did.
-async fn stopped(tx: &mut Tx, org: OrgId, now: Millis) -> Result<Vec<Alert>> {
-    let recent = by_account(tx, org, now - SILENCE, now + 1).await?;
-    let last_week = by_account(tx, org, now - WEEK - SILENCE, now - WEEK).await?;
-    let week_before = by_account(tx, org, now - 2 * WEEK - SILENCE, now - 2 * WEEK).await?;
-    let usual = |counts: &BTreeMap<Uuid, i64>, account: &Uuid| {
-        counts.get(account).is_some_and(|count| *count >= USUAL)
-    };
-    let mut alerts = Vec::new();
-    for account in last_week.keys() {
-        if recent.contains_key(account) || !usual(&last_week, account) || !usual(&week_before, account) {
-            continue;
-        }
-        let names: Option<(String, String)> = tx
-            .one(
-                "SELECT l.name, a.provider FROM line_account a JOIN line l ON l.id = a.line_id
-                 WHERE a.id = $1 AND a.disabled_at IS NULL AND l.disabled_at IS NULL",
-                args![*account],
-            )
-            .await?;
-        let Some((line, carrier)) = names else { continue };
-        let carrier = known(ProviderKind::from_word(&carrier))?.label();
-        let since = tx
-            .number(
-                "SELECT received_at FROM journal_entry
-                 WHERE org_id = $1 AND account_id = $2 AND state = 'done' AND listed_at IS NULL
-                 ORDER BY received_at DESC LIMIT 1",
-                args![org, *account],
-            )
-            .await?;
-        alerts.push(Alert {
-            kind: AlertKind::WebhooksStopped,
-            since,
-            count: 1,
-            text: format!(
-                "No webhook has come from {carrier} for {line} in 6 hours in which some usually do"
-            ),
-            advice: "Check the webhook addresses in the carrier's console. On a holiday it may be right."
-                .to_owned(),
-            place: LINES.to_owned(),
-        });
-    }
-    Ok(alerts)
-}
-
-/// Webhooks of a stretch of time by the account through which they came, whatever became of them. What was found in the
-/// carrier's list is none: where webhooks go astray, all is found there.
-async fn by_account(tx: &mut Tx, org: OrgId, from: Millis, until: Millis) -> Result<BTreeMap<Uuid, i64>> {
-    let rows: Vec<(Uuid, i64)> = tx
-        .all(
-            "SELECT account_id, COUNT(*) FROM journal_entry
-             WHERE org_id = $1 AND state IN ('pending', 'done', 'poisoned', 'quarantined', 'dismissed')
-               AND received_at >= $2 AND received_at < $3 AND listed_at IS NULL
-             GROUP BY account_id",
-            args![org, from, until],
-        )
-        .await?;
-    Ok(rows.into_iter().collect())
 }
 
 async fn failed(backend: &Backend, tx: &mut Tx, org: OrgId) -> Result<Option<Alert>> {

@@ -11,9 +11,10 @@ use crate::clock::millis;
 use crate::lines::{self, Route};
 use crate::store::args;
 use crate::{Backend, Result};
+use brought::Listing;
 use futures::future::join_all;
 use model::Millis;
-use providers::{Listed, NotListed, Recent, Verification};
+use providers::{Confirmation, Listed, NotListed, Recent, Verification};
 use sent::Sent;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -37,6 +38,9 @@ const ON_ITS_WAY: Duration = Duration::from_secs(2 * 60);
 
 /// Until when a message that nobody is sure about is looked for every minute.
 const SOON: Duration = Duration::from_secs(6 * 60);
+
+/// Lists that are read at most in one round of a carrier that shows more once it is told what is safe here.
+const MOST_LISTS: usize = 20;
 
 /// Accounts that are asked side by side: one whose carrier does not answer holds few others up.
 const SIDE_BY_SIDE: usize = 8;
@@ -120,6 +124,7 @@ async fn round(backend: &Backend, mut routes: Vec<Route>, younger: Duration) -> 
                 Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
                     tracing::error!(account = %route.account_id, %error, "what a carrier lists could not be taken in");
+                    note_unread(backend, route, false).await?;
                     sum.incomplete += 1;
                 }
             }
@@ -128,67 +133,172 @@ async fn round(backend: &Backend, mut routes: Vec<Route>, younger: Duration) -> 
     Ok(sum)
 }
 
+/// What one list came to.
+#[derive(Default)]
+struct Taken {
+    messages: usize,
+    reports: usize,
+    /// Some of it could not be taken in.
+    failed: bool,
+    /// Pictures of some messages are still to be told.
+    untold: bool,
+    /// It is not all that the carrier has.
+    short: bool,
+    /// What the carrier need not list any more.
+    safe: Vec<Confirmation>,
+    /// It lists more once it is told so.
+    more: bool,
+}
+
 async fn ask(backend: &Backend, route: &Route, younger: Duration) -> Result<Found> {
     let now = backend.clock.now();
-    let settled = now - millis(younger);
-    let since = since(backend, route, now).await?;
+    let standing = Standing::of(backend, route, now).await?;
+    let (mut found, mut failed, mut untold) = (Found::default(), false, false);
+    let (mut told, mut lists) = (HashSet::new(), 0);
+    let short = loop {
+        let mut taken = take_in(backend, route, &standing, now - millis(younger)).await?;
+        found.messages += taken.messages;
+        found.reports += taken.reports;
+        failed |= taken.failed;
+        untold |= taken.untold;
+        lists += 1;
+        // One that shows again what it was told of needs time.
+        taken.safe.retain(|safe| told.insert(safe.clone()));
+        let ends = !taken.more || lists >= MOST_LISTS || taken.safe.is_empty();
+        if ends || !confirm(backend, route, &taken.safe).await {
+            break taken.short;
+        }
+    };
+    if failed || short {
+        note_unread(backend, route, untold).await?;
+        found.incomplete = 1;
+    } else {
+        note_asked(backend, route, now).await?;
+    }
+    Ok(found)
+}
+
+/// Asks for the list once, and makes durable what is new in it.
+async fn take_in(backend: &Backend, route: &Route, standing: &Standing, settled: Millis) -> Result<Taken> {
     let provider = route.provider.as_str();
     let carrier = providers::for_kind(route.provider);
+    let since = standing.since - brought::AROUND;
     let recent = match carrier.recent(&backend.http, &route.account, since).await {
         Ok(recent) => recent,
         // Its words are for staff.
         Err(NotListed(_)) => {
             tracing::warn!(account = %route.account_id, provider, "a carrier did not list its messages");
-            return Ok(Found { incomplete: 1, ..Found::default() });
+            return Ok(Taken { short: true, ..Taken::default() });
         }
     };
-    let Recent { messages, cut_short } = recent;
-    if cut_short {
+    let Recent { messages, cut_short, broke_off, more } = recent;
+    if cut_short && !more {
         tracing::warn!(account = %route.account_id, provider, "a carrier's list is longer than what is read of it");
     }
-    let (mut webhooks, mut ours) = (Vec::new(), Vec::new());
+    if broke_off {
+        tracing::warn!(account = %route.account_id, provider, "a carrier told a part of its messages");
+    }
+    let (mut inbound, mut ours, mut safe) = (Vec::new(), Vec::new(), Vec::new());
     for listed in messages {
         match listed {
-            Listed::Inbound { webhook, at } if at <= settled => webhooks.push((at, *webhook)),
+            Listed::Inbound { at, .. } | Listed::Outbound { at, .. } if at < standing.made_at => {}
+            Listed::Inbound { webhook, at, confirm } if at <= settled => {
+                inbound.push(Listing { at, webhook: *webhook, confirm });
+            }
             Listed::Inbound { .. } => {}
-            Listed::Outbound { status, to, text, at } => ours.push(Sent { status: *status, to, text, at }),
+            Listed::Wordless { carrier_ids, confirm: Some(confirm) } => {
+                if brought::is_here(backend, route, &carrier_ids).await? {
+                    safe.push(confirm);
+                }
+            }
+            Listed::Wordless { confirm: None, .. } => {}
+            Listed::Outbound { status, to, text, at, confirm } => {
+                ours.push(Sent { status: *status, to, text, at, confirm });
+            }
         }
     }
-    let (found, whole) = brought::keep(backend, route, webhooks).await?;
-    let reports = sent::hear(backend, route, ours, settled).await?;
-    let complete = whole && !cut_short;
-    if complete {
-        note_asked(backend, route, now).await?;
-    }
-    Ok(Found { messages: found, reports, incomplete: usize::from(!complete) })
+    let kept = brought::keep(backend, route, inbound, standing.untold_since).await?;
+    let heard = sent::hear(backend, route, ours, settled, !broke_off && !more).await?;
+    safe.extend(kept.safe);
+    safe.extend(heard.safe);
+    Ok(Taken {
+        messages: kept.found,
+        reports: heard.reports,
+        failed: !kept.whole,
+        untold: kept.untold,
+        short: cut_short || broke_off,
+        safe,
+        more,
+    })
 }
 
-/// From when on an account's carrier is asked: not from before the account was here, for what another program sent and
-/// received is none of ours.
-async fn since(backend: &Backend, route: &Route, now: Millis) -> Result<Millis> {
-    let mut tx = backend.store.read().await?;
-    let account: Option<(Option<Millis>, Millis)> = tx
-        .one("SELECT reconciled_until, created_at FROM line_account WHERE id = $1", args![route.account_id])
-        .await?;
-    let (until, made_at) = account.unwrap_or((None, now));
-    let unsure: Option<(Option<Millis>,)> = tx
-        .one(
-            "SELECT MIN(marked_at) FROM delivery WHERE account_id = $1 AND state = 'uncertain' AND marked_at > $2",
-            args![route.account_id, now - millis(LOOKS_BACK_IF_UNSURE)],
-        )
-        .await?;
-    let unsure = unsure.and_then(|(marked_at,)| marked_at).map(|marked_at| marked_at - sent::EARLIER);
-    let until = until.map(|until| (until - millis(OVERLAP)).max(now - millis(LOOKS_BACK_AFTER_A_STOP)));
-    let wanted = [unsure, until].into_iter().flatten().fold(now - millis(LOOKS_BACK), Millis::min);
-    Ok(wanted.max(made_at))
+/// Tells the carrier what is safe here; `false` when it could not be told. The next round tells it then.
+async fn confirm(backend: &Backend, route: &Route, safe: &[Confirmation]) -> bool {
+    let carrier = providers::for_kind(route.provider);
+    let told = carrier.confirm(&backend.http, &route.account, safe).await;
+    if told.is_err() {
+        let provider = route.provider.as_str();
+        tracing::warn!(account = %route.account_id, provider, "a carrier could not be told what is safe here");
+    }
+    told.is_ok()
+}
+
+/// How an account's list stands before a round.
+struct Standing {
+    /// From when on the carrier is asked.
+    since: Millis,
+    /// Since when the account is here: what another program sent and received before is none of ours.
+    made_at: Millis,
+    /// Since when it does not tell the pictures of messages in it.
+    untold_since: Option<Millis>,
+}
+
+impl Standing {
+    async fn of(backend: &Backend, route: &Route, now: Millis) -> Result<Self> {
+        let mut tx = backend.store.read().await?;
+        let account: Option<(Option<Millis>, Option<Millis>, Millis)> = tx
+            .one(
+                "SELECT reconciled_until, untold_since, created_at FROM line_account WHERE id = $1",
+                args![route.account_id],
+            )
+            .await?;
+        let (until, untold_since, made_at) = account.unwrap_or((None, None, now));
+        let unsure: Option<(Option<Millis>,)> = tx
+            .one(
+                "SELECT MIN(marked_at) FROM delivery WHERE account_id = $1 AND state = 'uncertain' AND marked_at > $2",
+                args![route.account_id, now - millis(LOOKS_BACK_IF_UNSURE)],
+            )
+            .await?;
+        let unsure = unsure.and_then(|(marked_at,)| marked_at).map(|marked_at| marked_at - sent::EARLIER);
+        // Where no round ever succeeded, nothing is known of all the time since the account is here.
+        let until = until.map_or(made_at, |until| until - millis(OVERLAP));
+        let until = until.max(now - millis(LOOKS_BACK_AFTER_A_STOP));
+        let wanted = unsure.into_iter().chain([until]).fold(now - millis(LOOKS_BACK), Millis::min);
+        Ok(Self { since: wanted.max(made_at), made_at, untold_since })
+    }
 }
 
 /// Until now everything is known. What the simulator lists in another carrier's place is not that one's word.
 async fn note_asked(backend: &Backend, route: &Route, now: Millis) -> Result<()> {
     let mut tx = backend.store.write().await?;
     tx.execute(
-        "UPDATE line_account SET reconciled_until = $3 WHERE id = $1 AND provider = $2",
+        "UPDATE line_account SET reconciled_until = $3, unlisted_since = NULL, untold_since = NULL
+         WHERE id = $1 AND provider = $2",
         args![route.account_id, route.provider.as_str(), now],
+    )
+    .await?;
+    Ok(tx.commit().await?)
+}
+
+/// Something is missing: the next round asks from as far back again, and admins are told if that goes on for long.
+/// `untold`: pictures of what was read.
+async fn note_unread(backend: &Backend, route: &Route, untold: bool) -> Result<()> {
+    let mut tx = backend.store.write().await?;
+    tx.execute(
+        "UPDATE line_account SET unlisted_since = COALESCE(unlisted_since, $3),
+             untold_since = CASE WHEN $4 THEN COALESCE(untold_since, $3) END
+         WHERE id = $1 AND provider = $2",
+        args![route.account_id, route.provider.as_str(), backend.clock.now(), untold],
     )
     .await?;
     Ok(tx.commit().await?)

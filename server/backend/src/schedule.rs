@@ -1,6 +1,7 @@
 //! Work that recurs. Each occurrence is run by one process, however many there are: the one that moves its row on.
 
 use crate::clock::millis;
+use crate::messages::deliveries;
 use crate::store::args;
 use crate::{Backend, Error, Result, live, media, patients, reconcile};
 use futures::FutureExt;
@@ -26,11 +27,19 @@ enum Recurring {
     IndexNames,
     /// Drops what screens that slept were to be told and need no longer.
     DropLiveEvents,
+    /// Drops reports of messages that never became known.
+    DropParked,
 }
 
 impl Recurring {
-    const ALL: [Self; 5] =
-        [Self::SweepUploads, Self::Reconcile, Self::LookUp, Self::IndexNames, Self::DropLiveEvents];
+    const ALL: [Self; 6] = [
+        Self::SweepUploads,
+        Self::Reconcile,
+        Self::LookUp,
+        Self::IndexNames,
+        Self::DropLiveEvents,
+        Self::DropParked,
+    ];
 
     /// What its row is called.
     fn name(self) -> &'static str {
@@ -40,13 +49,14 @@ impl Recurring {
             Self::LookUp => "look_up",
             Self::IndexNames => "index_names",
             Self::DropLiveEvents => "drop_live_events",
+            Self::DropParked => "drop_parked",
         }
     }
 
     /// From one occurrence to the next.
     fn period(self) -> Duration {
         match self {
-            Self::SweepUploads => Duration::from_secs(24 * 3600),
+            Self::SweepUploads | Self::DropParked => Duration::from_secs(24 * 3600),
             Self::Reconcile | Self::IndexNames | Self::DropLiveEvents => Duration::from_secs(10 * 60),
             Self::LookUp => Duration::from_secs(60),
         }
@@ -68,6 +78,12 @@ impl Recurring {
             }
             Self::IndexNames => patients::index_names(backend).await?,
             Self::DropLiveEvents => live::drop_old(backend).await?,
+            Self::DropParked => {
+                let dropped = deliveries::drop_parked(backend).await?;
+                if dropped > 0 {
+                    tracing::info!(dropped, "reports of messages that nobody knows are gone");
+                }
+            }
         }
         Ok(())
     }

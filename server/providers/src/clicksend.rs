@@ -383,6 +383,8 @@ fn read_webhook(
         media,
         // ClickSend marks nothing; the words themselves count.
         opt_out: None,
+        // Nobody has documented that the history calls a message as its push does.
+        in_list: InList::Unknown,
         carrier_id,
     };
     Ok((format!("inbound:{}", inbound.carrier_id), Event::Inbound(inbound)))

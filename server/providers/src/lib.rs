@@ -28,11 +28,12 @@ pub use health::{Finding, Health, Subject, Verdict};
 pub use http::{Http, HttpError, Netguard, NoTrust};
 pub use model::line::Verification;
 pub use outbound::{Account, Blame, Limits, Outbound, OutboundMedia, Pace, Receipt, SendError, Template};
-pub use recent::{Listed, Recent};
+pub use recent::{Confirmation, Listed, Recent};
 pub use secret::{SECRET_HEADER, SECRET_PARAMETER};
 pub use template::{CarrierTemplate, NotListed};
 pub use webhook::{
-    Event, Inbound, InboundMedia, MediaPlace, OptOut, Received, Rejected, Status, WebhookKind, WebhookRequest,
+    Event, InList, Inbound, InboundMedia, MediaPlace, OptOut, Received, Rejected, Status, WebhookKind,
+    WebhookRequest,
 };
 
 use futures::future::BoxFuture;
@@ -118,8 +119,8 @@ pub trait Provider: Send + Sync {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    /// What the carrier has of messages from and to the account's number since an instant; nothing where it has no list,
-    /// which its module says. Nothing is marked as read there by it.
+    /// What the carrier has of messages from and to the account's number since an instant, or more; nothing where it has no
+    /// list, which its module says. Nothing is marked as read there by it.
     fn recent<'a>(
         &'a self,
         _http: &'a Http,
@@ -138,6 +139,17 @@ pub trait Provider: Send + Sync {
         webhook: WebhookRequest,
     ) -> BoxFuture<'a, Result<WebhookRequest, NotListed>> {
         Box::pin(async move { Ok(webhook) })
+    }
+
+    /// Tells the carrier what of [`recent`](Self::recent) is safe here, so that it lists what came after it; nothing where its
+    /// list has room for all.
+    fn confirm<'a>(
+        &'a self,
+        _http: &'a Http,
+        _account: &'a Account,
+        _safe: &'a [Confirmation],
+    ) -> BoxFuture<'a, Result<(), NotListed>> {
+        Box::pin(async { Ok(()) })
     }
 
     /// Looks whether credentials and sender work, and what is left to spend. Sends nothing and costs nothing.

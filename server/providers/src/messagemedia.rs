@@ -102,9 +102,18 @@ impl Provider for MessageMedia {
         &'a self,
         http: &'a Http,
         account: &'a Account,
-        since: Millis,
+        _since: Millis,
     ) -> BoxFuture<'a, Result<Recent, NotListed>> {
-        Box::pin(recent::recent(http, account, since))
+        Box::pin(recent::recent(http, account))
+    }
+
+    fn confirm<'a>(
+        &'a self,
+        http: &'a Http,
+        account: &'a Account,
+        safe: &'a [Confirmation],
+    ) -> BoxFuture<'a, Result<(), NotListed>> {
+        Box::pin(recent::confirm(http, account, safe))
     }
 
     fn health<'a>(&'a self, http: &'a Http, account: &'a Account) -> BoxFuture<'a, Health> {
@@ -371,7 +380,9 @@ fn read_webhook(request: &WebhookRequest, verified: bool) -> Result<Received, Re
 fn read_inbound(told: &Told, request: &WebhookRequest, stops: bool) -> Result<Inbound, Rejected> {
     let from = told.first(FROM).ok_or(Rejected::Malformed("no source_number"))?;
     let (text, to) = (told.text(TEXT), told.first(TO));
-    let id = match if stops { told.first(NOTIFICATION_ID) } else { None }.or_else(|| told.first(REPLY_ID)) {
+    let notification = told.first(NOTIFICATION_ID).filter(|_| stops);
+    let reply = told.first(REPLY_ID).filter(|_| notification.is_none());
+    let id = match notification.or(reply) {
         Some(id) => id.to_owned(),
         None => {
             let minute = (request.received_at / 60_000).to_string();
@@ -381,7 +392,13 @@ fn read_inbound(told: &Told, request: &WebhookRequest, stops: bool) -> Result<In
     };
     // A reply to a message of ours is told twice: at that message's own address, where nobody says that pictures come
     // along, and by the account's webhook. The pictures must not be taken for a repetition of the text.
-    let carrier_id = if told.media.is_empty() { id } else { format!("{id}:media") };
+    let carrier_id = if told.media.is_empty() { id.clone() } else { with_media(&id) };
+    // The list knows replies only.
+    let in_list = match reply {
+        Some(_) if told.media.is_empty() => InList::Same,
+        Some(_) => InList::As(id),
+        None => InList::Unknown,
+    };
     let media = match text {
         // Neither a text, not even an empty one, nor a file: there was a picture, and this is not how it comes.
         None if told.media.is_empty() && !stops => {
@@ -397,7 +414,13 @@ fn read_inbound(told: &Told, request: &WebhookRequest, stops: bool) -> Result<In
         text: text.unwrap_or_default().to_owned(),
         media,
         opt_out: stops.then_some(OptOut::Stop),
+        in_list,
     })
+}
+
+/// What a reply is called that came with its pictures.
+fn with_media(reply_id: &str) -> String {
+    format!("{reply_id}:media")
 }
 
 fn read_status(told: &Told) -> Result<Status, Rejected> {

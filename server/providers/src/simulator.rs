@@ -248,6 +248,7 @@ fn read_webhook(webhook: Webhook) -> (String, Event) {
                     text,
                     media,
                     opt_out: None,
+                    in_list: InList::Same,
                 }),
             )
         }

@@ -316,6 +316,7 @@ fn read_inbound(told: &Told, request: &WebhookRequest, stops: bool) -> Result<In
         text: text.unwrap_or_default().to_owned(),
         media,
         opt_out: stops.then_some(OptOut::Stop),
+        in_list: InList::Same,
     })
 }
 

@@ -257,6 +257,7 @@ fn read_inbound(account: &Account, event: &Value) -> Result<Inbound, Rejected> {
             Some("START") => Some(OptOut::Start),
             _ => None,
         },
+        in_list: InList::Same,
     })
 }
 

@@ -362,6 +362,7 @@ fn read_inbound(fields: &Fields, carrier_id: &str) -> Result<Inbound, Rejected> 
             Some("START") => Some(OptOut::Start),
             _ => None,
         },
+        in_list: InList::Same,
     })
 }
 

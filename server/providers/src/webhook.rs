@@ -146,6 +146,19 @@ pub struct Inbound {
     pub media: Vec<InboundMedia>,
     /// The carrier says that this message asks to stop or to start again, and has acted on it.
     pub opt_out: Option<OptOut>,
+    /// Under which id the carrier's list of messages has it, where there is one.
+    pub in_list: InList,
+}
+
+/// Under which id a carrier's list has a message that a webhook brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InList {
+    /// Under its own.
+    Same,
+    /// Under this one.
+    As(String),
+    /// It may be any: nothing but what the message says, and when, can tell.
+    Unknown,
 }
 
 /// A request about consent that the carrier itself recognised.

@@ -169,6 +169,18 @@ pub(crate) async fn dismiss_job(backend: &Backend, org: OrgId, id: JobId) -> Res
     Ok(())
 }
 
+/// Forgets the jobs that stand aside with the same work as one that is recorded anew in this transaction: whoever asks for
+/// it once more has seen that they failed, and nobody is to be told of them when it succeeds.
+pub(crate) async fn give_way(backend: &Backend, tx: &mut Tx, org: OrgId, job: &Job) -> Result<()> {
+    let aside = queue::all_set_aside(tx, Some(org)).await?;
+    for same in aside.iter().filter(|aside| aside.kind == job.kind()) {
+        if same.job(backend).is_ok_and(|same| same == *job) {
+            remove(tx, same.id).await?;
+        }
+    }
+    Ok(())
+}
+
 /// `false` when it stands aside no longer.
 async fn remove(tx: &mut Tx, id: Uuid) -> Result<bool> {
     let gone = tx.execute("DELETE FROM job WHERE id = $1 AND state = 'failed'", args![id]).await?;

@@ -277,7 +277,7 @@ pub(super) async fn insert(
              disabled_at = NULL, credentials_sealed = excluded.credentials_sealed, verification = 'enforce',
              secret_generation = line_account.secret_generation + 1, secret_exchanged_at = NULL,
              cooling_until = NULL, webhook_addresses = NULL, send_pause_ms = NULL, tariff = NULL,
-             templates_fetched_at = NULL",
+             templates_fetched_at = NULL, unlisted_since = NULL, untold_since = NULL",
         args![
             backend.clock.new_id::<LineAccountId>(),
             org,

@@ -11,7 +11,7 @@ mod whole;
 pub use kind::Disposition;
 
 use crate::clock::millis;
-use crate::jobs::{Job, Owner, queue};
+use crate::jobs::{Job, Owner, aside, queue};
 use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result};
 use attachment::Attachment;
@@ -118,6 +118,7 @@ pub async fn retry(backend: &Backend, caller: &Caller, id: AttachmentId) -> Resu
         }
     };
     if attachment::shift(backend, &mut tx, id, attachment.state, next, None).await? {
+        aside::give_way(backend, &mut tx, caller.org_id, &job).await?;
         queue::push(backend, &mut tx, caller.org_id, &job, None, backend.clock.now()).await?;
     }
     tx.commit().await?;

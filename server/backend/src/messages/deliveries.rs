@@ -1,6 +1,7 @@
 //! Deliveries: how far each request to a carrier has come, and what that makes of its message.
 
 use super::reported::{self, Reported};
+use crate::clock::millis;
 use crate::consent::{self, Entry, Source, Wish};
 use crate::conversations::rows::known;
 use crate::jobs::Job;
@@ -14,7 +15,12 @@ use model::message::{Channel, DeliveryState};
 use model::{ConversationId, DeliveryId, JobId, LineAccountId, MessageId, Millis, OrgId};
 use providers::Blame;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use uuid::Uuid;
+
+/// How long a report waits for its id to become known. An id that the carrier's answer did not tell is looked for in its
+/// list for a day; after a stop, lists are read from 30 days back.
+const PARKED_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What is heard of a delivery.
 #[derive(Debug, Clone)]
@@ -404,6 +410,16 @@ pub(crate) async fn hear_parked(
     )
     .await?;
     Ok(fault)
+}
+
+/// Drops what was reported long ago of ids that nobody here knows: of messages that left from elsewhere, mostly. Answers
+/// how many reports that were.
+pub(crate) async fn drop_parked(backend: &Backend) -> Result<u64> {
+    let mut tx = backend.store.write().await?;
+    let before = backend.clock.now() - millis(PARKED_FOR);
+    let dropped = tx.execute("DELETE FROM parked_status WHERE received_at < $1", args![before]).await?;
+    tx.commit().await?;
+    Ok(dropped)
 }
 
 /// A state that staff are told a reason with.

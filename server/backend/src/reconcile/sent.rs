@@ -10,7 +10,7 @@ use model::line::ProviderKind;
 use model::link::with_link;
 use model::message::DeliveryState;
 use model::{Address, DeliveryId, MessageId, Millis};
-use providers::Status;
+use providers::{Confirmation, Status};
 use uuid::Uuid;
 
 /// How much earlier than our mark, in milliseconds, a carrier may say that it took a message: clocks differ.
@@ -25,6 +25,16 @@ pub(super) struct Sent {
     pub(super) to: String,
     pub(super) text: String,
     pub(super) at: Millis,
+    /// What the carrier may be told once this is heard.
+    pub(super) confirm: Option<Confirmation>,
+}
+
+/// What came of a list of our messages.
+pub(super) struct Taken {
+    /// Of how many it told news.
+    pub(super) reports: usize,
+    /// What it told of messages that are certainly ours.
+    pub(super) safe: Vec<Confirmation>,
 }
 
 /// A request of ours of which the carrier never told the id.
@@ -46,49 +56,56 @@ impl Unanswered {
 
 /// What is to be done about a listed message.
 enum Step {
+    /// It is not ours, as far as is known.
     Nothing,
+    /// It is ours, and tells nothing new.
+    Heard,
     /// It tells news of a delivery: of the one that has its id, or of this one.
     Hear(Option<DeliveryId>),
     /// Nobody here knows its id.
     Compare,
 }
 
-/// Takes in what a carrier lists of our messages; answers of how many it told news. `settled`: the answer to our own
-/// request for a younger one may be on its way.
+/// Takes in what a carrier lists of our messages. `settled`: the answer to our own request for a younger one may be on its
+/// way. Of a list that is not `whole` nothing is compared: what is missing in it may be alike.
 pub(super) async fn hear(
     backend: &Backend,
     route: &Route,
     listed: Vec<Sent>,
     settled: Millis,
-) -> Result<usize> {
-    let (mut reports, mut strangers) = (0, Vec::<Sent>::new());
+    whole: bool,
+) -> Result<Taken> {
+    let (mut taken, mut strangers) = (Taken { reports: 0, safe: Vec::new() }, Vec::<Sent>::new());
     for sent in listed {
         let mut look = backend.store.read().await?;
         let step = step(&mut look, route, &sent.status).await?;
         drop(look);
         match step {
             Step::Nothing => {}
+            Step::Heard => taken.safe.extend(sent.confirm),
             Step::Hear(told) => {
                 apply(backend, route, sent.status, told).await?;
-                reports += 1;
+                taken.reports += 1;
+                taken.safe.extend(sent.confirm);
             }
             Step::Compare => {
                 let again = strangers.iter().any(|other| other.status.carrier_id == sent.status.carrier_id);
-                if !again && sent.at <= settled {
+                if !again && whole && sent.at <= settled {
                     strangers.push(sent);
                 }
             }
         }
     }
     if strangers.is_empty() {
-        return Ok(reports);
+        return Ok(taken);
     }
     let unanswered = unanswered(backend, route, &strangers).await?;
     for (at, delivery) in pairs(&strangers, &unanswered) {
         apply(backend, route, strangers[at].status.clone(), Some(delivery)).await?;
-        reports += 1;
+        taken.reports += 1;
+        taken.safe.extend(strangers[at].confirm.clone());
     }
-    Ok(reports)
+    Ok(taken)
 }
 
 /// Which of the messages is which request, by recipient, text and time: only where there is no other that either of
@@ -117,7 +134,7 @@ async fn step(tx: &mut Tx, route: &Route, status: &Status) -> Result<Step> {
         let before = known(DeliveryState::from_word(&state))?;
         let moves = status.state.is_some_and(|state| before.advance(state) != before);
         let prices = status.price.is_some() && !priced;
-        return Ok(if moves || prices { Step::Hear(None) } else { Step::Nothing });
+        return Ok(if moves || prices { Step::Hear(None) } else { Step::Heard });
     }
     if let Some(reference) = &status.reference {
         let delivery = reference.parse::<DeliveryId>().ok();

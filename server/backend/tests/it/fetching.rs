@@ -2,9 +2,10 @@
 
 use crate::photos::{announces, carrier_offers, handed_out, heic, jpeg, newest_message, opened, shown};
 use backend::testing::{TestBackend, on_each_engine};
-use backend::{live, media};
+use backend::{alerts, live, media};
 use model::live::Change;
 use model::media::AttachmentState;
+use model::operation::AlertKind;
 use std::time::Duration;
 use wiremock::ResponseTemplate;
 
@@ -113,6 +114,30 @@ async fn what_may_not_be_fetched_or_kept_is_told_at_once() {
         assert!(words[1].contains("does not belong to the carrier"), "{words:?}");
         assert!(words[2].contains("may not reach"), "{words:?}");
         t.expected_failed_jobs = 3;
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_retry_takes_the_place_of_the_job_that_gave_up() {
+    on_each_engine(async |mut t: TestBackend| {
+        let large = vec![0; 21 * 1024 * 1024];
+        let large = carrier_offers(&t, "one", handed_out(&large, "image/jpeg")).await;
+        announces(&t, 1, 0, "look", &[&large, "http://169.254.169.254/latest"]).await;
+        t.run_jobs().await;
+        let told = alerts::list(&t.backend, &t.admin).await.unwrap();
+        assert_eq!((told[0].kind, told[0].count), (AlertKind::JobsFailed, 2));
+
+        t.carrier.reset().await;
+        carrier_offers(&t, "one", handed_out(&jpeg(1), "image/jpeg")).await;
+        let photo = newest_message(&t).await.attachments.remove(0);
+        media::retry(&t.backend, &t.admin, photo.id).await.unwrap();
+        t.run_jobs().await;
+        assert_eq!(shown(&t, photo.id).await.state, AttachmentState::Ready);
+        let told = alerts::list(&t.backend, &t.admin).await.unwrap();
+        assert_eq!((told[0].kind, told[0].count), (AlertKind::JobsFailed, 1), "the other one stays");
+        t.expected_failed_jobs = 1;
         t
     })
     .await;

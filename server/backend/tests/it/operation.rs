@@ -1,7 +1,6 @@
 //! What admins are told of while it is so, and the way back for what stands aside.
 
 use crate::twilio::*;
-use backend::clock::millis;
 use backend::providers::{WebhookKind, WebhookRequest};
 use backend::testing::{TestBackend, on_each_engine};
 use backend::{Caller, alerts, messages, operation};
@@ -12,11 +11,10 @@ use model::staff::Role;
 use std::time::Duration;
 use wiremock::ResponseTemplate;
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
-const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// No alert.
-const NOTHING: [AlertKind; 0] = [];
+pub(crate) const NOTHING: [AlertKind; 0] = [];
 
 /// Longer than any wait after an error of ours.
 const A_WHILE: Duration = Duration::from_secs(20 * 60);
@@ -33,11 +31,11 @@ fn unreadable(t: &TestBackend) -> WebhookRequest {
     signed(t, WebhookKind::Inbound, &[("From", "+61491570156"), ("Body", "hello")])
 }
 
-async fn told(t: &TestBackend, who: &Caller) -> Vec<Alert> {
+pub(crate) async fn told(t: &TestBackend, who: &Caller) -> Vec<Alert> {
     alerts::list(&t.backend, who).await.unwrap()
 }
 
-async fn kinds(t: &TestBackend) -> Vec<AlertKind> {
+pub(crate) async fn kinds(t: &TestBackend) -> Vec<AlertKind> {
     told(t, &t.admin).await.into_iter().map(|alert| alert.kind).collect()
 }
 
@@ -237,44 +235,6 @@ async fn a_webhook_that_proves_nothing_is_told_for_a_day() {
         assert_eq!((stands.quarantined[0].line.as_str(), stands.quarantined[0].count), ("Front desk", 1));
         t.backend.clock.advance(25 * HOUR);
         assert_eq!(kinds(&t).await, NOTHING);
-        t
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_silence_is_told_where_the_same_hours_of_the_weeks_before_were_none() {
-    on_each_engine(async |t: TestBackend| {
-        let three_come = async |first: u32| {
-            for n in first..first + 3 {
-                is_read(&t, &text(&t, n, 0, "Hello")).await;
-            }
-        };
-        // Monday morning, three weeks long, and nothing on other days.
-        three_come(1).await;
-        t.backend.clock.advance(3 * HOUR);
-        assert_eq!(kinds(&t).await, NOTHING);
-        t.backend.clock.advance(WEEK);
-        assert_eq!(kinds(&t).await, NOTHING, "one week tells nothing yet");
-        three_come(11).await;
-        t.backend.clock.advance(WEEK - 48 * HOUR);
-        assert_eq!(kinds(&t).await, NOTHING, "weekends are quiet");
-        t.backend.clock.advance(48 * HOUR + HOUR);
-        let alerts = told(&t, &t.admin).await;
-        assert_eq!(alerts.len(), 1, "{alerts:?}");
-        assert_eq!(alerts[0].kind, AlertKind::WebhooksStopped);
-        assert!(alerts[0].text.contains("Twilio for Front desk"), "{}", alerts[0].text);
-        assert_eq!(alerts[0].since, t.backend.clock.now() - millis(WEEK + HOUR));
-        three_come(21).await;
-        assert_eq!(kinds(&t).await, NOTHING, "it comes again");
-        t.alter(
-            "UPDATE journal_entry SET listed_at = received_at
-             WHERE received_at = (SELECT MAX(received_at) FROM journal_entry)",
-        )
-        .await;
-        let alerts = told(&t, &t.admin).await;
-        assert_eq!(alerts.len(), 1, "what had to be looked for was brought by no webhook");
-        assert_eq!(alerts[0].since, t.backend.clock.now() - millis(WEEK + HOUR));
         t
     })
     .await;

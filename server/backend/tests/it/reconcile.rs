@@ -1,27 +1,27 @@
 //! What no webhook brought is found in the carriers' lists, once, and what nobody was sure about is settled by them.
 
-use crate::photos::{handed_out, jpeg, newest_message};
+use crate::photos::newest_message;
 use crate::twilio::*;
 use backend::inbox::Accepted;
-use backend::media::blobs::{BlobKey, Variant};
 use backend::reconcile::{self, Found};
 use backend::testing::{TWILIO_ACCOUNT, TestBackend, fictitious_number, on_each_engine};
 use backend::{conversations, lines, messages};
-use model::conversation::{InboxQuery, ThreadFrom};
+use model::conversation::InboxQuery;
 use model::line::ProviderKind;
-use model::media::AttachmentState;
-use model::message::{Channel, DeliveryState, MessageView};
+use model::message::{DeliveryState, MessageView};
 use serde_json::{Value, json};
 use std::time::Duration;
 use wiremock::matchers::{method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
-const LINE: &str = "+61491570006";
+pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
+
+pub(crate) const LINE: &str = "+61491570006";
 
 /// What a round comes to in which nothing is new.
-const NOTHING: Found = Found { messages: 0, reports: 0, incomplete: 0 };
+pub(crate) const NOTHING: Found = Found { messages: 0, reports: 0, incomplete: 0 };
 
 #[tokio::test]
 async fn a_message_whose_webhook_never_came_is_found_once_and_says_so() {
@@ -55,77 +55,37 @@ async fn a_message_whose_webhook_never_came_is_found_once_and_says_so() {
 }
 
 #[tokio::test]
-async fn the_pictures_of_a_message_that_was_found_are_fetched() {
+async fn an_account_whose_list_was_never_read_is_asked_from_its_beginning_on() {
     on_each_engine(async |t: TestBackend| {
-        let photo = with(wrote(1, 0, "My foot", "09:01:00"), &json!({ "num_media": "1" }));
-        let message = format!("/2010-04-01/Accounts/{TWILIO_ACCOUNT}/Messages/{}", sid(1));
-        let of_message = format!("{message}/Media.json");
-        lists(&t.carrier, std::slice::from_ref(&photo), &[]).await;
-        answers(&t.carrier, &of_message, ResponseTemplate::new(503)).await;
-        t.later(MINUTE * 10).await;
-        // The list only counts them.
-        assert_eq!(round(&t).await, Found { incomplete: 1, ..NOTHING });
-        assert!(inbox_ids(&t).await.is_empty());
-
-        lists(&t.carrier, &[photo], &[]).await;
-        let list = json!({ "media_list": [{ "sid": "ME1", "content_type": "image/jpeg" }] });
-        answers(&t.carrier, &of_message, ResponseTemplate::new(200).set_body_json(list)).await;
-        answers(&t.carrier, &format!("{message}/Media/ME1"), handed_out(&jpeg(1), "image/jpeg")).await;
+        t.carrier.reset().await;
+        answers(&t.carrier, LIST, ResponseTemplate::new(503)).await;
+        for _ in 0..6 {
+            t.later(HOUR).await;
+            assert_eq!(round(&t).await, Found { incomplete: 1, ..NOTHING });
+        }
+        lists(&t.carrier, &[wrote(1, 0, "In the first hour", "09:10:00")], &[]).await;
         assert_eq!(round(&t).await, Found { messages: 1, ..NOTHING });
         t.run_jobs().await;
-        let found = newest_message(&t).await;
-        assert_eq!((found.text.as_str(), found.channel, found.found_later), ("My foot", Channel::Mms, true));
-        assert_eq!(found.attachments[0].state, AttachmentState::Ready);
-
-        // Lost from the store for photos, it comes once more from where the list told.
-        let original = BlobKey::Inbound(found.attachments[0].id, Variant::Original);
-        t.backend.blobs.delete(&original).await.unwrap();
-        backend::doctor::examine(&t.backend, true, &mut |_| {}).await.unwrap();
-        t.run_jobs().await;
-        assert!(t.backend.blobs.size(&original).await.unwrap().is_some());
+        assert_eq!(newest_message(&t).await.text, "In the first hour");
         t
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_text_waits_half_an_hour_for_its_pictures_and_no_longer() {
-    on_each_engine(async |mut t: TestBackend| {
-        let photo = with(wrote(1, 0, "My foot", "09:01:00"), &json!({ "num_media": "1" }));
-        lists(&t.carrier, &[photo, wrote(2, 0, "Did it come?", "09:02:00")], &[]).await;
-        let of_message = format!("/2010-04-01/Accounts/{TWILIO_ACCOUNT}/Messages/{}/Media.json", sid(1));
-        answers(&t.carrier, &of_message, ResponseTemplate::new(503)).await;
-        t.later(MINUTE * 30).await;
-        assert_eq!(round(&t).await, Found { messages: 1, incomplete: 1, ..NOTHING });
-        t.later(MINUTE * 10).await;
-        assert_eq!(round(&t).await, Found { messages: 1, ..NOTHING });
-        t.run_jobs().await;
-        let id = inbox_ids(&t).await[0];
-        let slice = conversations::thread(&t.backend, &t.admin, id, &ThreadFrom::Newest).await.unwrap();
-        assert_eq!(slice.messages.len(), 2);
-        let photo = slice.messages.iter().find(|message| message.text == "My foot").unwrap();
-        assert_eq!(photo.attachments[0].state, AttachmentState::Unfetchable);
-        assert_eq!(round(&t).await, NOTHING);
-        t.expected_failed_jobs = 1;
-        t
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn what_came_under_another_id_is_not_found_again() {
+async fn the_same_words_under_another_id_are_another_message() {
     on_each_engine(async |t: TestBackend| {
-        is_read(&t, &text(&t, 9, 0, "STOP")).await;
-        is_read(&t, &text(&t, 2, 0, "OK")).await;
-        // The first is called otherwise in the list; the second was written twice.
+        // Somebody deleted the first one at the carrier.
+        is_read(&t, &text(&t, 1, 0, "OK")).await;
+        is_read(&t, &text(&t, 2, 0, "Yes")).await;
         let list =
-            [wrote(1, 0, "STOP", "09:00:00"), wrote(2, 0, "OK", "09:00:00"), wrote(3, 0, "OK", "09:01:00")];
+            [wrote(2, 0, "Yes", "09:00:00"), wrote(3, 0, "Yes", "09:01:00"), wrote(4, 0, "OK", "09:02:00")];
         lists(&t.carrier, &list, &[]).await;
         t.later(MINUTE * 10).await;
-        assert_eq!(round(&t).await, Found { messages: 1, ..NOTHING });
+        assert_eq!(round(&t).await, Found { messages: 2, ..NOTHING });
         t.run_jobs().await;
         let id = inbox_ids(&t).await[0];
-        assert_eq!(texts(&t, id).await, ["STOP", "OK", "OK"]);
+        assert_eq!(texts(&t, id).await, ["OK", "Yes", "Yes", "OK"]);
         t
     })
     .await;
@@ -263,6 +223,38 @@ async fn a_carrier_that_is_down_stops_nobody_and_is_asked_again() {
 }
 
 #[tokio::test]
+async fn a_list_that_breaks_off_is_used_as_far_as_it_went() {
+    on_each_engine(async |t: TestBackend| {
+        let message = uncertain(&t, "Come at 3", "a").await;
+        let newer = wrote(2, 0, "On the first page", "09:04:00");
+        let ours = [went(4, 0, "Come at 3", "09:00:01", "sent")];
+        t.carrier.reset().await;
+        let page = |messages: &[Value], next: Option<String>| {
+            ResponseTemplate::new(200).set_body_json(json!({ "messages": messages, "next_page_uri": next }))
+        };
+        let asked = |name: &str, value: &str| {
+            Mock::given(method("GET")).and(path(LIST)).and(query_param(name, value))
+        };
+        let first = page(std::slice::from_ref(&newer), Some(format!("{LIST}?Page=1")));
+        asked("To", LINE).respond_with(first).with_priority(1).mount(&t.carrier).await;
+        asked("Page", "1").respond_with(ResponseTemplate::new(503)).mount(&t.carrier).await;
+        asked("From", LINE).respond_with(page(&ours, None)).with_priority(1).mount(&t.carrier).await;
+        answers(&t.carrier, LIST, page(&[], None)).await;
+        t.later(MINUTE * 10).await;
+        assert_eq!(round(&t).await, Found { messages: 1, incomplete: 1, ..NOTHING });
+        t.run_jobs().await;
+        assert_eq!(newest_message(&t).await.text, "On the first page");
+        assert_eq!(shown(&t, message.id).await.state, DeliveryState::Uncertain, "another one may be alike");
+
+        lists(&t.carrier, &[newer, wrote(1, 1, "On the second one", "09:03:00")], &ours).await;
+        assert_eq!(round(&t).await, Found { messages: 1, reports: 1, incomplete: 0 });
+        assert_eq!(shown(&t, message.id).await.state, DeliveryState::Sent);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn organisations_with_one_account_at_a_carrier_are_not_mixed() {
     on_each_engine(async |t: TestBackend| {
         let other = t.stranger().await;
@@ -284,9 +276,9 @@ async fn organisations_with_one_account_at_a_carrier_are_not_mixed() {
     .await;
 }
 
-const LIST: &str = "/2010-04-01/Accounts/AC00000000000000000000000000000001/Messages.json";
+pub(crate) const LIST: &str = "/2010-04-01/Accounts/AC00000000000000000000000000000001/Messages.json";
 
-async fn round(t: &TestBackend) -> Found {
+pub(crate) async fn round(t: &TestBackend) -> Found {
     reconcile::run(&t.backend).await.unwrap()
 }
 
@@ -301,7 +293,7 @@ async fn uncertain(t: &TestBackend, text: &str, client_id: &str) -> MessageView 
 }
 
 /// From now on the carrier lists these messages to the line and from it.
-async fn lists(carrier: &MockServer, inbound: &[Value], outbound: &[Value]) {
+pub(crate) async fn lists(carrier: &MockServer, inbound: &[Value], outbound: &[Value]) {
     carrier.reset().await;
     for (side, messages) in [("To", inbound), ("From", outbound)] {
         let page = json!({ "messages": messages, "next_page_uri": null });
@@ -316,12 +308,12 @@ async fn lists(carrier: &MockServer, inbound: &[Value], outbound: &[Value]) {
     answers(carrier, LIST, ResponseTemplate::new(200).set_body_json(nothing)).await;
 }
 
-async fn answers(carrier: &MockServer, at: &str, answer: ResponseTemplate) {
+pub(crate) async fn answers(carrier: &MockServer, at: &str, answer: ResponseTemplate) {
     Mock::given(method("GET")).and(path(at)).respond_with(answer).mount(carrier).await;
 }
 
 /// Patient `from` wrote to the line, at a time of the story's day.
-fn wrote(n: u32, from: usize, text: &str, time: &str) -> Value {
+pub(crate) fn wrote(n: u32, from: usize, text: &str, time: &str) -> Value {
     let from = fictitious_number(from);
     json!({
         "sid": sid(n), "direction": "inbound", "status": "received", "num_media": "0", "from": from.as_e164(),
@@ -338,7 +330,7 @@ fn went(n: u32, to: usize, text: &str, time: &str, state: &str) -> Value {
 }
 
 /// A message with something else about it.
-fn with(mut message: Value, particular: &Value) -> Value {
+pub(crate) fn with(mut message: Value, particular: &Value) -> Value {
     for (name, value) in particular.as_object().unwrap() {
         message[name] = value.clone();
     }

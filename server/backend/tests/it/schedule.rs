@@ -1,5 +1,6 @@
 //! Work that recurs, with one process and with several.
 
+use crate::twilio::{is_read, sid, status};
 use backend::schedule;
 use backend::testing::{TestBackend, on_each_engine};
 use std::time::Duration;
@@ -42,6 +43,22 @@ async fn the_next_one_comes_after_its_period_and_a_restart_changes_nothing() {
         // A process that is told to stop at once still does what is due.
         schedule::work(t.sibling(), std::future::ready(())).await;
         assert_eq!(due(&t).await, first + day);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn reports_of_messages_that_never_became_known_are_dropped_after_a_month() {
+    on_each_engine(async |t: TestBackend| {
+        is_read(&t, &status(&t, &sid(1), "delivered")).await;
+        t.later(DAY * 29).await;
+        is_read(&t, &status(&t, &sid(2), "delivered")).await;
+        schedule::run_due(&t.backend).await.unwrap();
+        assert_eq!(t.count("SELECT COUNT(*) FROM parked_status").await, 2);
+        t.later(DAY * 2).await;
+        schedule::run_due(&t.backend).await.unwrap();
+        assert_eq!(t.count("SELECT COUNT(*) FROM parked_status").await, 1);
         t
     })
     .await;

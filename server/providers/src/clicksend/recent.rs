@@ -3,7 +3,7 @@
 
 use super::{Credentials, filled, is_sender, number, read_receipt, tables};
 use crate::fields::{Fields, plain};
-use crate::recent::unbrought;
+use crate::recent::{Reading, unbrought};
 use crate::{Account, Blame, Event, Http, Listed, NotListed, Recent, Status, health};
 use model::Millis;
 use model::message::DeliveryState;
@@ -18,29 +18,50 @@ const MOST_PAGES: u32 = 100;
 pub(super) async fn recent(http: &Http, account: &Account, since: Millis) -> Result<Recent, NotListed> {
     let credentials = Credentials::read(&account.credentials)
         .map_err(|error| NotListed(format!("The line's credentials are incomplete: {error}.")))?;
-    let mut recent = Recent::default();
+    let mut reading = Reading::default();
     for path in ["v3/sms/history", "v3/mms/history"] {
-        for page in 1..=MOST_PAGES {
-            let mut url = credentials.address(path);
-            url.query_pairs_mut()
-                .append_pair("date_from", &(since / 1000).to_string())
-                .append_pair("order_by", "date:desc")
-                .append_pair("limit", PAGE_SIZE)
-                .append_pair("page", &page.to_string());
-            let answer = health::let_in("ClickSend", http.get(&url, Some(&credentials.login())).await)
-                .map_err(|finding| NotListed(finding.words))?;
-            let unreadable = || NotListed("ClickSend's history could not be read.".to_owned());
-            let body: Value = serde_json::from_slice(&answer.body).map_err(|_| unreadable())?;
-            let messages = body["data"]["data"].as_array().ok_or_else(unreadable)?;
-            recent.messages.extend(messages.iter().filter_map(|message| listed(account, message)));
-            if number(&body["data"]["last_page"]).is_none_or(|last| last <= page) {
+        for nth in 1..=MOST_PAGES {
+            let page = page(http, &credentials, path, since, nth).await;
+            let Some(Page { messages, last }) = reading.page(page)? else { break };
+            reading.recent.messages.extend(messages.iter().filter_map(|message| listed(account, message)));
+            if last.is_none_or(|last| last <= nth) {
                 break;
             }
             // Both directions stand in it: what is missing may be a patient's.
-            recent.cut_short |= page == MOST_PAGES;
+            reading.recent.cut_short |= nth == MOST_PAGES;
         }
     }
-    Ok(recent)
+    Ok(reading.recent)
+}
+
+struct Page {
+    messages: Vec<Value>,
+    /// The number of the last one.
+    last: Option<u32>,
+}
+
+async fn page(
+    http: &Http,
+    credentials: &Credentials,
+    path: &str,
+    since: Millis,
+    nth: u32,
+) -> Result<Page, NotListed> {
+    let mut url = credentials.address(path);
+    url.query_pairs_mut()
+        .append_pair("date_from", &(since / 1000).to_string())
+        .append_pair("order_by", "date:desc")
+        .append_pair("limit", PAGE_SIZE)
+        .append_pair("page", &nth.to_string());
+    let answer = health::let_in("ClickSend", http.get(&url, Some(&credentials.login())).await)
+        .map_err(|finding| NotListed(finding.words))?;
+    let unreadable = || NotListed("ClickSend's history could not be read.".to_owned());
+    let mut body: Value = serde_json::from_slice(&answer.body).map_err(|_| unreadable())?;
+    let last = number(&body["data"]["last_page"]);
+    match body.pointer_mut("/data/data").map(Value::take) {
+        Some(Value::Array(messages)) => Ok(Page { messages, last }),
+        _ => Err(unreadable()),
+    }
 }
 
 fn listed(account: &Account, message: &Value) -> Option<Listed> {
@@ -49,7 +70,7 @@ fn listed(account: &Account, message: &Value) -> Option<Listed> {
     if direction == "in" && is_sender(account, &message["to"]) {
         let body = brought(message)?.to_string().into_bytes();
         let webhook = Box::new(unbrought(account, "application/json", body, at));
-        return Some(Listed::Inbound { webhook, at });
+        return Some(Listed::Inbound { webhook, at, confirm: None });
     }
     if direction != "out" || !is_sender(account, &message["from"]) {
         return None;
@@ -59,6 +80,7 @@ fn listed(account: &Account, message: &Value) -> Option<Listed> {
         to: filled(&message["to"])?,
         text: filled(&message["body"]).unwrap_or_default(),
         at,
+        confirm: None,
     })
 }
 

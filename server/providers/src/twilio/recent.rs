@@ -3,7 +3,7 @@
 
 use super::{Credentials, LIMITS, read_status};
 use crate::fields::{Fields, plain};
-use crate::recent::unbrought;
+use crate::recent::{Reading, unbrought};
 use crate::{Account, Http, Listed, NotListed, Recent, WebhookRequest, below, health};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
@@ -11,6 +11,7 @@ use model::Millis;
 use model::line::Price;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use url::Url;
 
 /// Messages on a page. An answer has to fit into one megabyte.
 const PAGE_SIZE: &str = "100";
@@ -68,7 +69,7 @@ pub(super) async fn recent(http: &Http, account: &Account, since: Millis) -> Res
     let number = account.sender.as_e164();
     let by_whatsapp = format!("whatsapp:{number}");
     let whatsapp = by_whatsapp.as_str();
-    let mut recent = Recent::default();
+    let mut reading = Reading::default();
     for (side, address) in [("To", number), ("From", number), ("To", whatsapp), ("From", whatsapp)] {
         let path = format!("2010-04-01/Accounts/{}/Messages.json", credentials.account_sid);
         let mut url = below(&credentials.api_base, &path);
@@ -78,35 +79,37 @@ pub(super) async fn recent(http: &Http, account: &Account, since: Millis) -> Res
             .append_pair("PageSize", PAGE_SIZE);
         let ours = side == "From";
         let most_pages = if ours { MOST_PAGES_OF_OURS } else { MOST_PAGES };
-        for page in 1..=most_pages {
-            let answer = health::let_in("Twilio", http.get(&url, Some(&credentials.login())).await)
-                .map_err(|finding| NotListed(finding.words))?;
-            let Page { messages, next_page_uri } = serde_json::from_slice(&answer.body)
-                .map_err(|_| NotListed("Twilio's list of messages could not be read.".to_owned()))?;
+        for nth in 1..=most_pages {
+            let page = page(http, &credentials, &url).await;
+            // Without it the lists of the other sides and channels are read all the same.
+            let Some(Page { messages, next_page_uri }) = reading.page(page)? else { break };
             // The newest come first, and the oldest of the day are of no interest.
             let reached = messages.last().and_then(Message::at).is_some_and(|at| at < since);
-            let listed = messages.into_iter().filter_map(|message| message.listed(account, &credentials));
-            recent.messages.extend(listed.filter(|listed| at(listed) >= since.as_millisecond()));
+            let recent = messages.into_iter().filter(|message| message.at().is_some_and(|at| at >= since));
+            let listed = recent.filter_map(|message| message.listed(account, &credentials));
+            reading.recent.messages.extend(listed);
             let Some(next) = next_page_uri.filter(|_| !reached) else { break };
-            recent.cut_short |= page == most_pages && !ours;
+            reading.recent.cut_short |= nth == most_pages && !ours;
             // Path and query alone are taken from it, so that credentials go nowhere else.
             let next =
-                url.join(&next).map_err(|_| NotListed("Twilio's next page has no address.".to_owned()))?;
+                url.join(&next).map_err(|_| NotListed("Twilio's next page has no address.".to_owned()));
+            let Some(next) = reading.page(next)? else { break };
             url.set_path(next.path());
             url.set_query(next.query());
         }
     }
-    Ok(recent)
+    Ok(reading.recent)
 }
 
-fn at(listed: &Listed) -> Millis {
-    match listed {
-        Listed::Inbound { at, .. } | Listed::Outbound { at, .. } => *at,
-    }
+async fn page(http: &Http, credentials: &Credentials, url: &Url) -> Result<Page, NotListed> {
+    let answer = health::let_in("Twilio", http.get(url, Some(&credentials.login())).await)
+        .map_err(|finding| NotListed(finding.words))?;
+    serde_json::from_slice(&answer.body)
+        .map_err(|_| NotListed("Twilio's list of messages could not be read.".to_owned()))
 }
 
-/// Asks for the media of a message, which the list only counts. Of a message that is not there any more nothing is
-/// added: its pictures show as ones that could not be fetched.
+/// Asks for the media of a message, which the list only counts. Of a message that is not there any more, as Twilio says
+/// itself, nothing is added: its pictures show as ones that could not be fetched.
 pub(super) async fn complete(
     http: &Http,
     account: &Account,
@@ -122,7 +125,7 @@ pub(super) async fn complete(
     let media = below(&credentials.api_base, &path);
     let list = below(&credentials.api_base, &format!("{path}.json"));
     let asked = http.get(&list, Some(&credentials.login())).await;
-    if asked.as_ref().is_ok_and(|answer| answer.status == 404) {
+    if asked.as_ref().is_ok_and(|answer| matches!(answer.status, 404 | 410)) {
         return Ok(webhook);
     }
     let answer = health::let_in("Twilio", asked).map_err(|finding| NotListed(finding.words))?;
@@ -164,7 +167,7 @@ impl Message {
         ];
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let webhook = Box::new(unbrought(account, FORM, body.into_bytes(), at));
-        Some(Listed::Inbound { webhook, at })
+        Some(Listed::Inbound { webhook, at, confirm: None })
     }
 
     fn outbound(self, at: Millis) -> Option<Listed> {
@@ -183,6 +186,7 @@ impl Message {
             to: to.strip_prefix("whatsapp:").unwrap_or(&to).to_owned(),
             text: self.body.unwrap_or_default(),
             at,
+            confirm: None,
         })
     }
 }

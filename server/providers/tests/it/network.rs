@@ -85,7 +85,7 @@ async fn what_no_webhook_brought_stands_in_the_list() {
     let mut texts = Vec::new();
     for listed in &recent.messages {
         match listed {
-            Listed::Inbound { webhook, at } => {
+            Listed::Inbound { webhook, at, .. } => {
                 let received = simulator().receive(&lenient, webhook).unwrap();
                 texts.push(inbound(&received).text.clone());
                 assert_eq!(*at, 1_700_000_000_000);
@@ -96,6 +96,7 @@ async fn what_no_webhook_brought_stands_in_the_list() {
                 assert_eq!(status.reference.as_deref(), Some("delivery-1"));
                 assert_eq!(status.state, Some(DeliveryState::Delivered));
             }
+            Listed::Wordless { .. } => panic!("every message is a text"),
         }
     }
     assert_eq!(texts, (0..150).map(|n| format!("Message {n}")).collect::<Vec<_>>());

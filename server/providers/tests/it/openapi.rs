@@ -1,10 +1,10 @@
 //! What we send and understand against the carriers' published descriptions of their APIs.
 
 use crate::support::*;
-use providers::{Account, Event, Outbound, Provider, Verification, WebhookKind};
+use providers::{Account, Confirmation, Event, Listed, Outbound, Provider, Verification, WebhookKind};
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use wiremock::matchers::any;
+use wiremock::matchers::{any, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 #[tokio::test]
@@ -88,6 +88,56 @@ async fn every_field_that_messagemedia_is_sent_is_described() {
         let (path, sent) = asked(messagemedia(), credentials.clone(), &message).await;
         assert_fits(&api, &sent, body_of(&api, &path), "request");
     }
+}
+
+#[tokio::test]
+async fn what_messagemedia_is_told_to_be_safe_is_told_as_described() {
+    let Some(api) = description("messagemedia-messaging.json") else { return };
+    let server = MockServer::start().await;
+    let item = |name: &str, n: u32| {
+        let item = json!({
+            "message_id": "877c19ef-fa2e-4cec-827a-e1df9b5509f7", "date_received": "2026-08-04T01:55:00.850Z",
+            "source_number": "+61491570156", "destination_number": "+61491570006",
+        });
+        with(item, name, &format!("a175e797-2b54-468b-9850-{n:012}"))
+    };
+    let replies: Vec<Value> = (0..100).map(|n| with(item("reply_id", n), "content", "Yes")).collect();
+    let reports: Vec<Value> =
+        (0..100).map(|n| with(item("delivery_report_id", n), "status", "delivered")).collect();
+    let lists = [
+        ("/v1/replies", json!({ "replies": replies })),
+        ("/v1/delivery_reports", json!({ "delivery_reports": reports })),
+    ];
+    for (list, answer) in lists {
+        let asked = Mock::given(method("GET")).and(path(list));
+        asked.respond_with(ResponseTemplate::new(200).set_body_json(answer)).mount(&server).await;
+    }
+    Mock::given(method("POST")).respond_with(ResponseTemplate::new(202)).mount(&server).await;
+    let credentials = with(messagemedia_credentials(), "account_id", "MyAccount001");
+    let (http, account) = (http_to(&[&server]), account(with(credentials, "api_base", &server.uri())));
+    let recent = messagemedia().recent(&http, &account, 0).await.unwrap();
+    let confirmations = recent.messages.into_iter().filter_map(|listed| match listed {
+        Listed::Inbound { confirm, .. }
+        | Listed::Outbound { confirm, .. }
+        | Listed::Wordless { confirm, .. } => confirm,
+    });
+    // More than are taken at once: those of two rounds.
+    let twice: Vec<Confirmation> = confirmations.flat_map(|one| [one.clone(), one]).collect();
+    messagemedia().confirm(&http, &account, &twice).await.unwrap();
+
+    let mut told = server.received_requests().await.unwrap();
+    told.retain(|request| request.method.as_str() == "POST");
+    assert_eq!(told.len(), 4);
+    for request in told {
+        assert_eq!(request.headers["account"].to_str().unwrap(), "MyAccount001");
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        assert_fits(&api, &body, body_of(&api, request.url.path()), "request");
+        let ids = body.as_object().unwrap().values().next().unwrap().as_array().unwrap();
+        assert_eq!(ids.len(), 100, "as many as are taken at once");
+    }
+    server.reset().await;
+    Mock::given(method("POST")).respond_with(ResponseTemplate::new(500)).mount(&server).await;
+    assert!(messagemedia().confirm(&http, &account, &twice).await.is_err());
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use crate::support::*;
 use model::line::{Currency, Price};
 use model::message::{Channel, DeliveryState};
-use providers::{Account, Listed, Provider, Received, Recent, Status, Verification, WebhookRequest};
+use providers::{
+    Account, Confirmation, Listed, Provider, Received, Recent, Status, Verification, WebhookRequest,
+};
 use serde_json::{Value, json};
 use wiremock::matchers::{header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -130,6 +132,70 @@ async fn a_list_of_ours_that_is_too_long_leaves_nothing_out_that_a_patient_wrote
 }
 
 #[tokio::test]
+async fn what_was_read_before_a_page_that_did_not_come_is_used() {
+    let server = MockServer::start().await;
+    let text = twilio_message(
+        "SM00000000000000000000000000000004",
+        json!({ "direction": "inbound", "status": "received", "from": "+61491570156", "to": "+61491570006" }),
+    );
+    let next = format!("{MESSAGES}?To=%2B61491570006&Page=1");
+    let page = |messages: Vec<Value>, next: Option<&str>| {
+        ResponseTemplate::new(200).set_body_json(json!({ "messages": messages, "next_page_uri": next }))
+    };
+    let pages = [
+        (query_param("Page", "1"), ResponseTemplate::new(503), 1),
+        (query_param("To", "+61491570006"), page(vec![text], Some(&next)), 2),
+        (query_param("From", "+61491570006"), page(outbound_messages(), None), 2),
+        (query_param("To", "whatsapp:+61491570006"), ResponseTemplate::new(429), 2),
+        (query_param("From", "whatsapp:+61491570006"), page(Vec::new(), None), 2),
+    ];
+    for (asked, answer, priority) in pages {
+        let mock = Mock::given(method("GET")).and(path(MESSAGES)).and(asked).respond_with(answer);
+        mock.with_priority(priority).mount(&server).await;
+    }
+    let (http, account) =
+        (http_to(&[&server]), account(with(twilio_credentials(), "api_base", &server.uri())));
+    let recent = twilio().recent(&http, &account, SINCE).await.unwrap();
+    assert!(recent.broke_off);
+    assert_eq!((brought(&recent).len(), sent(&recent).len()), (1, 2));
+    assert_eq!(server.received_requests().await.unwrap().len(), 5, "the other lists are asked for");
+}
+
+#[tokio::test]
+async fn one_history_or_list_is_used_without_the_other() {
+    let answers = [
+        (
+            clicksend(),
+            clicksend_credentials(),
+            "/v3/sms/history",
+            json!({ "data": { "last_page": 1, "data": [{
+                "direction": "in", "date": 1_785_808_500, "from": "+61491570156", "to": "+61491570006",
+                "body": "Yes please", "message_id": "0e2a1c5b-7d6f-4b3a-9c1e-6f1a6b1a6c1d",
+            }] } }),
+        ),
+        (
+            messagemedia(),
+            messagemedia_credentials(),
+            "/v1/replies",
+            json!({ "replies": [{
+                "reply_id": "a175e797-2b54-468b-9850-41a3eab32f74", "date_received": "2026-08-04T01:55:00.850Z",
+                "source_number": "+61491570156", "destination_number": "+61491570006", "content": "Yes please",
+            }] }),
+        ),
+    ];
+    for (carrier, credentials, first, answer) in answers {
+        let server = MockServer::start().await;
+        let (http, account) = (http_to(&[&server]), account(with(credentials, "api_base", &server.uri())));
+        carrier.recent(&http, &account, SINCE).await.unwrap_err();
+        let asked = Mock::given(method("GET")).and(path(first));
+        asked.respond_with(ResponseTemplate::new(200).set_body_json(answer)).mount(&server).await;
+        let recent = carrier.recent(&http, &account, SINCE).await.unwrap();
+        assert!(recent.broke_off, "{first}");
+        assert_eq!(brought(&recent).len(), 1, "{first}");
+    }
+}
+
+#[tokio::test]
 async fn clicksends_history_tells_both_directions_and_gives_our_reference_back() {
     let server = MockServer::start().await;
     let history = json!({ "http_code": 200, "response_code": "SUCCESS", "data": { "last_page": 1, "data": [
@@ -176,39 +242,62 @@ async fn clicksends_history_tells_both_directions_and_gives_our_reference_back()
     assert!(cancelled.failure.is_some());
 }
 
-#[tokio::test]
-async fn messagemedias_polling_lists_are_read_and_nothing_in_them_is_confirmed() {
+/// A reply as MessageMedia lists it.
+fn reply(id: u32, to: Option<&str>, content: &str) -> Value {
+    json!({
+        "reply_id": reply_id(id), "message_id": "877c19ef-fa2e-4cec-827a-e1df9b5509f7",
+        "date_received": "2026-08-04T01:55:00.850Z", "source_number": "+61491570156", "destination_number": to,
+        "content": content, "vendor_account_id": { "vendor_id": "MessageMedia", "account_id": "MyAccount001" },
+    })
+}
+
+fn reply_id(id: u32) -> String {
+    format!("a175e797-2b54-468b-9850-{id:012}")
+}
+
+fn report(id: u32) -> Value {
+    json!({
+        "delivery_report_id": format!("01e1fa0a-6e27-4945-9cdb-{id:012}"), "source_number": "+61491570156",
+        "date_received": "2026-08-04T01:55:00.850Z", "status": "delivered", "original_text": "Your quote is ready",
+        "error_code": "220", "message_id": "877c19ef-fa2e-4cec-827a-e1df9b5509f7",
+        "metadata": { "reference": "delivery-1" },
+    })
+}
+
+/// What MessageMedia's lists bring when these stand in them.
+async fn polled(replies: Vec<Value>, reports: Vec<Value>) -> (Recent, Account) {
     let server = MockServer::start().await;
-    let reply = |id: &str, to: &str, content: &str, when: &str| {
-        json!({
-            "reply_id": id, "message_id": "877c19ef-fa2e-4cec-827a-e1df9b5509f7", "date_received": when,
-            "source_number": "+61491570156", "destination_number": to, "content": content,
-            "vendor_account_id": { "vendor_id": "MessageMedia", "account_id": "MyAccount001" },
-        })
-    };
-    let now = "2026-08-04T01:55:00.850Z";
-    let replies = json!({ "replies": [
-        reply("a175e797-2b54-468b-9850-41a3eab32f74", "+61491570006", "Yes please", now),
-        reply("a175e797-2b54-468b-9850-41a3eab32f75", "+61491570110", "To another number", now),
-        reply("a175e797-2b54-468b-9850-41a3eab32f76", "+61491570006", "Last month", "2026-07-04T01:55:00.850Z"),
-    ] });
-    let reports = json!({ "delivery_reports": [{
-        "delivery_report_id": "01e1fa0a-6e27-4945-9cdb-18644b4de043", "source_number": "+61491570156",
-        "date_received": now, "status": "delivered", "original_text": "Your quote is ready", "error_code": "220",
-        "message_id": "877c19ef-fa2e-4cec-827a-e1df9b5509f7", "metadata": { "reference": "delivery-1" },
-    }] });
-    for (list, answer) in [("/v1/replies", replies), ("/v1/delivery_reports", reports)] {
+    let lists = [
+        ("/v1/replies", json!({ "replies": replies })),
+        ("/v1/delivery_reports", json!({ "delivery_reports": reports })),
+    ];
+    for (list, answer) in lists {
         let asked = Mock::given(method("GET")).and(path(list));
         asked.respond_with(ResponseTemplate::new(200).set_body_json(answer)).mount(&server).await;
     }
     let (http, account) =
         (http_to(&[&server]), account(with(messagemedia_credentials(), "api_base", &server.uri())));
-    let recent = messagemedia().recent(&http, &account, SINCE).await.unwrap();
-    assert!(!recent.cut_short);
+    (messagemedia().recent(&http, &account, SINCE).await.unwrap(), account)
+}
+
+const OURS: Option<&str> = Some("+61491570006");
+
+#[tokio::test]
+async fn messagemedias_polling_lists_tell_what_was_answered_to_the_number_and_what_became_of_ours() {
+    let mut old = reply(3, OURS, "Last month");
+    old["date_received"] = json!("2026-07-04T01:55:00.850Z");
+    let replies = vec![
+        reply(1, OURS, "Yes please"),
+        reply(2, Some("+61491570110"), "To another number"),
+        old,
+        reply(4, OURS, ""),
+    ];
+    let (recent, account) = polled(replies, vec![report(1)]).await;
+    assert!(!recent.cut_short && !recent.more);
     let webhooks = brought(&recent);
-    assert_eq!(webhooks.len(), 1);
+    assert_eq!(webhooks.len(), 2, "nothing leaves the list by its age");
     let read = read(messagemedia(), account, webhooks[0]);
-    assert_eq!(read.external_id, "inbound:a175e797-2b54-468b-9850-41a3eab32f74", "as the webhook's");
+    assert_eq!(read.external_id, format!("inbound:{}", reply_id(1)), "as the webhook's");
     assert_eq!(inbound(&read).text, "Yes please");
     let sent = sent(&recent);
     let [(status, "+61491570156", "Your quote is ready")] = sent.as_slice() else { panic!("one report") };
@@ -216,8 +305,38 @@ async fn messagemedias_polling_lists_are_read_and_nothing_in_them_is_confirmed()
         (status.state, status.reference.as_deref()),
         (Some(DeliveryState::Delivered), Some("delivery-1"))
     );
-    let requests = server.received_requests().await.unwrap();
-    assert!(requests.iter().all(|request| request.method.as_str() == "GET"));
+    assert!(recent.messages.iter().all(|listed| confirmation(listed).is_none()), "there is room for more");
+}
+
+#[tokio::test]
+async fn what_is_not_the_lines_own_never_leaves_a_full_list_of_messagemedias() {
+    let mut replies: Vec<Value> = (0..97).map(|n| reply(n, OURS, "Yes please")).collect();
+    replies.push(reply(97, Some("+61491570110"), "To another number"));
+    replies.push(reply(98, None, "To whom?"));
+    replies.push(reply(99, OURS, ""));
+    let (recent, _) = polled(replies, vec![report(1)]).await;
+    assert!(recent.cut_short && recent.more);
+    assert_eq!((brought(&recent).len(), sent(&recent).len()), (98, 1));
+    let ours = recent.messages.iter().filter_map(confirmation).count();
+    assert_eq!(ours, 98, "texts and a picture, and nothing of the list that has room");
+    let picture = recent.messages.iter().find_map(|listed| match listed {
+        Listed::Wordless { carrier_ids, .. } => Some(carrier_ids.clone()),
+        Listed::Inbound { .. } | Listed::Outbound { .. } => None,
+    });
+    assert_eq!(picture, Some(vec![format!("{}:media", reply_id(99)), reply_id(99)]));
+
+    let (recent, _) = polled(vec![reply(1, OURS, "Yes please")], (0..100).map(report).collect()).await;
+    assert!(!recent.cut_short && recent.more, "what a patient wrote is all there");
+    assert_eq!(recent.messages.iter().filter_map(confirmation).count(), 100);
+}
+
+/// What is told to the carrier once a listed message is safe here.
+fn confirmation(listed: &Listed) -> Option<&Confirmation> {
+    match listed {
+        Listed::Inbound { confirm, .. }
+        | Listed::Outbound { confirm, .. }
+        | Listed::Wordless { confirm, .. } => confirm.as_ref(),
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use model::message::{Channel, DeliveryState};
-use providers::{Login, MediaPlace, OptOut, Received, Rejected, Verification};
+use providers::{InList, Login, MediaPlace, OptOut, Received, Rejected, Verification};
 use serde_json::Value;
 
 #[test]
@@ -76,6 +76,19 @@ fn a_photo_is_not_taken_for_a_repetition_of_its_text() {
     assert_ne!(told.external_id, whole.external_id);
     assert_ne!(inbound(&told).carrier_id, inbound(&whole).carrier_id);
     assert_eq!(inbound(&whole).text, "Look");
+}
+
+#[test]
+fn a_message_says_under_which_id_the_list_of_replies_has_it() {
+    let mut told = json!({ "reply_id": "r1", "source_number": "+61491570156", "content": "Look" });
+    let in_list = |told: &Value| inbound(&read(WebhookKind::Inbound, told)).in_list.clone();
+    assert_eq!(in_list(&told), InList::Same);
+    told["attachments"] = json!([{ "content_type": "image/png", "content": "dGVzdA==" }]);
+    assert_eq!(in_list(&told), InList::As("r1".to_owned()));
+    told["notification_id"] = json!("n1");
+    assert_eq!(in_list(&told), InList::Unknown);
+    let without_id = json!({ "source_number": "+61491570156", "content": "Look" });
+    assert_eq!(in_list(&without_id), InList::Unknown);
 }
 
 #[test]
