@@ -9,6 +9,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Connection as _, Transaction};
+use std::future::ready;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -107,6 +108,9 @@ impl Store {
             SqlitePoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(SQLITE_TURN)
+                // SQLite ends a transaction by itself, where the disk is full, say; the driver counts it still, cannot roll
+                // it back, and would begin no other on this connection.
+                .before_acquire(|connection, _| Box::pin(ready(Ok(!connection.is_in_transaction()))))
                 .connect_with(options)
         };
         let writer = options.clone().pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
