@@ -146,9 +146,10 @@ async fn a_full_disk_is_answered_with_503_and_the_same_webhook_is_taken_later() 
         let fields = inbound(sid, &text);
         post(&running, &url, &fields, &sign(TOKEN, &url, &fields)).await.0
     };
-    alter(&running.backend, "PRAGMA max_page_count = 1").await;
     let mut refused = Vec::new();
     for sid in &sids {
+        // Each time: a writer whose transaction SQLite ended by itself goes, and the next one does not know the limit.
+        alter(&running.backend, "PRAGMA max_page_count = 1").await;
         match send(sid).await {
             200 => {}
             503 => refused.push(sid),
