@@ -124,7 +124,7 @@ async fn round(backend: &Backend, mut routes: Vec<Route>, younger: Duration) -> 
                 Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
                     tracing::error!(account = %route.account_id, %error, "what a carrier lists could not be taken in");
-                    note_unread(backend, route, false).await?;
+                    note_unread(backend, route, Pictures::Unasked).await?;
                     sum.incomplete += 1;
                 }
             }
@@ -170,7 +170,12 @@ async fn ask(backend: &Backend, route: &Route, younger: Duration) -> Result<Foun
         }
     };
     if failed || short {
-        note_unread(backend, route, untold).await?;
+        let pictures = match (untold, short) {
+            (true, _) => Pictures::Untold,
+            (false, true) => Pictures::Unasked,
+            (false, false) => Pictures::Told,
+        };
+        note_unread(backend, route, pictures).await?;
         found.incomplete = 1;
     } else {
         note_asked(backend, route, now).await?;
@@ -290,15 +295,29 @@ async fn note_asked(backend: &Backend, route: &Route, now: Millis) -> Result<()>
     Ok(tx.commit().await?)
 }
 
+/// What the carrier said of the pictures of messages in its list.
+enum Pictures {
+    Told,
+    /// Those of some message are still to be told.
+    Untold,
+    /// Nothing: not all of the list was read.
+    Unasked,
+}
+
 /// Something is missing: the next round asks from as far back again, and admins are told if that goes on for long.
-/// `untold`: pictures of what was read.
-async fn note_unread(backend: &Backend, route: &Route, untold: bool) -> Result<()> {
+async fn note_unread(backend: &Backend, route: &Route, pictures: Pictures) -> Result<()> {
+    let now = backend.clock.now();
+    let (untold_since, told) = match pictures {
+        Pictures::Told => (None, true),
+        Pictures::Untold => (Some(now), false),
+        Pictures::Unasked => (None, false),
+    };
     let mut tx = backend.store.write().await?;
     tx.execute(
         "UPDATE line_account SET unlisted_since = COALESCE(unlisted_since, $3),
-             untold_since = CASE WHEN $4 THEN COALESCE(untold_since, $3) END
+             untold_since = CASE WHEN $5 THEN NULL ELSE COALESCE(untold_since, $4) END
          WHERE id = $1 AND provider = $2",
-        args![route.account_id, route.provider.as_str(), backend.clock.now(), untold],
+        args![route.account_id, route.provider.as_str(), now, untold_since, told],
     )
     .await?;
     Ok(tx.commit().await?)

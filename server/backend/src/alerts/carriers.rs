@@ -23,7 +23,7 @@ const USUAL: i64 = 3;
 const UNLISTED: Millis = 6 * HOUR;
 
 /// Patients' messages older than this say nothing of what usually comes.
-const REMEMBERED: Millis = 26 * WEEK;
+const REMEMBERED: Millis = 8 * WEEK;
 
 /// Accounts from which nothing comes any more, though some usually does. Messages are looked at by themselves: whoever
 /// enters another address for them at the carrier mostly leaves the one for reports as it is.

@@ -231,9 +231,11 @@ async fn under_another_id(
     message: &Message,
     ids: &mut Ids,
 ) -> Result<Option<Outcome>> {
-    let rows: Vec<(Option<String>,)> = tx
+    // A webhook may have been repeated until somebody was there to take it.
+    let latest = message.at + millis(super::LOOKS_BACK_AFTER_A_STOP);
+    let rows: Vec<(Option<String>, Millis)> = tx
         .all(
-            "SELECT m.carrier_id FROM message m JOIN conversation c ON c.id = m.conversation_id
+            "SELECT m.carrier_id, m.at FROM message m JOIN conversation c ON c.id = m.conversation_id
              JOIN number n ON n.id = c.number_id
              WHERE n.org_id = $1 AND n.hash = $2 AND m.account_id = $3 AND m.direction = 'inbound' AND m.body = $4
                AND m.at >= $5 AND m.at <= $6 ORDER BY m.at, m.id",
@@ -243,15 +245,18 @@ async fn under_another_id(
                 route.account_id,
                 &message.inbound.text,
                 message.at - APART,
-                message.at + APART
+                latest
             ],
         )
         .await?;
     let mut alike = None;
-    for id in rows.into_iter().filter_map(|(id,)| id) {
+    for (id, at) in rows.into_iter().filter_map(|(id, at)| Some((id?, at))) {
+        let near = at <= message.at + APART;
         match in_list(backend, tx, route, &id).await? {
             InList::As(listed) if listed == message.inbound.carrier_id => return Ok(Some(Outcome::Known)),
-            InList::Unknown if alike.is_none() && !ids.listed.contains(&id) && !ids.taken.contains(&id) => {
+            InList::Unknown
+                if near && alike.is_none() && !ids.listed.contains(&id) && !ids.taken.contains(&id) =>
+            {
                 alike = Some(id);
             }
             InList::Same | InList::As(_) | InList::Unknown => {}

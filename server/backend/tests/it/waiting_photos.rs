@@ -49,13 +49,19 @@ async fn the_pictures_of_a_message_that_was_found_are_fetched() {
 #[tokio::test]
 async fn a_text_waits_a_day_for_its_pictures_and_no_longer() {
     on_each_engine(async |mut t: TestBackend| {
-        lists(&t.carrier, &[photo(1, "My foot", "09:01:00"), wrote(2, 0, "Did it come?", "09:02:00")], &[])
-            .await;
+        let listed = [photo(1, "My foot", "09:01:00"), wrote(2, 0, "Did it come?", "09:02:00")];
+        lists(&t.carrier, &listed, &[]).await;
         answers(&t.carrier, &media_of(1), ResponseTemplate::new(503)).await;
         t.later(MINUTE * 30).await;
         assert_eq!(round(&t).await, Found { messages: 1, incomplete: 1, ..NOTHING });
         t.later(HOUR * 23).await;
         assert_eq!(round(&t).await, Found { incomplete: 1, ..NOTHING });
+        // The day does not begin anew where the list itself did not come.
+        t.carrier.reset().await;
+        answers(&t.carrier, LIST, ResponseTemplate::new(503)).await;
+        assert_eq!(round(&t).await, Found { incomplete: 1, ..NOTHING });
+        lists(&t.carrier, &listed, &[]).await;
+        answers(&t.carrier, &media_of(1), ResponseTemplate::new(503)).await;
         t.later(HOUR).await;
         assert_eq!(round(&t).await, Found { messages: 1, ..NOTHING });
         t.run_jobs().await;
@@ -81,7 +87,7 @@ async fn after_an_outage_one_hiccup_loses_no_picture() {
             lists(&t.carrier, &listed, &[]).await;
             answers(&t.carrier, &media_of(n), ResponseTemplate::new(429)).await;
             assert_eq!(round(&t).await, Found { incomplete: 1, ..NOTHING });
-            // Then the list itself does not come, which is no time in which its pictures were asked for.
+            // Then the list itself does not come.
             t.carrier.reset().await;
             answers(&t.carrier, LIST, ResponseTemplate::new(503)).await;
             assert_eq!(round(&t).await, Found { incomplete: 1, ..NOTHING });
