@@ -184,9 +184,9 @@ impl AccountFields {
             {(!further.is_empty())
                 .then(|| {
                     view! {
-                        <details class="stack">
+                        <details>
                             <summary>"More (optional)"</summary>
-                            {further.iter().map(|input| field(input, false)).collect_view()}
+                            <div class="stack">{further.iter().map(|input| field(input, false)).collect_view()}</div>
                         </details>
                     }
                 })}
