@@ -291,6 +291,21 @@ impl SlowUpload {
     }
 }
 
+/// A program that runs, and where it is.
+async fn started(command: Command) -> (Program, String) {
+    let mut program = Program::start(command);
+    let first = program.says().await;
+    let base = first.strip_prefix("Heliograph is at ").unwrap_or_else(|| panic!("{first}")).to_owned();
+    (program, base)
+}
+
+/// One web and one worker process.
+async fn one_of_each(clinic: &Clinic) -> (Program, String) {
+    let mut command = clinic.command();
+    command.args(["supervise", "--web", "1", "--workers", "1"]);
+    started(command).await
+}
+
 /// Makes a new connection for each request.
 fn once_each() -> Client {
     #[expect(clippy::disallowed_methods, reason = "a test asks as strangers do, on loopback")]
@@ -299,9 +314,7 @@ fn once_each() -> Client {
 
 async fn is_replaced_without_a_failed_request(database: Option<String>) {
     let clinic = Clinic::new(database).await;
-    let mut all = Program::start(clinic.all_processes());
-    let first = all.says().await;
-    let base = first.strip_prefix("Heliograph is at ").unwrap_or_else(|| panic!("{first}")).to_owned();
+    let (mut all, base) = started(clinic.all_processes()).await;
     let old = all.ready(4).await;
     let staff = Asking { base: base.clone(), bearer: Some(clinic.token.clone()), client: client() };
     let input = json!({"name": "Amelia Hart", "numbers": [{"number": NUMBER, "label": "Mobile"}]});
@@ -355,11 +368,7 @@ async fn every_process_is_replaced_without_a_failed_request_on_postgres() {
 #[tokio::test(flavor = "multi_thread")]
 async fn where_no_new_process_starts_the_old_ones_go_on_and_that_is_said() {
     let clinic = Clinic::new(None).await;
-    let mut command = clinic.command();
-    command.args(["supervise", "--web", "1", "--workers", "1"]);
-    let mut all = Program::start(command);
-    let first = all.says().await;
-    let base = first.strip_prefix("Heliograph is at ").unwrap_or_else(|| panic!("{first}")).to_owned();
+    let (mut all, base) = one_of_each(&clinic).await;
     let old = all.ready(2).await;
 
     // A process with another key refuses to start.
@@ -379,41 +388,15 @@ async fn where_no_new_process_starts_the_old_ones_go_on_and_that_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replaced_process_finishes_an_upload_over_a_slow_line() {
+async fn a_replaced_process_finishes_an_upload_over_a_slow_line_and_holds_up_no_other() {
     let clinic = Clinic::new(None).await;
-    let mut command = clinic.command();
-    command.args(["supervise", "--web", "1", "--workers", "1"]);
-    let mut all = Program::start(command);
-    let first = all.says().await;
-    let base = first.strip_prefix("Heliograph is at ").unwrap_or_else(|| panic!("{first}")).to_owned();
+    let (mut all, base) = one_of_each(&clinic).await;
     all.ready(2).await;
     let upload = SlowUpload::begin(&base, &clinic).await;
     all.tell(Signal::HUP);
     all.ready(1).await;
 
-    // Longer than what a process that is told to stop has for everything.
-    tokio::time::sleep(Duration::from_secs(50)).await;
-    assert_eq!(upload.finish().await, 201);
-    all.ready(1).await;
-    assert_eq!(all.says().await, "Every process was replaced.");
-    all.tell(Signal::TERM);
-    all.ends().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_upload_over_a_slow_line_keeps_no_other_process_from_being_replaced() {
-    let clinic = Clinic::new(None).await;
-    let mut command = clinic.command();
-    command.args(["supervise", "--web", "1", "--workers", "1"]);
-    let mut all = Program::start(command);
-    let first = all.says().await;
-    let base = first.strip_prefix("Heliograph is at ").unwrap_or_else(|| panic!("{first}")).to_owned();
-    all.ready(2).await;
-    let upload = SlowUpload::begin(&base, &clinic).await;
-    all.tell(Signal::HUP);
-    all.ready(1).await;
-
-    // As long as the others wait.
+    // As long as the others wait, and longer than what a process that is told to stop has for everything.
     tokio::time::sleep(Duration::from_secs(60)).await;
     all.ready(1).await;
     assert_eq!(all.says().await, "Every process was replaced.");

@@ -11,9 +11,10 @@ pub use restore::{Database, Restored, hold_back, restore};
 
 use crate::clock::is_untouched_for;
 use crate::media::blobs::{BlobError, BlobKey};
-use crate::media::inventory::{self, Original, Shelf};
+use crate::media::inventory::{self, Original};
 use crate::{Backend, Error, Result, Store};
 use archive::{DATABASE, UNFINISHED, Writer};
+use futures::TryStreamExt;
 use model::FailureCode;
 use std::fs::{File, Permissions};
 use std::io;
@@ -116,21 +117,12 @@ struct Packing<'a> {
 impl Packing<'_> {
     /// Everything that the rows name; what was deleted since is noted.
     async fn blobs(mut self, rows: &Store) -> Result<Self> {
-        for shelf in Shelf::ALL {
-            let mut after = None;
-            loop {
-                let mut tx = rows.read().await?;
-                let page = inventory::page(&mut tx, shelf, after).await?;
-                drop(tx);
-                let Some(last) = page.last() else { break };
-                after = Some(last.id());
-                for original in &page {
-                    for key in original.keys() {
-                        self = self.blob(&key).await?;
-                    }
-                    self.compare(original);
-                }
+        let mut originals = inventory::all(rows);
+        while let Some(original) = originals.try_next().await? {
+            for key in original.keys() {
+                self = self.blob(&key).await?;
             }
+            self.compare(&original);
         }
         Ok(self)
     }

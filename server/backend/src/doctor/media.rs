@@ -6,11 +6,11 @@ use crate::jobs::{Job, Owner, offered_at, queue};
 use crate::keys::Purpose;
 use crate::media::attachment;
 use crate::media::blobs::{BlobError, BlobKey, Stored, Variant};
-use crate::media::inventory::{self, Original, Shelf};
+use crate::media::inventory::{self, Original};
 use crate::media::kind;
 use crate::store::{Value, args, placeholders};
 use crate::{Error, Result, live};
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use model::live::Change;
 use model::media::AttachmentState;
 use model::message::Direction;
@@ -33,33 +33,22 @@ impl Examination<'_> {
             first?;
             return Ok(());
         }
-        let mut tx = self.backend.store.read().await?;
-        for shelf in Shelf::ALL {
-            if !inventory::page(&mut tx, shelf, None).await?.is_empty() {
-                return Err(Error::failure(
-                    FailureCode::Conflict,
-                    "The store for photos is empty, and the database names photos. Is its disk there, and is it the right \
-                     place? Nothing was repaired.",
-                ));
-            }
+        if inventory::all(&self.backend.store).try_next().await?.is_some() {
+            return Err(Error::failure(
+                FailureCode::Conflict,
+                "The store for photos is empty, and the database names photos. Is its disk there, and is it the right \
+                 place? Nothing was repaired.",
+            ));
         }
         Ok(())
     }
 
     /// Every row's blobs.
     pub(super) async fn media(&mut self) -> Result<()> {
-        for shelf in Shelf::ALL {
-            let mut after = None;
-            loop {
-                let mut tx = self.backend.store.read().await?;
-                let page = inventory::page(&mut tx, shelf, after).await?;
-                drop(tx);
-                let Some(last) = page.last() else { break };
-                after = Some(last.id());
-                for original in &page {
-                    self.original(original).await?;
-                }
-            }
+        let backend = self.backend;
+        let mut originals = inventory::all(&backend.store);
+        while let Some(original) = originals.try_next().await? {
+            self.original(&original).await?;
         }
         Ok(())
     }

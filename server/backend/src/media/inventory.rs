@@ -3,8 +3,9 @@
 use super::attachment::{self, Rendition};
 use super::blobs::{BlobKey, Variant};
 use crate::jobs::Owner;
-use crate::store::{Tx, args};
+use crate::store::{Store, Tx, args};
 use crate::{Error, Result};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use model::media::AttachmentState;
 use model::message::Direction;
 use model::{AttachmentId, OrgId, PatientImageId};
@@ -15,13 +16,9 @@ const PAGE: usize = 200;
 
 /// Which kind of owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shelf {
+enum Shelf {
     Attachments,
     PatientImages,
-}
-
-impl Shelf {
-    pub(crate) const ALL: [Self; 2] = [Self::Attachments, Self::PatientImages];
 }
 
 /// An original that lies in the blob store, as its row says.
@@ -72,8 +69,25 @@ impl Original {
     }
 }
 
+/// Every original that the rows of a database name, read page by page.
+pub(crate) fn all(rows: &Store) -> impl Stream<Item = Result<Original>> + Send + Unpin {
+    let begin = Some((Shelf::Attachments, None));
+    let pages = stream::try_unfold(begin, move |next| async move {
+        let Some((shelf, after)) = next else { return Ok(None) };
+        let mut tx = rows.read().await?;
+        let page = page(&mut tx, shelf, after).await?;
+        let next = match (page.last(), shelf) {
+            (Some(last), _) => Some((shelf, Some(last.id()))),
+            (None, Shelf::Attachments) => Some((Shelf::PatientImages, None)),
+            (None, Shelf::PatientImages) => None,
+        };
+        Ok::<_, Error>(Some((stream::iter(page).map(Ok), next)))
+    });
+    Box::pin(pages.try_flatten())
+}
+
 /// The next originals after the one with this id, in the order of their ids; none after the last.
-pub(crate) async fn page(tx: &mut Tx, shelf: Shelf, after: Option<Uuid>) -> Result<Vec<Original>> {
+async fn page(tx: &mut Tx, shelf: Shelf, after: Option<Uuid>) -> Result<Vec<Original>> {
     let sql = match shelf {
         Shelf::Attachments => {
             "SELECT id, org_id, direction, state, media_type, byte_size, sha256

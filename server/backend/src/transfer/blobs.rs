@@ -2,7 +2,7 @@
 
 use super::{Moved, refused};
 use crate::media::blobs::{BlobError, BlobKey, Listed};
-use crate::media::inventory::{self, Shelf};
+use crate::media::inventory;
 use crate::{Blobs, Result, Store};
 use futures::{StreamExt, TryStreamExt};
 
@@ -93,25 +93,15 @@ pub(super) async fn copy(
 /// How many originals that rows name do not lie in `to`. What is copied is what the other store lists, and one whose disk
 /// is not there lists nothing.
 pub(super) async fn missing(rows: &Store, to: &Blobs) -> Result<u64> {
+    let mut sizes = inventory::all(rows)
+        .map_ok(|original| {
+            let to = to.clone();
+            async move { Ok(to.size(&original.key).await?) }
+        })
+        .try_buffer_unordered(AT_ONCE);
     let mut missing = 0;
-    for shelf in Shelf::ALL {
-        let mut after = None;
-        loop {
-            let mut tx = rows.read().await?;
-            let page = inventory::page(&mut tx, shelf, after).await?;
-            drop(tx);
-            let Some(last) = page.last() else { break };
-            after = Some(last.id());
-            let mut sizes = futures::stream::iter(page)
-                .map(|original| {
-                    let to = to.clone();
-                    async move { to.size(&original.key).await }
-                })
-                .buffer_unordered(AT_ONCE);
-            while let Some(size) = sizes.next().await {
-                missing += u64::from(size?.is_none());
-            }
-        }
+    while let Some(size) = sizes.try_next().await? {
+        missing += u64::from(size.is_none());
     }
     Ok(missing)
 }
