@@ -254,9 +254,14 @@ async fn torment(
         mischief::kill(server, plan.kills, &written, Dice::new(plan.seed, "kills")).await;
         anyhow::Ok(())
     };
-    let ((more, asked), ()) = tokio::try_join!(writing, killing)?;
-    over.cancel();
-    let (services, interruptions) = interrupting.await??;
+    let working = async {
+        let (written, ()) = tokio::try_join!(writing, killing)?;
+        over.cancel();
+        Ok(written)
+    };
+    // A service that does not come back ends all of it, which would wait for it for ever.
+    let interrupting = async { interrupting.await? };
+    let ((more, asked), (services, interruptions)) = tokio::try_join!(working, interrupting)?;
     brought.extend(more);
     let kills = server.kills();
     println!("  all is written, {kills} processes were killed; now it is calm");
