@@ -292,7 +292,11 @@ pub fn main() -> ExitCode {
 fn log() {
     let quiet = "warn,server=info,backend=info,providers=info";
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet));
-    let to_stderr = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let to_stderr = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // Told of on the same standard error, a reader of the log who has gone would make every request panic.
+        .log_internal_errors(false);
     if std::io::stderr().is_terminal() {
         to_stderr.compact().init();
     } else {

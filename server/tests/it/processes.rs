@@ -405,6 +405,20 @@ async fn a_replaced_process_finishes_an_upload_over_a_slow_line_and_holds_up_no_
     all.ends().await;
 }
 
+#[tokio::test]
+async fn a_process_whose_log_nobody_reads_any_more_answers_and_stops_as_told() {
+    let clinic = Clinic::new(None).await;
+    let mut command = clinic.command();
+    command.arg("serve").stderr(Stdio::piped());
+    let (mut program, base) = started(command).await;
+    drop(program.child.stderr.take());
+    for path in ["/sign-in", "/healthz"] {
+        client().get(format!("{base}{path}")).send().await.expect("an answer");
+    }
+    program.tell(Signal::TERM);
+    program.ends().await;
+}
+
 /// A process on a socket of this test's.
 async fn web(clinic: &Clinic, socket: &TcpListener, app_url: &str) -> (Program, Asking) {
     let mut command = clinic.command();
