@@ -30,6 +30,9 @@ enum Command {
         /// What this process does of the whole. A worker listens on HELIOGRAPH_ADDR as well, for whoever watches it.
         #[arg(long, value_enum, default_value_t = Duty::All)]
         role: Duty,
+        /// One of several: stops as if it were told to, once nobody reads what it prints. Whoever keeps it has ended then.
+        #[arg(long, hide = true)]
+        kept: bool,
     },
     /// Serve through several processes that share one address, and start again those that end. SIGHUP replaces them one by
     /// one, without a request that fails: with another program, once it lies where this one did.

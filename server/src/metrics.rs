@@ -5,6 +5,7 @@ use crate::failure::Problem;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use backend::readiness::{self, Readiness};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::net::SocketAddr;
 use std::sync::OnceLock;
@@ -75,6 +76,10 @@ pub(crate) async fn metrics(
 ) -> Response {
     if !may_read(&app, peer, &headers) {
         return Problem::not_found().into_response();
+    }
+    let Readiness { database, blobs } = readiness::find(&app.backend).await;
+    for (part, ready) in [("database", database), ("blobs", blobs)] {
+        metrics::gauge!("storage_ready", "part" => part).set(if ready { 1.0 } else { 0.0 });
     }
     if let Err(error) = backend::jobs::measure(&app.backend).await {
         // What this process counted by itself is told all the same.

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use axum::{Json, Router};
+use backend::readiness::{self, Readiness};
 use model::FailureCode;
 use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -80,12 +81,11 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The process can do its work: the database and the blob store answer, and it is not about to stop.
+/// The process can do its work: the database and the blob store keep what they are given, and it is not about to stop.
 async fn readyz(
     State(app): State<App>,
 ) -> Result<Json<serde_json::Value>, (StatusCode, Json<serde_json::Value>)> {
-    let database = backend::organisations::any(&app.backend).await.is_ok();
-    let blobs = app.backend.blobs.ready().await.is_ok();
+    let Readiness { database, blobs } = readiness::find(&app.backend).await;
     let draining = app.draining.is_cancelled();
     let word = |ready| if ready { "ready" } else { "unavailable" };
     let process = if draining { "stopping" } else { "ready" };
@@ -95,7 +95,7 @@ async fn readyz(
     }
     let message = match draining {
         true => "This process is about to stop.",
-        false => "The server cannot reach all of its storage.",
+        false => "The server cannot write to all of its storage.",
     };
     let error = json!({ "code": FailureCode::Unavailable, "message": message, "field": null });
     Err((StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": error, "parts": parts }))))

@@ -29,6 +29,7 @@ pub mod numbers;
 pub mod operation;
 pub mod organisations;
 pub mod patients;
+pub mod readiness;
 pub mod reconcile;
 pub mod reports;
 pub mod schedule;
@@ -63,6 +64,7 @@ struct Open {
     parts: Parts,
     journal: inbox::Journal,
     counted: limits::Counted,
+    last_found: readiness::LastFound,
 }
 
 /// What a backend is made of.
@@ -103,8 +105,12 @@ pub struct Settings {
 impl Backend {
     /// Puts the parts together. Jobs run once [`jobs::work`] is started.
     pub fn new(parts: Parts) -> Self {
-        let (journal, counted) = (inbox::Journal::default(), limits::Counted::default());
-        Self(Arc::new(Open { parts, journal, counted }))
+        Self(Arc::new(Open {
+            parts,
+            journal: inbox::Journal::default(),
+            counted: limits::Counted::default(),
+            last_found: readiness::LastFound::default(),
+        }))
     }
 
     /// Where webhooks wait for the next commit.
@@ -115,6 +121,11 @@ impl Backend {
     /// What this process has counted for [`limits`].
     pub(crate) fn counted(&self) -> &limits::Counted {
         &self.0.counted
+    }
+
+    /// What was found last of what can be written.
+    pub(crate) fn last_found(&self) -> &readiness::LastFound {
+        &self.0.last_found
     }
 }
 

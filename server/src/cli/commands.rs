@@ -15,7 +15,11 @@ use backend::{Backend, demo, jobs, organisations, staff, tokens};
 use model::phone::Country;
 use model::staff::{Invitation, Role};
 use std::ffi::OsString;
+use std::future::pending;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
+use tokio::io::Interest;
+use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -54,7 +58,9 @@ pub(super) async fn run(
     }
     let config = Config::from_settings(settings)?;
     match command {
-        Command::Serve { demo, role } => return serve_until_told(&config, demo.map(Into::into), role).await,
+        Command::Serve { demo, role, kept } => {
+            return serve_until_told(&config, demo.map(Into::into), role, kept).await;
+        }
         Command::Supervise { web, workers } => return supervise::run(&config, options, web, workers).await,
         _ => {}
     }
@@ -143,6 +149,7 @@ async fn serve_until_told(
     config: &Config,
     demo: Option<demo::Scene>,
     duty: Duty,
+    kept: bool,
 ) -> Result<(), CommandError> {
     if !duty.serves() {
         if demo.is_some() {
@@ -161,7 +168,7 @@ async fn serve_until_told(
     let base = config.public_base(address);
     let backend = setup::open(config, base.clone()).await?;
     // Before it says that it is there: from then on it may be told to stop.
-    let signals = Signals::listen()?;
+    let signals = Signals::listen(kept)?;
     if duty.serves() {
         say(&format!("Heliograph is at {}", base.as_str().trim_end_matches('/')))?;
         let link = match demo {
@@ -189,14 +196,18 @@ struct Signals {
     interrupt: Signal,
     /// Another process has taken the place of this one.
     quit: Signal,
+    /// What this process prints, where its end is to be noticed: a keeper that was killed could tell it nothing.
+    read_by_keeper: Option<pipe::Sender>,
 }
 
 impl Signals {
-    fn listen() -> io::Result<Self> {
+    fn listen(kept: bool) -> io::Result<Self> {
+        let printed = || pipe::Sender::from_owned_fd(io::stdout().as_fd().try_clone_to_owned()?);
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
+            read_by_keeper: kept.then(printed).transpose()?,
         })
     }
 
@@ -204,6 +215,7 @@ impl Signals {
     async fn heed(mut self, stop: CancellationToken, hurry: CancellationToken) {
         let is_replaced = tokio::select! {
             () = Self::stop(&mut self.terminate, &mut self.interrupt) => false,
+            () = Self::left_alone(self.read_by_keeper.as_ref()) => false,
             _ = self.quit.recv() => true,
         };
         tracing::info!("stopping; what is under way is finished first");
@@ -214,6 +226,16 @@ impl Signals {
             let _ = tokio::time::timeout(GRACE_OF_THE_REPLACED, sooner).await;
         }
         hurry.cancel();
+    }
+
+    /// The pipe has no reader any more.
+    async fn left_alone(printed: Option<&pipe::Sender>) {
+        match printed {
+            Some(pipe) if pipe.ready(Interest::ERROR).await.is_ok() => {
+                tracing::warn!("the process that keeps this one is gone");
+            }
+            _ => pending().await,
+        }
     }
 
     async fn stop(terminate: &mut Signal, interrupt: &mut Signal) {

@@ -19,7 +19,10 @@ async fn health_readiness_and_metrics() {
     let proxied = nobody.request(Method::GET, "/metrics").header("x-forwarded-for", "203.0.113.9");
     assert_eq!(proxied.send().await.unwrap().status(), 404);
     running.backend.store.close().await;
-    assert_eq!(nobody.get("/readyz").await.failure_of_storage(), (503, "unavailable".to_owned()));
+    nobody.readiness_becomes("unavailable", "ready").await;
+    assert_eq!(nobody.get("/readyz").await.json["error"]["code"], "unavailable");
+    let metrics = get("/metrics").await.text().await.unwrap();
+    assert!(metrics.contains("\nstorage_ready{part=\"database\"} 0\n"), "{metrics}");
     assert_eq!(get("/healthz").await.status(), 200);
     running.stop().await;
 }
@@ -161,11 +164,4 @@ async fn a_part_of_a_photo_can_be_asked_for() {
     let unchanged = unchanged.header("if-range", "\"of another time\"").send().await.unwrap();
     assert_eq!(unchanged.status(), 200, "nothing tells whether it is still the same file");
     running.stop().await;
-}
-
-impl crate::running::Answer {
-    /// Readiness says more than the one shape: which part is missing.
-    fn failure_of_storage(&self) -> (u16, String) {
-        (self.status, self.json["error"]["code"].as_str().unwrap_or_default().to_owned())
-    }
 }

@@ -8,6 +8,7 @@ mod bad_day;
 mod carriers;
 mod doors;
 mod found_later;
+mod full_disk;
 mod journey;
 mod keys;
 mod limits;

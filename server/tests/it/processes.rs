@@ -38,17 +38,17 @@ const TAKEN: &str =
 const PASSWORD: &str = "a long enough password";
 
 /// What there is before the first process starts.
-struct Clinic {
+pub(crate) struct Clinic {
     folder: tempfile::TempDir,
     database: Option<String>,
     org: OrgId,
-    token: String,
+    pub(crate) token: String,
     /// Where Twilio calls a second line.
-    webhooks: String,
+    pub(crate) webhooks: String,
 }
 
 impl Clinic {
-    async fn new(database: Option<String>) -> Self {
+    pub(crate) async fn new(database: Option<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let backend = opened(folder.path(), database.as_deref()).await;
         let org = organisations::create(&backend, "Harbour Clinic", Country::AU).await.unwrap();
@@ -79,7 +79,7 @@ impl Clinic {
         command
     }
 
-    fn with_settings(&self, mut command: Command) -> Command {
+    pub(crate) fn with_settings(&self, mut command: Command) -> Command {
         command
             .current_dir(self.folder.path())
             .env("HELIOGRAPH_DATA", self.folder.path().join("data"))
@@ -100,7 +100,7 @@ async fn opened(folder: &Path, database: Option<&str>) -> Backend {
 }
 
 /// A program that runs, and what it says.
-struct Program {
+pub(crate) struct Program {
     child: Child,
     says: Lines<BufReader<ChildStdout>>,
 }
@@ -118,15 +118,15 @@ impl Program {
         line.unwrap().expect("it goes on")
     }
 
-    fn id(&self) -> Option<Pid> {
+    pub(crate) fn id(&self) -> Option<Pid> {
         self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
     }
 
-    fn tell(&self, signal: Signal) {
+    pub(crate) fn tell(&self, signal: Signal) {
         kill_process(self.id().expect("it runs"), signal).unwrap();
     }
 
-    async fn ends(mut self) {
+    pub(crate) async fn ends(mut self) {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it stops in time");
         assert!(ended.unwrap().success());
     }
@@ -186,7 +186,7 @@ fn sends(base: &str, token: &str, patient: &str) -> impl Fn(&Client, usize) -> R
 }
 
 /// Twilio brings one text after the other.
-fn brings(base: &str, path: &str) -> impl Fn(&Client, usize) -> RequestBuilder + use<> {
+pub(crate) fn brings(base: &str, path: &str) -> impl Fn(&Client, usize) -> RequestBuilder + use<> {
     let url = format!("{base}{path}");
     move |client, n| {
         let (sid, text) = (format!("SM{n:032x}"), format!("In {n}"));
@@ -292,7 +292,7 @@ impl SlowUpload {
 }
 
 /// A program that runs, and where it is.
-async fn started(command: Command) -> (Program, String) {
+pub(crate) async fn started(command: Command) -> (Program, String) {
     let mut program = Program::start(command);
     let first = program.says().await;
     let base = first.strip_prefix("Heliograph is at ").unwrap_or_else(|| panic!("{first}")).to_owned();
@@ -403,6 +403,33 @@ async fn a_replaced_process_finishes_an_upload_over_a_slow_line_and_holds_up_no_
     assert_eq!(upload.finish().await, 201);
     all.tell(Signal::TERM);
     all.ends().await;
+}
+
+/// Whether it does anything; one that ended may be there until somebody asks how.
+fn runs(id: &str) -> bool {
+    let stat = std::fs::read_to_string(Path::new("/proc").join(id).join("stat"));
+    stat.is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|state| !state.starts_with('Z')))
+}
+
+#[tokio::test]
+async fn processes_whose_keeper_was_killed_stop_and_leave_its_address_to_the_next() {
+    let clinic = Clinic::new(None).await;
+    let (mut all, base) = one_of_each(&clinic).await;
+    let kept = all.ready(2).await;
+    all.tell(Signal::KILL);
+    let stopped = async {
+        while kept.iter().any(|id| runs(id)) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, stopped).await.expect("they stop in time");
+    let mut command = clinic.command();
+    command.args(["supervise", "--web", "1", "--workers", "1"]);
+    command.env("HELIOGRAPH_ADDR", base.strip_prefix("http://").unwrap());
+    let (mut next, _) = started(command).await;
+    next.ready(2).await;
+    next.tell(Signal::TERM);
+    next.ends().await;
 }
 
 #[tokio::test]

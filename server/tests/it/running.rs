@@ -203,6 +203,21 @@ impl Asking {
         Answer::of(self.request(method, path).json(&body).send().await.unwrap()).await
     }
 
+    /// Waits until `/readyz` says this of database and blobs: what it found is good for a second.
+    pub(crate) async fn readiness_becomes(&self, database: &str, blobs: &str) {
+        let parts = json!({"database": database, "blobs": blobs, "process": "ready"});
+        let found = async {
+            loop {
+                let Answer { status, json, .. } = self.get("/readyz").await;
+                if (status == 200 && json == parts) || (status == 503 && json["parts"] == parts) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("/readyz never says {parts}"));
+    }
+
     pub(crate) async fn upload(&self, path: &str, fields: &[(&str, &str)], file: &[u8]) -> Answer {
         let (content_type, body) = form(fields, Some(file));
         let request = self.request(Method::POST, path).header("content-type", content_type).body(body);

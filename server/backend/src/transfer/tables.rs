@@ -47,6 +47,8 @@ const LEFT_BEHIND: &[&str] = &[
     "request_window",
     // When recurring work is due next: at once, in another place.
     "schedule",
+    // Says nothing: it was written to see whether it can be.
+    "readiness_trial",
     // The database fills it itself, from `message`.
     "message_index",
 ];

@@ -200,7 +200,7 @@ impl Process {
     async fn start(fleet: &Fleet, duty: Duty) -> io::Result<Self> {
         let mut command = Command::new(&fleet.program);
         command
-            .args(["serve", "--role", duty.as_str()])
+            .args(["serve", "--kept", "--role", duty.as_str()])
             .envs(fleet.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             // Of a group of its own: it is told to stop by us, not by the terminal too.

@@ -25,6 +25,9 @@ const LOST_AND_FOUND: &str = "lost+found";
 /// The root, in words.
 const ITSELF: &str = "the folder itself";
 
+/// Bytes that are written to find out whether the disk takes any.
+const TRIAL: usize = 32 * 1024;
+
 /// Whoever wrote nothing to a file on its way in for so long was killed.
 const NEVER_ARRIVES: Duration = Duration::from_secs(24 * 3600);
 
@@ -149,7 +152,10 @@ impl Folder {
     }
 
     pub(super) async fn ready(&self) -> Result<(), BlobError> {
-        self.writer("").await.map(drop)
+        let mut trial = self.writer(ITSELF).await?;
+        // A disk that is full has room for the name of a file.
+        trial.write(&[0; TRIAL]).await?;
+        trial.file.flush().await.map_err(broken(ITSELF))
     }
 }
 

@@ -1,0 +1,41 @@
+//! A disk that is full: the process says that it keeps nothing, takes nothing it could not keep, and goes on by itself.
+
+use crate::processes::{Clinic, brings, started};
+use crate::running::{Asking, client};
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
+use tokio::process::Command;
+
+/// The program on a disk that can be filled: whoever ignores the signal is told of its limit as of a disk's.
+const ON_SUCH_A_DISK: &str = "trap '' XFSZ; exec \"$HELIOGRAPH\" serve";
+
+/// From now on no file of the process takes bytes at this offset or after.
+fn ends_at(process: Pid, bytes: Option<u64>) {
+    prlimit(Some(process), Resource::Fsize, Rlimit { current: bytes, maximum: None }).unwrap();
+}
+
+#[tokio::test]
+async fn a_process_whose_disk_is_full_says_so_and_goes_on_once_there_is_room() {
+    let clinic = Clinic::new(None).await;
+    let mut command = clinic.with_settings(Command::new("sh"));
+    command.args(["-c", ON_SUCH_A_DISK]).env("HELIOGRAPH", env!("CARGO_BIN_EXE_heliograph"));
+    let (program, base) = started(command).await;
+    let asking = Asking { base: base.clone(), bearer: None, client: client() };
+    let brings = brings(&base, &clinic.webhooks);
+    let brought = async |n| brings(&asking.client, n).send().await.unwrap().status().as_u16();
+    asking.readiness_becomes("ready", "ready").await;
+    assert_eq!(brought(1).await, 200);
+
+    ends_at(program.id().unwrap(), Some(0));
+    asking.readiness_becomes("unavailable", "unavailable").await;
+    assert_eq!(brought(2).await, 503);
+    let metrics = client().get(format!("{base}/metrics")).send().await.unwrap().text().await.unwrap();
+    for part in ["database", "blobs"] {
+        assert!(metrics.contains(&format!("storage_ready{{part=\"{part}\"}} 0\n")), "{metrics}");
+    }
+
+    ends_at(program.id().unwrap(), None);
+    asking.readiness_becomes("ready", "ready").await;
+    assert_eq!(brought(2).await, 200);
+    program.tell(Signal::TERM);
+    program.ends().await;
+}
