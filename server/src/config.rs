@@ -11,6 +11,7 @@ pub use raw::Settings;
 pub(crate) use raw::given_as_options;
 
 use backend::limits::PerMinute;
+use backend::staff::is_email;
 use std::collections::HashSet;
 use std::fmt;
 use std::net::SocketAddr;
@@ -65,6 +66,9 @@ pub struct Config {
     /// Lets a collector read `/metrics` from elsewhere.
     pub metrics_token: Option<Secret>,
 }
+
+/// Below the folder of the built browser files: which file has which hashed name.
+const MANIFEST: &str = "pkg/manifest.json";
 
 /// What a command takes as a place for photos.
 const PLACES: &str = "write s3://BUCKET or s3://BUCKET/PREFIX, or the path of a folder";
@@ -156,8 +160,11 @@ impl Config {
             )?,
             program: std::env::current_exe()
                 .map_err(|_| wrong("PATH", "the program's own file cannot be found"))?,
-            site: given(&raw.site).map_or_else(site_beside_the_program, PathBuf::from),
-            admin_email: given(&raw.admin_email).unwrap_or(raw::ADMIN_EMAIL).to_owned(),
+            site: match given(&raw.site) {
+                Some(site) => built_site(site)?,
+                None => site_beside_the_program(),
+            },
+            admin_email: admin_email(given(&raw.admin_email).unwrap_or(raw::ADMIN_EMAIL))?,
             allow_private: allow_private(given(&raw.allow_private).unwrap_or_default())?,
             client_address_header: given(&raw.client_address_header)
                 .map(|name| {
@@ -262,6 +269,29 @@ fn allow_private(list: &str) -> Result<HashSet<String>, ConfigError> {
             _ => Err(wrong("HELIOGRAPH_ALLOW_PRIVATE", "write host:port pairs with commas between them")),
         })
         .collect()
+}
+
+/// Nobody would be let in on the first start with an address that is none.
+fn admin_email(text: &str) -> Result<String, ConfigError> {
+    if !is_email(text) {
+        return Err(wrong(
+            "HELIOGRAPH_ADMIN_EMAIL",
+            "write an e-mail address, for example admin@clinic.example",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// Without what is built there, every page is empty.
+fn built_site(site: &str) -> Result<PathBuf, ConfigError> {
+    let folder = PathBuf::from(site);
+    if !folder.join(MANIFEST).is_file() {
+        let problem = format!(
+            "{site} holds no built pages; name the folder `site` that came with the program, or that `cargo xtask site` printed"
+        );
+        return Err(ConfigError { setting: "HELIOGRAPH_SITE", problem });
+    }
+    Ok(folder)
 }
 
 fn site_beside_the_program() -> PathBuf {

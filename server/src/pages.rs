@@ -32,7 +32,8 @@ const ARGUMENT_BYTES: usize = 1024 * 1024;
 pub(crate) fn assets(site: &Path) -> Assets {
     let hashed: HashMap<String, String> = read(site, "manifest.json");
     if hashed.is_empty() {
-        tracing::warn!("HELIOGRAPH_SITE holds no built pages; run `cargo xtask run`");
+        let site = site.display();
+        tracing::warn!(%site, "there are no built pages: set HELIOGRAPH_SITE to their folder, or build them with `cargo xtask run`");
     }
     let path = |name: &str| match hashed.get(name) {
         Some(path) if path.starts_with('/') => path.clone(),

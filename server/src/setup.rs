@@ -18,12 +18,28 @@ use url::Url;
 /// Why the product cannot start, in words for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// The folder or one of its files.
-    #[error("the data folder {}: {cause}", folder.display())]
+    /// The data folder cannot be made.
+    #[error("HELIOGRAPH_DATA: the folder {} cannot be made: {cause}", folder.display())]
     Data {
-        /// Where it is.
+        /// Where it should be.
         folder: PathBuf,
         /// What is wrong.
+        cause: io::Error,
+    },
+    /// The file of the database cannot be made.
+    #[error("DATABASE_URL: {} cannot be made: {cause}. Is its folder there, and may this person write to it?", file.display())]
+    Database {
+        /// Where it should be.
+        file: PathBuf,
+        /// What is wrong.
+        cause: io::Error,
+    },
+    /// A file that holds a key, or should.
+    #[error("{setting}: the file of this key: {cause}")]
+    KeyFile {
+        /// What the key is called among the settings.
+        setting: &'static str,
+        /// Where it is, and what is wrong.
         cause: io::Error,
     },
     /// The database.
@@ -58,13 +74,14 @@ pub enum SetupError {
 /// # Errors
 /// What is wrong and what to do.
 pub async fn open(config: &Config, app_url: Url) -> Result<Backend, SetupError> {
-    prepare_data(config).map_err(|cause| SetupError::Data { folder: config.data.clone(), cause })?;
+    prepare_data(config)?;
     let store = Store::connect(config.database_url.expose()).await?;
     store.migrate().await?;
     let blobs = open_blobs(&config.blobs).await?;
     let guard = Netguard { allowed_private: config.allow_private.clone(), own: Some(app_url.clone()) };
     let http = Http::new(guard).map_err(|_| SetupError::NoTrust)?;
-    let (master, phone) = (Key::load(config, &config.master_key)?, Key::load(config, &config.phone_key)?);
+    let master = Key::load(WhichKey::Master, &config.master_key)?;
+    let phone = Key::load(WhichKey::Phone, &config.phone_key)?;
     let backend = Backend::new(Parts {
         store,
         blobs,
@@ -86,7 +103,7 @@ pub async fn open(config: &Config, app_url: Url) -> Result<Backend, SetupError> 
     }
     refuse_wrong_key(canary::wrong_key(&backend).await?)?;
     for key in [&master, &phone] {
-        key.keep_if_new(config)?;
+        key.keep_if_new()?;
     }
     refuse_wrong_key(canary::note_keys(&backend).await?)?;
     backend::patients::fold_references(&backend).await?;
@@ -95,10 +112,13 @@ pub async fn open(config: &Config, app_url: Url) -> Result<Backend, SetupError> 
 }
 
 fn refuse_wrong_key(wrong: Option<WhichKey>) -> Result<(), SetupError> {
-    match wrong {
-        None => Ok(()),
-        Some(WhichKey::Master) => Err(SetupError::WrongKey("HELIOGRAPH_MASTER_KEY")),
-        Some(WhichKey::Phone) => Err(SetupError::WrongKey("PHONE_HASH_KEY")),
+    wrong.map_or(Ok(()), |which| Err(SetupError::WrongKey(setting_of(which))))
+}
+
+fn setting_of(which: WhichKey) -> &'static str {
+    match which {
+        WhichKey::Master => "HELIOGRAPH_MASTER_KEY",
+        WhichKey::Phone => "PHONE_HASH_KEY",
     }
 }
 
@@ -117,11 +137,14 @@ pub async fn first_admin(config: &Config, backend: &Backend) -> backend::Result<
 
 /// The data folder and, with SQLite, an empty database in it that only its owner may read, also where the folder
 /// is open to others.
-fn prepare_data(config: &Config) -> io::Result<()> {
-    make_private_folder(&config.data)?;
+fn prepare_data(config: &Config) -> Result<(), SetupError> {
+    make_private_folder(&config.data)
+        .map_err(|cause| SetupError::Data { folder: config.data.clone(), cause })?;
     let Some(file) = sqlite_file(config.database_url.expose()) else { return Ok(()) };
     match make_private_file(file) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => {
+            Err(SetupError::Database { file: file.to_owned(), cause })
+        }
         _ => Ok(()),
     }
 }
@@ -145,15 +168,17 @@ pub(crate) async fn open_blobs(place: &BlobPlace) -> Result<Blobs, BlobError> {
 }
 
 struct Key<'a> {
+    which: WhichKey,
     source: &'a KeySource,
     bytes: [u8; 32],
     is_new: bool,
 }
 
 impl<'a> Key<'a> {
-    fn load(config: &Config, source: &'a KeySource) -> Result<Self, SetupError> {
-        let kept = source.load().map_err(|cause| SetupError::Data { folder: config.data.clone(), cause })?;
-        Ok(Self { source, bytes: kept.unwrap_or_else(random_bytes), is_new: kept.is_none() })
+    fn load(which: WhichKey, source: &'a KeySource) -> Result<Self, SetupError> {
+        let kept =
+            source.load().map_err(|cause| SetupError::KeyFile { setting: setting_of(which), cause })?;
+        Ok(Self { which, source, bytes: kept.unwrap_or_else(random_bytes), is_new: kept.is_none() })
     }
 
     /// A new key beside old data would make that data unreadable without a word.
@@ -166,10 +191,11 @@ impl<'a> Key<'a> {
         }
     }
 
-    fn keep_if_new(&self, config: &Config) -> Result<(), SetupError> {
+    fn keep_if_new(&self) -> Result<(), SetupError> {
         if !self.is_new {
             return Ok(());
         }
-        self.source.keep(&self.bytes).map_err(|cause| SetupError::Data { folder: config.data.clone(), cause })
+        let setting = setting_of(self.which);
+        self.source.keep(&self.bytes).map_err(|cause| SetupError::KeyFile { setting, cause })
     }
 }

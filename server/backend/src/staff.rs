@@ -176,6 +176,12 @@ struct Joined {
     has_password: bool,
 }
 
+/// What somebody can sign in with.
+pub fn is_email(text: &str) -> bool {
+    let (before_at, after_at) = text.split_once('@').unwrap_or_default();
+    !before_at.is_empty() && !after_at.is_empty() && !text.contains(char::is_whitespace) && text.len() <= 254
+}
+
 /// A person may be known from another organisation: then they keep their name and password and gain a membership.
 async fn join(
     backend: &Backend,
@@ -186,9 +192,7 @@ async fn join(
     role: Role,
 ) -> Result<Joined> {
     let (email, name) = (fold_email(email), name.trim());
-    let (before_at, after_at) = email.split_once('@').unwrap_or_default();
-    if before_at.is_empty() || after_at.is_empty() || email.contains(char::is_whitespace) || email.len() > 254
-    {
+    if !is_email(&email) {
         return Err(Error::invalid("email", "Write an e-mail address, for example sam@clinic.example."));
     }
     if name.is_empty() || name.chars().count() > 200 {

@@ -6,7 +6,7 @@ mod supervise;
 
 use super::{Command, Jobs, Org, Staff, Token};
 use crate::App;
-use crate::config::{Config, ConfigError, Settings, env_example};
+use crate::config::{BlobPlace, Config, ConfigError, Settings, env_example};
 use crate::listening::Listening;
 use crate::serve::{Duty, GRACE_OF_THE_REPLACED, serve_as};
 use crate::setup::{self, SetupError};
@@ -18,6 +18,7 @@ use std::ffi::OsString;
 use std::future::pending;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::path::Path;
 use tokio::io::Interest;
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -67,14 +68,14 @@ pub(super) async fn run(
     if let Command::Restore { file } = &command {
         return moving::restore(&config, file.as_deref()).await;
     }
-    if needs_a_database(&command)
-        && let Some(file) = sqlite_file(config.database_url.expose())
-        && !file.exists()
+    if is_about_what_is_there(&command)
+        && let Some(database) = sqlite_file(config.database_url.expose())
     {
-        return Err(CommandError::Refused(format!(
-            "{}: there is no database. Run this in the folder of the server, where its settings are",
-            file.display()
-        )));
+        refuse_if_missing(database, "there is no database")?;
+    }
+    // A backup keeps the database all the same.
+    if let (Command::Doctor { .. }, BlobPlace::Folder(photos)) = (&command, &config.blobs) {
+        refuse_if_missing(photos, "the folder for photos is not there")?;
     }
     let backend = setup::open(&config, config.public_base(config.addr)).await?;
     let done = once(command, &backend, settings).await;
@@ -82,13 +83,29 @@ pub(super) async fn run(
     done
 }
 
-/// Whether it is about what is there already. Begun in a wrong folder, it must not make an empty server and be content.
-fn needs_a_database(command: &Command) -> bool {
+/// Begun in a wrong folder, it must not make an empty server and be content.
+fn is_about_what_is_there(command: &Command) -> bool {
     match command {
-        Command::Backup { .. } | Command::Doctor { .. } => true,
+        Command::Backup { .. }
+        | Command::Doctor { .. }
+        | Command::Staff(_)
+        | Command::Token(_)
+        | Command::Line(_)
+        | Command::Jobs(_) => true,
         Command::Migrate { to, blobs } => to.is_some() || blobs.is_some(),
         _ => false,
     }
+}
+
+fn refuse_if_missing(path: &Path, missing: &str) -> Result<(), CommandError> {
+    let what = match path.try_exists() {
+        Ok(true) => return Ok(()),
+        Ok(false) => format!(
+            "{missing}. Run this in the folder of the server, where its settings are, and with its disks in place"
+        ),
+        Err(error) => format!("{error}. Run this as the person whom the server runs as"),
+    };
+    Err(CommandError::Refused(format!("{}: {what}", path.display())))
 }
 
 async fn once(command: Command, backend: &Backend, settings: &Settings) -> Result<(), CommandError> {

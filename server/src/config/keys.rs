@@ -62,13 +62,8 @@ impl KeySource {
     /// Keeps a new key in our own file, readable by its owner only. Never replaces one.
     pub(crate) fn keep(&self, key: &[u8; 32]) -> io::Result<()> {
         let Self::Own(path) = self else { return Ok(()) };
-        if let Some(folder) = path.parent() {
-            make_private_folder(folder)?;
-        }
-        let mut file = make_private_file(path)?;
-        file.write_all(key.iter().map(|byte| format!("{byte:02x}")).collect::<String>().as_bytes())?;
-        file.write_all(b"\n")?;
-        file.sync_all()
+        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        write_file(path, &hex).map_err(at(path))
     }
 }
 
@@ -90,9 +85,23 @@ pub(crate) fn make_private_file(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+fn write_file(path: &Path, hex: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        make_private_folder(folder)?;
+    }
+    let mut file = make_private_file(path)?;
+    file.write_all(hex.as_bytes())?;
+    file.write_all(b"\n")?;
+    file.sync_all()
+}
+
+/// Says which file it was.
+fn at(path: &Path) -> impl FnOnce(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 fn read_file(path: &Path) -> io::Result<[u8; 32]> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    let text = std::fs::read_to_string(path).map_err(at(path))?;
     parse_hex(text.trim()).ok_or_else(|| {
         let problem = format!("{} does not hold 64 hexadecimal digits", path.display());
         io::Error::new(io::ErrorKind::InvalidData, problem)

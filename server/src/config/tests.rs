@@ -131,3 +131,14 @@ fn keys_are_made_once_and_kept_from_others() {
         assert_eq!(mode & 0o777, 0o600);
     }
 }
+
+#[test]
+fn a_place_that_holds_no_pages_is_refused_and_so_is_an_admin_without_an_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().to_str().unwrap();
+    assert!(problem(&["--site", site]).starts_with("HELIOGRAPH_SITE: "), "{site} is empty");
+    std::fs::create_dir(folder.path().join("pkg")).unwrap();
+    std::fs::write(folder.path().join("pkg/manifest.json"), "{}").unwrap();
+    assert_eq!(Config::from_settings(&settings(&["--site", site])).unwrap().site, folder.path());
+    assert!(problem(&["--admin-email", "admin"]).starts_with("HELIOGRAPH_ADMIN_EMAIL: "));
+}

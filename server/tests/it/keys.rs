@@ -28,6 +28,25 @@ async fn a_key_that_is_lost_before_there_is_an_organisation_is_refused_as_well()
     assert!(!key_file(folder.path()).exists(), "a key that does not fit is not kept");
 }
 
+#[tokio::test]
+async fn what_cannot_be_opened_is_told_by_the_setting_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("not there/key").display().to_string();
+    let nobody_listens = "postgres://nobody@127.0.0.1:1/heliograph";
+    let file = folder.path().join("a file");
+    std::fs::write(&file, "").unwrap();
+    for (data, settings, setting, what) in [
+        ("data", &["--master-key-file", &missing][..], "HELIOGRAPH_MASTER_KEY", missing.as_str()),
+        ("data", &["--phone-hash-key-file", &missing], "PHONE_HASH_KEY", &missing),
+        ("data", &["--database-url", &format!("sqlite:{missing}")], "DATABASE_URL", &missing),
+        ("data", &["--database-url", nobody_listens], "DATABASE_URL", "refused"),
+        ("a file", &[], "HELIOGRAPH_DATA", "a file"),
+    ] {
+        let refused = open(&folder.path().join(data), settings).await.map(drop).unwrap_err().to_string();
+        assert!(refused.starts_with(&format!("{setting}: ")) && refused.contains(what), "{refused}");
+    }
+}
+
 fn key_file(data: &Path) -> PathBuf {
     data.join("keys/master.key")
 }

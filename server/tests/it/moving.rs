@@ -51,6 +51,12 @@ fn a_clinic_is_backed_up_put_back_moved_and_found_whole() {
 
     let (media, away) = (old.join("media"), folder.path().join("away"));
     std::fs::rename(&media, &away).unwrap();
+    let refused = heliograph(&old, &["doctor", "--repair"]);
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("the folder for photos is not there"),
+        "{refused:?}"
+    );
+    assert!(!refused.status.success() && !media.exists(), "an empty one would hide that a disk is away");
     let hollow = folder.path().join("hollow.backup");
     let refused = heliograph(&old, &["backup", hollow.to_str().unwrap()]);
     assert!(!refused.status.success() && hollow.exists(), "the database is kept all the same");
@@ -73,7 +79,15 @@ fn a_clinic_is_backed_up_put_back_moved_and_found_whole() {
     std::fs::write(&photo, bytes).unwrap();
 
     let elsewhere = folder.path().join("elsewhere");
-    for command in [&["backup", "empty.backup"][..], &["doctor"], &["migrate", "--blobs", "photos"]] {
+    for command in [
+        &["backup", "empty.backup"][..],
+        &["doctor"],
+        &["migrate", "--blobs", "photos"],
+        &["staff", "add", "sam@clinic.example"],
+        &["token", "create", "Practice software"],
+        &["line", "list"],
+        &["jobs", "requeue"],
+    ] {
         let refused = heliograph(&elsewhere, command);
         assert!(String::from_utf8_lossy(&refused.stderr).contains("there is no database"), "{refused:?}");
         assert!(!refused.status.success() && !elsewhere.exists(), "nothing is made in a wrong folder");

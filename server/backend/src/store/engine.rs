@@ -4,7 +4,7 @@ use super::StoreError;
 use super::migrations::{migrate_postgres, migrate_sqlite};
 use super::transaction::{Engine, Tx, sqlite_arguments};
 use super::value::args;
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions, Postgres};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPool, PgPoolOptions, Postgres};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -91,9 +91,13 @@ impl Store {
                         Ok(true)
                     })
                 })
-                .connect_with(options)
-                .await?;
-            return Ok(Self(Pools::Postgres(pool)));
+                .connect_with(options.clone())
+                .await;
+            return match pool {
+                Ok(pool) => Ok(Self(Pools::Postgres(pool))),
+                Err(sqlx::Error::PoolTimedOut) => Err(why_not(&options).await.into()),
+                Err(error) => Err(error.into()),
+            };
         }
         let file = sqlite_file(url).ok_or(StoreError::UnknownEngine)?;
         let options = SqliteConnectOptions::new()
@@ -222,6 +226,14 @@ impl Store {
             }
             Pools::Postgres(pool) => pool.close().await,
         }
+    }
+}
+
+/// What keeps the pool from connecting: it tries until its time is up, and tells that alone.
+async fn why_not(options: &PgConnectOptions) -> sqlx::Error {
+    match timeout(ACQUIRE, PgConnection::connect_with(options)).await {
+        Ok(Err(error)) => error,
+        Ok(Ok(_)) | Err(_) => sqlx::Error::PoolTimedOut,
     }
 }
 
