@@ -36,6 +36,15 @@ impl Problem {
         Self::new(FailureCode::NotFound, "There is nothing at this address.")
     }
 
+    /// The same, where the wrong input has another name in this request: pairs of the name before and the name here.
+    pub(crate) fn renamed(mut self, names: &[(&str, &str)]) -> Self {
+        let field = self.error.field.as_deref();
+        if let Some((_, here)) = names.iter().find(|(before, _)| field == Some(*before)) {
+            self.error.field = Some((*here).to_owned());
+        }
+        self
+    }
+
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.status = Some(status.as_u16());
         self

@@ -138,6 +138,7 @@ impl Turn {
         let (backend, caller) = (asker.backend(), &asker.caller);
         let client_id = self.client_id.filter(|id| !id.trim().is_empty());
         let client_id = client_id.unwrap_or_else(|| backend.clock.new_id::<MessageId>().to_string());
+        let pictures = if self.media.media_ids.is_empty() { "media_url" } else { "media_ids" };
         let draft = Draft {
             text: self.message,
             attachments: self.media.media_ids,
@@ -148,10 +149,11 @@ impl Turn {
             template: self.template,
         };
         let url = self.media.media_url.as_deref().map(str::trim).filter(|url| !url.is_empty());
-        Ok(match url {
-            Some(url) => messages::send_with_url(backend, caller, to, &draft, url).await?,
-            None => messages::send(backend, caller, to, &draft).await?,
-        })
+        let sent = match url {
+            Some(url) => messages::send_with_url(backend, caller, to, &draft, url).await,
+            None => messages::send(backend, caller, to, &draft).await,
+        };
+        sent.map_err(|error| Problem::from(error).renamed(&[("text", "message"), ("attachments", pictures)]))
     }
 }
 
@@ -208,8 +210,9 @@ pub(crate) async fn reply_with_media(
     request: Request,
 ) -> Result<Reply<MessageView>, Problem> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_form = content_type.is_some_and(|kind| kind.starts_with("multipart/form-data"));
     let mut uploaded = Vec::new();
-    let turn = if content_type.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
+    let turn = if is_form {
         let form = Form::from_request(request, &asker.app).await?;
         // Known to exist before bytes are taken in for it.
         conversations::get(asker.backend(), &asker.caller, id).await?;
@@ -230,7 +233,8 @@ pub(crate) async fn reply_with_media(
     let said = say(asker, id, turn).await;
     // A repetition brought its files along once more.
     media::discard_unsent(&backend, &caller, &uploaded).await;
-    said
+    // A form has the files themselves.
+    said.map_err(|problem| if is_form { problem.renamed(&[("media_ids", "file")]) } else { problem })
 }
 
 /// Takes in a form. Nothing stays of one that is refused half-way.

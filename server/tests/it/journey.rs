@@ -148,6 +148,10 @@ async fn a_message_is_refused_that_would_reach_a_stranger_or_come_too_late() {
     assert_eq!(field(json!({"phone_number": "0491 570 157", "message": "x"})).await, "phone_number");
     assert_eq!(field(json!({"phone_number": "call me", "message": "x"})).await, "phone_number");
     assert_eq!(field(json!({"message": "x", "send_at": 1})).await, "send_at");
+    // The request's own names, whatever they are called inside.
+    assert_eq!(field(json!({"message": " "})).await, "message");
+    let picture = "00000000-0000-7000-8000-000000000000";
+    assert_eq!(field(json!({"message": "x", "media_ids": [picture, picture]})).await, "media_ids");
     for url in
         ["http://198.51.100.7/x.jpg", "ftp://example.org/x.jpg", "https://127.0.0.1/x.jpg", "no address"]
     {
