@@ -8,6 +8,8 @@ use std::fmt::Write;
 pub fn env_example() -> String {
     let mut out = String::from(
         "# Settings of Heliograph. Copy this file to .env, take the # from the lines you want to change.\n\
+         # A value with a $, a blank, a quote or a \\ in it stands in single quotes, as in 'pa$$word': without\n\
+         # them, $NAME is taken for the value of NAME.\n\
          # Made by `heliograph settings`; a test fails when it differs.\n",
     );
     for setting in Settings::augment_args(Command::new("heliograph")).get_arguments() {
