@@ -158,7 +158,7 @@ impl Country {
     /// Australia, the country of a new organisation unless it says otherwise.
     pub const AU: Self = Self(*b"AU");
 
-    /// Takes two ASCII letters in either case; whether such a country exists is not asked here.
+    /// Takes two ASCII letters in either case; whether such a country exists is not asked here, but by `has_numbers`.
     pub fn from_code(code: &str) -> Option<Self> {
         match code.trim().as_bytes() {
             [a, b] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => {
@@ -244,6 +244,16 @@ mod parse {
         }
     }
 
+    impl Country {
+        /// Whether it has telephone numbers of its own, and how they are written is known.
+        #[must_use]
+        pub fn has_numbers(&self) -> bool {
+            let code = self.code();
+            code.parse::<country::Id>().is_ok()
+                && phonenumber::metadata::DATABASE.by_id(code.as_str()).is_some()
+        }
+    }
+
     /// The readings of a compacted text, most literal first. The last two are how people write a number
     /// from a letterhead: the country code without its plus, and a trunk zero left behind the code.
     fn candidates(compact: &str, home: Country) -> Vec<String> {
@@ -321,6 +331,18 @@ mod tests {
             PhoneNumber::parse("+1 415 555 2671", Country::AU).map(String::from).as_deref(),
             Ok("+14155552671")
         );
+    }
+
+    #[cfg(feature = "parse")]
+    #[test]
+    fn knows_which_countries_have_numbers() {
+        let has_numbers = |code| Country::from_code(code).unwrap().has_numbers();
+        for code in ["AU", "nz", "US", "GB", "DE"] {
+            assert!(has_numbers(code), "{code}");
+        }
+        for code in ["ZZ", "XX", "AA", "UK"] {
+            assert!(!has_numbers(code), "{code}");
+        }
     }
 
     #[cfg(feature = "parse")]

@@ -2,20 +2,35 @@
 
 use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result, audit, live};
-use model::OrgId;
 use model::live::Change;
 use model::phone::Country;
 use model::staff::{Organisation, Permission};
+use model::{FailureCode, OrgId};
 use uuid::Uuid;
+
+/// An organisation in the operator's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name, as patients know it.
+    pub name: String,
+    /// Where national numbers are read.
+    pub country: String,
+    /// Numbers that patients write to.
+    pub lines: i64,
+    /// People who may sign in to it.
+    pub staff: i64,
+}
 
 /// Makes an organisation; the command line and the demo do.
 ///
 /// # Errors
-/// `Invalid` without a name.
+/// `Invalid` without a name, with one that another organisation has, or with a country whose numbers cannot be read.
 pub async fn create(backend: &Backend, name: &str, country: Country) -> Result<OrgId> {
     let name = required_name(name)?;
+    require_numbers(country)?;
     let id: OrgId = backend.clock.new_id();
     let mut tx = backend.store.write().await?;
+    require_free_name(&mut tx, name).await?;
     tx.execute(
         "INSERT INTO organisation (id, name, country, person_word, created_at) VALUES ($1, $2, $3, 'patient', $4)",
         args![id, name, country.code(), backend.clock.now()],
@@ -25,20 +40,53 @@ pub async fn create(backend: &Backend, name: &str, country: Country) -> Result<O
     Ok(id)
 }
 
-/// The organisation with this name, or the only one where none is named.
+/// Every organisation of the server, by name. For its operator.
+pub async fn list(backend: &Backend) -> Result<Vec<Listed>> {
+    let mut tx = backend.store.read().await?;
+    let rows: Vec<(String, String, i64, i64)> = tx
+        .all(
+            "SELECT o.name, o.country,
+                    (SELECT COUNT(*) FROM line l WHERE l.org_id = o.id AND l.disabled_at IS NULL),
+                    (SELECT COUNT(*) FROM membership m WHERE m.org_id = o.id AND m.disabled_at IS NULL)
+             FROM organisation o ORDER BY o.name, o.id",
+            args![],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(name, country, lines, staff)| Listed { name, country, lines, staff }).collect())
+}
+
+/// The organisation with this name, or the only one where none is named. Capitals and blanks around it do not matter,
+/// unless they are all that tells several apart.
 ///
 /// # Errors
 /// `NotFound` where there is none, `Invalid` where several could be meant.
 pub async fn by_name(backend: &Backend, name: Option<&str>) -> Result<OrgId> {
     let mut tx = backend.store.read().await?;
-    let rows: Vec<(Uuid,)> = match name {
-        Some(name) => tx.all("SELECT id FROM organisation WHERE name = $1", args![name]).await?,
-        None => tx.all("SELECT id FROM organisation LIMIT 2", args![]).await?,
+    let all = names(&mut tx).await?;
+    let called = |fits: &dyn Fn(&str) -> bool| -> Vec<OrgId> {
+        all.iter().filter(|(_, name)| fits(name)).map(|(id, _)| (*id).into()).collect()
     };
-    match rows.as_slice() {
-        [(id,)] => Ok((*id).into()),
-        [] => Err(Error::not_found("organisation")),
-        _ => Err(Error::invalid("org", "There are several organisations. Say which one by its name.")),
+    let meant = match name {
+        None => called(&|_| true),
+        Some(asked) => match called(&|name| name == asked) {
+            exactly if !exactly.is_empty() => exactly,
+            _ => called(&|name| is_same(name, asked)),
+        },
+    };
+    match (meant.as_slice(), name) {
+        ([id], _) => Ok(*id),
+        ([], Some(name)) => Err(Error::failure(
+            FailureCode::NotFound,
+            format!("There is no organisation with the name “{name}”."),
+        )),
+        ([], None) => Err(Error::failure(FailureCode::NotFound, "There is no organisation yet.")),
+        (_, Some(_)) => Err(Error::invalid(
+            "org",
+            "Several organisations have this name. Give one of them another name in Settings first.",
+        )),
+        (_, None) => {
+            Err(Error::invalid("org", "There are several organisations. Say which one by its name."))
+        }
     }
 }
 
@@ -61,7 +109,7 @@ pub async fn get(backend: &Backend, caller: &Caller) -> Result<Organisation> {
 /// Changes name, country and the word for its people.
 ///
 /// # Errors
-/// `Invalid` names the field.
+/// `Invalid` names the field; a name or a country that stays is not looked at again.
 pub async fn update(
     backend: &Backend,
     caller: &Caller,
@@ -80,7 +128,14 @@ pub async fn update(
             "Write one word of at most 30 letters, for example patient.",
         ));
     }
+    let before = get(backend, caller).await?;
+    if country.code() != before.country {
+        require_numbers(country)?;
+    }
     let mut tx = backend.store.write().await?;
+    if !is_same(name, &before.name) {
+        require_free_name(&mut tx, name).await?;
+    }
     tx.execute(
         "UPDATE organisation SET name = $2, country = $3, person_word = $4 WHERE id = $1",
         args![caller.org_id, name, country.code(), person_word],
@@ -105,6 +160,45 @@ pub(crate) async fn country(tx: &mut Tx, org: OrgId) -> Result<Country> {
     let row: Option<(String,)> = tx.one("SELECT country FROM organisation WHERE id = $1", args![org]).await?;
     row.and_then(|(code,)| Country::from_code(&code))
         .ok_or(Error::Inconsistent("an organisation without a country"))
+}
+
+/// By its name alone an organisation is found from the command line.
+async fn require_free_name(tx: &mut Tx, name: &str) -> Result<()> {
+    // SQLite has one writer; PostgreSQL must be told that looking and adding are one step.
+    if tx.is_postgres() {
+        tx.execute("LOCK TABLE organisation IN SHARE ROW EXCLUSIVE MODE", args![]).await?;
+    }
+    if names(tx).await?.iter().any(|(_, taken)| is_same(taken, name)) {
+        return Err(Error::invalid(
+            "name",
+            format!(
+                "There is an organisation with the name “{name}” on this server already. Choose another name."
+            ),
+        ));
+    }
+    Ok(())
+}
+
+async fn names(tx: &mut Tx) -> Result<Vec<(Uuid, String)>> {
+    Ok(tx.all("SELECT id, name FROM organisation", args![]).await?)
+}
+
+/// Whether people take two names for one.
+fn is_same(one: &str, other: &str) -> bool {
+    one.trim().to_lowercase() == other.trim().to_lowercase()
+}
+
+fn require_numbers(country: Country) -> Result<()> {
+    if country.has_numbers() {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "country",
+        format!(
+            "{} is no country whose telephone numbers can be read. Write its two letters, for example AU.",
+            country.code()
+        ),
+    ))
 }
 
 fn required_name(name: &str) -> Result<&str> {

@@ -2,13 +2,15 @@
 
 use backend::demo::{self, Scene};
 use backend::testing::{TestBackend, on_each_engine};
-use backend::{Caller, conversations, sign_in};
+use backend::{Caller, conversations, organisations, sign_in};
 use model::conversation::{InboxQuery, ThreadFrom};
 use model::media::AttachmentState;
 use model::message::{DeliveryState, Direction};
 
 /// The demo's admin, signed in by the printed link.
 async fn made(t: &TestBackend, scene: Scene) -> Caller {
+    // The story's own organisation has the name that the demo's gets.
+    organisations::update(&t.backend, &t.admin, "Harbour Physio", "AU", "patient").await.unwrap();
     let link = demo::make(&t.backend, scene).await.unwrap().unwrap();
     let token = link.rsplit('/').next().unwrap();
     let session = sign_in::use_one_time_link(&t.backend, token, "a long enough password").await.unwrap();

@@ -26,6 +26,7 @@ mod messaging;
 mod mms;
 mod moving;
 mod operation;
+mod organisations;
 mod pacing;
 mod passwords;
 mod patients;
