@@ -121,6 +121,8 @@ enum Org {
         #[arg(long, default_value = "AU")]
         country: String,
     },
+    /// List the organisations: name, country, how many lines and people.
+    List,
 }
 
 #[derive(Subcommand)]
@@ -190,7 +192,8 @@ enum Line {
     #[command(subcommand)]
     Carrier(Carrier),
     /// Ask every carrier of every line whether credentials, number and webhook addresses are right, and what is left to
-    /// spend. Sends nothing and costs nothing.
+    /// spend. Sends nothing and costs nothing. Ends with 1 when something is wrong or a carrier could not be asked; what a
+    /// carrier has no way to tell is marked as unclear.
     Check {
         /// Name of the organisation, where there are several.
         #[arg(long)]
@@ -200,7 +203,8 @@ enum Line {
 
 #[derive(Subcommand)]
 enum Carrier {
-    /// Add a carrier to a line. Messages then come in through any of its carriers, and leave through the best one.
+    /// Add a carrier to a line. Messages then come in through any of its carriers, and leave through the best one. The first
+    /// real carrier takes the simulator's place.
     Add {
         #[command(flatten)]
         which: Which,
@@ -226,7 +230,7 @@ enum Carrier {
         /// less than usual; each part of a long SMS counts. `usual` for the carrier's usual pace.
         #[arg(long, value_name = "N|usual")]
         pace: Option<String>,
-        /// Make a new secret for the webhook addresses. The one before it is taken for a week.
+        /// Make a new secret for the webhook addresses, where they carry one. The one before it is taken for a week.
         #[arg(long)]
         exchange_secret: bool,
         /// Take the secret before the current one no longer.

@@ -67,6 +67,14 @@ impl Provider for ClickSend {
         LIMITS
     }
 
+    fn credential_names(&self) -> CredentialNames {
+        CredentialNames {
+            required: &["username", "api_key"],
+            optional: &["mms_subject", "media_hosts", "api_base"],
+            unbroken: &["api_key"],
+        }
+    }
+
     fn check_credentials(&self, credentials: &Value) -> Result<(), CredentialError> {
         Credentials::read(credentials).map(|_| ())
     }
@@ -499,7 +507,7 @@ async fn health(http: &Http, account: &Account) -> Health {
 fn unreadable(subject: Subject, about: &str) -> Finding {
     let words =
         format!("ClickSend's answer about {about} could not be read. Look at it in ClickSend's dashboard.");
-    Finding::new(subject, Verdict::Unknown, words)
+    Finding::new(subject, Verdict::Unasked, words)
 }
 
 /// The first page of a list, as long as ClickSend makes one.

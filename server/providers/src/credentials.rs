@@ -19,6 +19,65 @@ impl CredentialError {
     }
 }
 
+/// The fields of a carrier's credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CredentialNames {
+    /// Without these nothing works.
+    pub required: &'static [&'static str],
+    /// These may be left out.
+    pub optional: &'static [&'static str],
+    /// Of both, the secrets that the carrier makes and nobody chooses: none has a blank in it.
+    pub unbroken: &'static [&'static str],
+}
+
+impl CredentialNames {
+    /// Refuses what was `typed` and cannot be meant: a name that the carrier does not know, unless it stands in what is
+    /// `stored` from before, and a secret that broke while it was copied.
+    ///
+    /// What is stored is not held against this: it may work all the same.
+    ///
+    /// # Errors
+    /// Names the field.
+    pub fn check(&self, typed: &Value, stored: &Value) -> Result<(), CredentialError> {
+        let typed = match typed {
+            Value::Null => return Ok(()),
+            Value::Object(typed) => typed,
+            _ => return Err(CredentialError::new("credentials", "must be a JSON object")),
+        };
+        for (name, value) in typed {
+            let Some(known) = self.known().find(|known| known == name) else {
+                if stored.get(name).is_some() {
+                    continue;
+                }
+                return Err(CredentialError::new("credentials", self.unknown(name)));
+            };
+            let secret = value.as_str().unwrap_or_default().trim();
+            if self.required.contains(&known) && secret.contains(char::is_control) {
+                return Err(CredentialError::new(
+                    known,
+                    "has a line break in it; copy it again, as one line",
+                ));
+            }
+            if self.unbroken.contains(&known) && secret.contains(char::is_whitespace) {
+                return Err(CredentialError::new(known, "has a blank in it; copy it again, whole and alone"));
+            }
+        }
+        Ok(())
+    }
+
+    fn known(&self) -> impl Iterator<Item = &'static str> {
+        self.required.iter().chain(self.optional).copied()
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        let known: Vec<_> = self.known().collect();
+        match known.as_slice() {
+            [] => format!("{name} is not known: this carrier needs no credentials, leave them out"),
+            known => format!("{name} is not known at this carrier; the names are {}", known.join(", ")),
+        }
+    }
+}
+
 /// A text without the space or line break that comes along from a web page; `None` for an empty one.
 ///
 /// # Errors

@@ -41,8 +41,10 @@ pub enum Verdict {
     Good,
     /// Messages will fail or get lost.
     Bad,
-    /// The carrier has no way to tell, or could not be reached: look at it by hand.
+    /// The carrier has no way to tell: look at it by hand.
     Unknown,
+    /// The carrier could not be asked, or its answer could not be read: ask again.
+    Unasked,
 }
 
 impl Finding {
@@ -82,7 +84,7 @@ pub(crate) fn let_in(carrier: &str, asked: Result<Answer, HttpError>) -> Result<
             ),
         ),
         Ok(answer) => finding(
-            Verdict::Unknown,
+            Verdict::Unasked,
             format!("{carrier} answered with status {}. Try again in some minutes.", answer.status),
         ),
         Err(HttpError::Forbidden) => finding(
@@ -90,7 +92,7 @@ pub(crate) fn let_in(carrier: &str, asked: Result<Answer, HttpError>) -> Result<
             "The line's API address is private or not https. Correct it in Settings > Lines.".to_owned(),
         ),
         Err(_) => finding(
-            Verdict::Unknown,
+            Verdict::Unasked,
             format!(
                 "{carrier} could not be reached. Check this server's connection, or try again in some minutes."
             ),

@@ -23,7 +23,7 @@ mod template;
 mod twilio;
 mod webhook;
 
-pub use credentials::CredentialError;
+pub use credentials::{CredentialError, CredentialNames};
 pub use health::{Finding, Health, Subject, Verdict};
 pub use http::{Http, HttpError, Netguard, NoTrust};
 pub use model::line::Verification;
@@ -65,6 +65,9 @@ pub trait Provider: Send + Sync {
     fn published_tariff(&self, _country: Country) -> Option<Tariff> {
         None
     }
+
+    /// What its credentials are called.
+    fn credential_names(&self) -> CredentialNames;
 
     /// Reads the carrier's credentials as staff typed them.
     ///

@@ -60,6 +60,21 @@ impl Provider for MessageMedia {
         LIMITS
     }
 
+    fn credential_names(&self) -> CredentialNames {
+        CredentialNames {
+            required: &["api_key", "api_secret"],
+            optional: &[
+                "account_id",
+                "signature_keys",
+                "signature_required",
+                "signature_minutes",
+                "caption",
+                "api_base",
+            ],
+            unbroken: &["api_key", "api_secret"],
+        }
+    }
+
     fn check_credentials(&self, credentials: &Value) -> Result<(), CredentialError> {
         Credentials::read(credentials).map(|_| ())
     }
@@ -490,7 +505,7 @@ async fn health(http: &Http, account: &Account) -> Health {
         Ok(webhooks) => about_webhooks(&webhooks.listed, &account.inbound_url),
         Err(_) => Finding::new(
             Subject::Webhooks,
-            Verdict::Unknown,
+            Verdict::Unasked,
             "MessageMedia's answer about webhooks could not be read.",
         ),
     };

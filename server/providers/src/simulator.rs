@@ -70,6 +70,10 @@ impl Provider for Simulator {
         Some(DEMO_TARIFF)
     }
 
+    fn credential_names(&self) -> CredentialNames {
+        CredentialNames { required: &[], optional: &[], unbroken: &[] }
+    }
+
     fn check_credentials(&self, credentials: &serde_json::Value) -> Result<(), CredentialError> {
         Credentials::read(credentials).map(|_| ())
     }

@@ -57,6 +57,14 @@ impl Provider for SmsBroadcast {
         LIMITS
     }
 
+    fn credential_names(&self) -> CredentialNames {
+        CredentialNames {
+            required: &["username", "password"],
+            optional: &["sender", "api_base"],
+            unbroken: &[],
+        }
+    }
+
     fn check_credentials(&self, credentials: &serde_json::Value) -> Result<(), CredentialError> {
         Credentials::read(credentials).map(|_| ())
     }
@@ -379,7 +387,7 @@ async fn health(http: &Http, account: &Account) -> Health {
         }
         None => {
             let words = "SMS Broadcast's answer could not be read. Try again in some minutes.";
-            return Health::of([Finding::new(Subject::Credentials, Verdict::Unknown, words)]);
+            return Health::of([Finding::new(Subject::Credentials, Verdict::Unasked, words)]);
         }
     };
     let balance = match credits.parse::<f64>() {

@@ -56,6 +56,14 @@ impl Provider for Telnyx {
         LIMITS
     }
 
+    fn credential_names(&self) -> CredentialNames {
+        CredentialNames {
+            required: &["api_key", "public_key"],
+            optional: &["previous_public_key", "messaging_profile_id", "api_base"],
+            unbroken: &["api_key"],
+        }
+    }
+
     fn check_credentials(&self, credentials: &Value) -> Result<(), CredentialError> {
         Credentials::read(credentials).map(|_| ())
     }
@@ -353,7 +361,7 @@ async fn health(http: &Http, account: &Account) -> Health {
         Ok(Data { data: profiles }) => about_number(http, &credentials, account, profiles).await,
         Err(_) => vec![Finding::new(
             Subject::Sender,
-            Verdict::Unknown,
+            Verdict::Unasked,
             "Telnyx's answer about the messaging profiles could not be read.",
         )],
     });
@@ -394,7 +402,7 @@ async fn about_number(
             Ok(Data { data }) => data,
             Err(_) => {
                 let words = "Telnyx's answer about the number could not be read.";
-                return vec![Finding::new(Subject::Sender, Verdict::Unknown, words)];
+                return vec![Finding::new(Subject::Sender, Verdict::Unasked, words)];
             }
         };
         if let Some(number) = numbers.iter().find(|number| number.phone_number == account.sender.as_e164()) {

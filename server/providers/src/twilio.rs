@@ -80,6 +80,21 @@ impl Provider for Twilio {
         (country.code() == "US").then_some(US_TARIFF)
     }
 
+    fn credential_names(&self) -> CredentialNames {
+        CredentialNames {
+            required: &["account_sid", "auth_token"],
+            optional: &[
+                "previous_auth_token",
+                "api_key_sid",
+                "api_key_secret",
+                "messaging_service_sid",
+                "api_base",
+                "content_base",
+            ],
+            unbroken: &["auth_token", "previous_auth_token", "api_key_secret"],
+        }
+    }
+
     fn check_credentials(&self, credentials: &serde_json::Value) -> Result<(), CredentialError> {
         Credentials::read(credentials).map(|_| ())
     }
@@ -469,7 +484,7 @@ async fn health(http: &Http, account: &Account) -> Health {
         )],
         Err(_) => vec![Finding::new(
             Subject::Sender,
-            Verdict::Unknown,
+            Verdict::Unasked,
             "Twilio's answer about the number could not be read.",
         )],
     });

@@ -14,6 +14,7 @@ use backend::store::sqlite_file;
 use backend::{Backend, demo, jobs, organisations, staff, tokens};
 use model::phone::Country;
 use model::staff::{Invitation, Role};
+use model::{Failure, FailureCode, OrgId};
 use std::ffi::OsString;
 use std::future::pending;
 use std::io::{self, Write};
@@ -33,6 +34,9 @@ pub(super) enum CommandError {
     Setup(#[from] SetupError),
     #[error("{0}")]
     Refused(String),
+    /// The organisation that is meant is not there; most often it is another database that is looked at.
+    #[error("{0}")]
+    NoOrganisation(String),
     #[error("HELIOGRAPH_ADDR: {addr} cannot be listened on: {cause}")]
     Listen { addr: std::net::SocketAddr, cause: io::Error },
     #[error(transparent)]
@@ -42,6 +46,9 @@ pub(super) enum CommandError {
 impl From<backend::Error> for CommandError {
     fn from(error: backend::Error) -> Self {
         match error {
+            backend::Error::Failure(Failure { field: Some(field), message, .. }) => {
+                Self::Refused(format!("{field}: {message}"))
+            }
             backend::Error::Failure(failure) => Self::Refused(failure.message),
             other => Self::Refused(other.to_string()),
         }
@@ -80,14 +87,45 @@ pub(super) async fn run(
     let backend = setup::open(&config, config.public_base(config.addr)).await?;
     let done = once(command, &backend, settings).await;
     backend.store.close().await;
-    done
+    done.map_err(|error| match error {
+        CommandError::NoOrganisation(words) => CommandError::Refused(format!(
+            "{words} The database that was looked at is {}. `heliograph org list` shows what organisations there are, \
+             `heliograph org add` adds one",
+            shown_database(config.database_url.expose())
+        )),
+        other => other,
+    })
+}
+
+/// Where a database is, without the password.
+fn shown_database(url: &str) -> String {
+    if let Some(file) = sqlite_file(url) {
+        return std::path::absolute(file).unwrap_or_else(|_| file.to_owned()).display().to_string();
+    }
+    let place = url.parse::<url::Url>().ok().and_then(|url| {
+        let host = url.host_str().unwrap_or("this machine").to_owned();
+        Some(format!("{} at {host}", url.path().strip_prefix('/').filter(|name| !name.is_empty())?))
+    });
+    place.unwrap_or_else(|| "the one that DATABASE_URL names".to_owned())
+}
+
+/// The organisation that is meant.
+async fn organisation(backend: &Backend, name: Option<&str>) -> Result<OrgId, CommandError> {
+    organisations::by_name(backend, name).await.map_err(|error| match error {
+        backend::Error::Failure(failure) if failure.code == FailureCode::NotFound => {
+            CommandError::NoOrganisation(failure.message)
+        }
+        other => other.into(),
+    })
 }
 
 /// Begun in a wrong folder, it must not make an empty server and be content.
 fn is_about_what_is_there(command: &Command) -> bool {
     match command {
+        Command::Org(Org::Add { .. }) => false,
         Command::Backup { .. }
         | Command::Doctor { .. }
+        | Command::Org(_)
         | Command::Staff(_)
         | Command::Token(_)
         | Command::Line(_)
@@ -101,7 +139,8 @@ fn refuse_if_missing(path: &Path, missing: &str) -> Result<(), CommandError> {
     let what = match path.try_exists() {
         Ok(true) => return Ok(()),
         Ok(false) => format!(
-            "{missing}. Run this in the folder of the server, where its settings are, and with its disks in place"
+            "{missing}. Run this in the folder of the server, where its settings are, and with its disks in place; for a \
+             new server, begin with `heliograph org add`"
         ),
         Err(error) => format!("{error}. Run this as the person whom the server runs as"),
     };
@@ -128,8 +167,14 @@ async fn once(command: Command, backend: &Backend, settings: &Settings) -> Resul
             organisations::create(backend, &name, country).await?;
             say(&format!("Added {name}."))
         }
+        Command::Org(Org::List) => {
+            for organisations::Listed { name, country, lines, staff } in organisations::list(backend).await? {
+                say(&format!("{name} ({country}), lines: {lines}, staff: {staff}"))?;
+            }
+            Ok(())
+        }
         Command::Staff(Staff::Add { email, name, role, org }) => {
-            let org = organisations::by_name(backend, org.as_deref()).await?;
+            let org = organisation(backend, org.as_deref()).await?;
             let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
             match staff::add(backend, org, &email, &name, self::role(&role)?).await? {
                 Invitation::Link(link) => say(&link),
@@ -141,7 +186,7 @@ async fn once(command: Command, backend: &Backend, settings: &Settings) -> Resul
         }
         Command::Staff(Staff::Reset { email }) => say(&staff::reset_by_operator(backend, &email).await?),
         Command::Token(Token::Create { name, role, org }) => {
-            let org = organisations::by_name(backend, org.as_deref()).await?;
+            let org = organisation(backend, org.as_deref()).await?;
             let token = tokens::add(backend, org, &name, self::role(&role)?).await?;
             say(&token)
         }
@@ -293,4 +338,20 @@ fn say(line: &str) -> Result<(), CommandError> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;
     Ok(out.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_named_without_its_password() {
+        let shown = shown_database("postgres://heliograph:secret@db.internal:5433/clinic?sslmode=require");
+        assert_eq!(shown, "clinic at db.internal");
+        assert_eq!(
+            shown_database("sqlite:/var/lib/heliograph/heliograph.db"),
+            "/var/lib/heliograph/heliograph.db"
+        );
+        assert!(!shown_database("postgres://heliograph:sec ret@:x").contains("ret"));
+    }
 }

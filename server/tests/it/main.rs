@@ -24,6 +24,7 @@ mod repeating;
 mod reports;
 mod roles;
 mod running;
+mod setting_up;
 mod story;
 mod twilio;
 mod whatsapp;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Runs the program with a data folder of its own, and with no settings but those that are named.
-fn heliograph(data: &Path, args: &[&str]) -> Output {
+pub(crate) fn heliograph(data: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_heliograph"))
         .env_clear()
         // No file of settings lies there.
@@ -16,7 +16,7 @@ fn heliograph(data: &Path, args: &[&str]) -> Output {
         .unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

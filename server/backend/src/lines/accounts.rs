@@ -5,7 +5,7 @@
 
 use super::addresses::AddressList;
 use super::row::Row;
-use super::{finish, quarantine, route};
+use super::{credentials, finish, quarantine, route};
 use crate::keys::Purpose;
 use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result, live, organisations, whatsapp};
@@ -82,7 +82,7 @@ pub async fn add_account(
             return Err(Error::invalid("provider", "This line has this carrier already. Change it instead."));
         }
     }
-    check_credentials(new.provider, &new.credentials)?;
+    credentials::check_new(new.provider, &new.credentials)?;
     require_simulated_number(backend, &mut tx, caller.org_id, &first.number(backend)?, new.provider).await?;
     keep_apart(backend, &mut tx, &rows, new.provider).await?;
     insert(backend, &mut tx, caller.org_id, line, &new).await?;
@@ -105,14 +105,13 @@ pub async fn update_account(
     organisations::hold(&mut tx, caller.org_id).await?;
     let row = found(&mut tx, caller, id).await?;
     if let Some(credentials) = &change.credentials {
-        let merged = merged(row.credentials(backend)?, credentials)?;
-        check_credentials(row.stored_provider()?, &merged)?;
+        let changed = credentials::changed(row.stored_provider()?, row.credentials(backend)?, credentials)?;
         // Before the account's row, as what fetches templates does.
         whatsapp::withdraw(&mut tx, row.line_id(), row.stored_provider()?).await?;
         tx.execute(
             "UPDATE line_account SET credentials_sealed = $2, cooling_until = NULL, templates_fetched_at = NULL
              WHERE id = $1",
-            args![id, sealed(backend, &merged)?],
+            args![id, sealed(backend, &changed)?],
         )
         .await?;
     }
@@ -191,12 +190,24 @@ pub async fn pin(
 /// are pasted.
 ///
 /// # Errors
-/// `Conflict` before that exchange has ended: the addresses that the carrier calls now would stop working.
+/// `Invalid` for a carrier whose addresses carry none, `Conflict` before that exchange has ended: the addresses that the
+/// carrier calls now would stop working.
 pub async fn exchange_secret(backend: &Backend, caller: &Caller, id: LineAccountId) -> Result<LineView> {
     caller.require(Permission::ManageLines)?;
     let mut tx = backend.store.write().await?;
     organisations::hold(&mut tx, caller.org_id).await?;
     let row = found(&mut tx, caller, id).await?;
+    let provider = row.stored_provider()?;
+    if !providers::for_kind(provider).proves_itself_by_secret() {
+        return Err(Error::invalid(
+            "exchange_secret",
+            format!(
+                "The addresses that {} calls carry no secret, since it proves itself in another way. There is nothing to \
+                 exchange.",
+                provider.label()
+            ),
+        ));
+    }
     if row.old_secret_until(backend.clock.now()).is_some() {
         return Err(Error::failure(
             FailureCode::Conflict,
@@ -362,31 +373,8 @@ fn to_store(prices: Prices) -> Result<Option<String>> {
     serde_json::to_string(&tariff).map(Some).map_err(|_| Error::Inconsistent("a tariff does not serialise"))
 }
 
-pub(super) fn check_credentials(provider: ProviderKind, credentials: &Value) -> Result<()> {
-    if provider == ProviderKind::Simulator {
-        return Ok(());
-    }
-    providers::for_kind(provider)
-        .check_credentials(credentials)
-        .map_err(|error| Error::invalid(error.field, error.message))
-}
-
 fn sealed(backend: &Backend, credentials: &Value) -> Result<Vec<u8>> {
     let plain =
         serde_json::to_vec(credentials).map_err(|_| Error::Inconsistent("credentials do not serialise"))?;
     Ok(backend.keys.seal(Purpose::Credentials, &plain))
-}
-
-/// Credentials with changed fields.
-fn merged(before: Value, changes: &Value) -> Result<Value> {
-    let (Value::Object(mut fields), Value::Object(changes)) = (before, changes) else {
-        return Err(Error::invalid("credentials", "Give the fields to change as a JSON object."));
-    };
-    for (name, value) in changes {
-        match value.as_str().map(str::trim) {
-            Some("") => fields.remove(name),
-            _ => fields.insert(name.clone(), value.clone()),
-        };
-    }
-    Ok(Value::Object(fields))
 }

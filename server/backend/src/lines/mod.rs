@@ -2,6 +2,7 @@
 
 mod accounts;
 mod addresses;
+mod credentials;
 mod quarantine;
 mod route;
 mod row;
@@ -23,7 +24,7 @@ use crate::{Backend, Caller, Error, Result, audit, live, numbers, organisations}
 use model::line::{AccountView, LineView, ProviderKind};
 use model::live::Change;
 use model::staff::Permission;
-use model::{LineId, OrgId, PhoneNumber};
+use model::{LineId, NumberId, OrgId, PhoneNumber};
 use providers::Health;
 use row::Row;
 use serde_json::Value;
@@ -96,7 +97,7 @@ async fn account_view(backend: &Backend, tx: &mut Tx, row: &Row) -> Result<Accou
 /// Makes a line; the organisation's first becomes its default.
 ///
 /// # Errors
-/// `Invalid` names the field: the number, or what the carrier says of the credentials.
+/// `Invalid` names the field: the number, also one that another line has, or what the carrier says of the credentials.
 pub async fn create(backend: &Backend, caller: &Caller, new: NewLine) -> Result<LineView> {
     caller.require(Permission::ManageLines)?;
     let mut tx = backend.store.write().await?;
@@ -211,12 +212,15 @@ pub async fn set_default(backend: &Backend, caller: &Caller, id: LineId) -> Resu
 
 async fn insert(backend: &Backend, tx: &mut Tx, org: OrgId, new: NewLine) -> Result<LineView> {
     let name = checked_name(&new.name)?;
+    // On PostgreSQL, two who add the same number at once would both find it free.
+    organisations::hold(tx, org).await?;
     let country = organisations::country(tx, org).await?;
     let number =
         PhoneNumber::parse(&new.number, country).map_err(|why| Error::invalid("number", why.to_string()))?;
-    accounts::check_credentials(new.provider, &new.credentials)?;
+    credentials::check_new(new.provider, &new.credentials)?;
     accounts::require_simulated_number(backend, tx, org, &number, new.provider).await?;
     let number_id = numbers::find_or_make(backend, tx, org, &number).await?;
+    require_free_number(tx, org, number_id).await?;
     let lines =
         tx.number("SELECT COUNT(*) FROM line WHERE org_id = $1 AND disabled_at IS NULL", args![org]).await?;
     let id: LineId = backend.clock.new_id();
@@ -236,6 +240,24 @@ async fn insert(backend: &Backend, tx: &mut Tx, org: OrgId, new: NewLine) -> Res
     )
     .await?;
     view(backend, tx, org, id).await
+}
+
+/// A number is one line of an organisation, however many carriers it has; otherwise it would be chance through which of
+/// them a message came. Other organisations are not asked: whose the number really is, the carrier knows.
+async fn require_free_number(tx: &mut Tx, org: OrgId, number: NumberId) -> Result<()> {
+    let taken: Option<(String,)> = tx
+        .one(
+            "SELECT name FROM line WHERE org_id = $1 AND number_id = $2 AND disabled_at IS NULL",
+            args![org, number],
+        )
+        .await?;
+    match taken {
+        None => Ok(()),
+        Some((name,)) => Err(Error::invalid(
+            "number",
+            format!("The line “{name}” has this number already. A further carrier is added to that line."),
+        )),
+    }
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use crate::carriers::{account, costs, media_calls, tariff, two_carriers, written};
 use crate::twilio::{arrives, asked_to_send, failure, inbox_ids, text, texts};
 use backend::inbox::Accepted;
-use backend::lines::{self, AccountChange, NewAccount, Prices};
+use backend::lines::{self, AccountChange, NewAccount, NewLine, Prices};
 use backend::testing::{TestBackend, on_each_engine};
 use model::FailureCode;
 use model::line::{ProviderKind, Verification};
 use model::staff::Role;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -105,6 +105,53 @@ async fn while_a_secret_is_exchanged_both_are_taken() {
         assert_eq!(media_calls(&t, &new, written(4, 0, "Hello")).await, Accepted::Quarantined);
         assert_eq!(media_calls(&t, &newest, written(5, 0, "Hello")).await, Accepted::Journalled);
         t.run_jobs().await;
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_carrier_does_not_know_is_refused_before_anything_changes() {
+    on_each_engine(async |t: TestBackend| {
+        let (b, admin) = (&t.backend, &t.admin);
+        let line = two_carriers(&t).await;
+        let (twilio, media) =
+            (account(&line, ProviderKind::Twilio), account(&line, ProviderKind::MessageMedia));
+        let change = async |credentials: Value| {
+            let change = AccountChange { credentials: Some(credentials), ..AccountChange::default() };
+            lines::update_account(b, admin, media, change).await
+        };
+        let unknown = failure(change(json!({"api_secrt": "new"})).await);
+        assert_eq!(unknown.field.as_deref(), Some("credentials"));
+        assert!(unknown.message.contains("api_secrt") && unknown.message.contains("api_secret"));
+        for broken in ["half a secret", "half a\nsecret"] {
+            let refused = failure(change(json!({"api_secret": broken})).await);
+            assert_eq!(refused.field.as_deref(), Some("api_secret"));
+        }
+        change(json!({"api_secret": " new\n", "caption": "Your picture"})).await.unwrap();
+        let none = failure(lines::exchange_secret(b, admin, twilio).await);
+        assert!(none.code == FailureCode::Invalid && none.message.contains("Twilio"), "{none:?}");
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_number_is_one_line_of_an_organisation() {
+    on_each_engine(async |t: TestBackend| {
+        let (b, stranger) = (&t.backend, t.stranger().await);
+        let again = || NewLine {
+            name: "Reception".to_owned(),
+            number: "+61 491 570 006".to_owned(),
+            provider: ProviderKind::MessageMedia,
+            credentials: json!({"api_key": "key", "api_secret": "secret"}),
+        };
+        let refused = failure(lines::create(b, &t.admin, again()).await);
+        assert_eq!(refused.field.as_deref(), Some("number"));
+        assert!(refused.message.contains("Front desk"), "{}", refused.message);
+        assert_eq!(lines::list(b, &t.admin).await.unwrap().len(), 1);
+        // What another organisation has agreed with its carrier, nobody here can know.
+        lines::create(b, &stranger, again()).await.unwrap();
         t
     })
     .await;

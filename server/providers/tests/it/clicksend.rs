@@ -406,7 +406,7 @@ async fn what_is_wrong_with_an_account_is_named() {
             1,
             Verdict::Bad,
         ),
-        (Dashboard { numbers: json!("?"), ..Dashboard::sound() }, 1, Verdict::Unknown),
+        (Dashboard { numbers: json!("?"), ..Dashboard::sound() }, 1, Verdict::Unasked),
         (rule("enabled", json!(0)), 2, Verdict::Bad),
         (rule("action", json!("EMAIL_USER")), 2, Verdict::Bad),
         (rule("dedicated_number", json!("+61491570110")), 2, Verdict::Bad),

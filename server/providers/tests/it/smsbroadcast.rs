@@ -302,7 +302,7 @@ async fn the_balance_tells_whether_the_account_works() {
     }
     let refused = look("ERROR: Username or password is incorrect").await;
     assert_eq!(found(&refused), [(Subject::Credentials, Verdict::Bad)]);
-    assert_eq!(found(&look("<html>Sorry</html>").await), [(Subject::Credentials, Verdict::Unknown)]);
+    assert_eq!(found(&look("<html>Sorry</html>").await), [(Subject::Credentials, Verdict::Unasked)]);
 }
 
 async fn look(answer: &str) -> Health {
