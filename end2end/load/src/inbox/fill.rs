@@ -4,10 +4,13 @@ use super::database::{Database, Value};
 use super::words::{Dice, Vocabulary};
 use anyhow::{Context, Result};
 use backend::keys::Purpose;
+use backend::lines::{self, NewAccount};
 use backend::numbers::TAIL_DIGITS;
 use backend::patients::index_names;
 use backend::testing::TestBackend;
+use model::line::ProviderKind;
 use model::{ConversationId, Millis};
+use serde_json::json;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -84,6 +87,7 @@ pub async fn fill(clinic: &TestBackend, url: &str, size: &Size) -> Result<Filled
     index_names(&clinic.backend).await?;
     let texts = Vocabulary::of_texts();
     let used = write_messages(clinic, &mut database, &conversations, &messages, &texts, &mut dice).await?;
+    add_quiet_carriers(clinic).await?;
     database.settle().await?;
     let words = |ranks: [usize; 4]| ranks.map(|rank| texts.words[rank].clone()).to_vec();
     let rare = texts.words.iter().zip(&used).skip(9000).filter(|(_, used)| **used > 0);
@@ -97,6 +101,21 @@ pub async fn fill(clinic: &TestBackend, url: &str, size: &Size) -> Result<Filled
         medium_words: words([90, 100, 110, 120]),
         common_words: words([8, 9, 14, 15]),
     })
+}
+
+/// Carriers through which messages leave at most: whether anything usually came through them is looked for in all that did.
+async fn add_quiet_carriers(clinic: &TestBackend) -> Result<()> {
+    let of_clinic = lines::list(&clinic.backend, &clinic.admin).await?;
+    let line = of_clinic.first().context("a clinic without a line")?;
+    for (provider, credentials) in [
+        (ProviderKind::ClickSend, json!({"username": "clinic", "api_key": "key"})),
+        (ProviderKind::MessageMedia, json!({"api_key": "key", "api_secret": "secret"})),
+        (ProviderKind::SmsBroadcast, json!({"username": "clinic", "password": "secret"})),
+    ] {
+        let new = NewAccount { provider, credentials };
+        lines::add_account(&clinic.backend, &clinic.admin, line.id, new).await?;
+    }
+    Ok(())
 }
 
 /// Who writes when. Every conversation has a message, the first one has as many as was asked for, and the others are as

@@ -3,7 +3,7 @@
 use super::fill::Filled;
 use anyhow::{Result, ensure};
 use backend::testing::TestBackend;
-use backend::{conversations, messages, patients};
+use backend::{alerts, conversations, messages, patients};
 use model::conversation::{InboxQuery, Show, ThreadFrom};
 use std::time::{Duration, Instant};
 
@@ -73,6 +73,13 @@ impl Desk<'_> {
         Ok(page.items.len())
     }
 
+    /// As each open screen of an admin asks now and then. There is none here, which is the most work.
+    async fn alerts(&self) -> Result<usize> {
+        let alerts = alerts::list(&self.clinic.backend, &self.clinic.admin).await?;
+        ensure!(alerts.is_empty(), "an alert in a clinic that is well");
+        Ok(1)
+    }
+
     async fn patients(&self, name: &str) -> Result<usize> {
         self.pause();
         let page = patients::list(&self.clinic.backend, &self.clinic.admin, Some(name), None).await?;
@@ -106,6 +113,7 @@ pub async fn measure(clinic: &TestBackend, filled: &Filled, rounds: usize) -> Re
         timed("text_rare", rounds, async |n| desk.text(any(rare, n)).await).await?,
         timed("text_medium", rounds, async |n| desk.text(any(medium, n)).await).await?,
         timed("text_common", rounds, async |n| desk.text(any(common, n)).await).await?,
+        timed("alerts", rounds, async |_| desk.alerts().await).await?,
     ])
 }
 
