@@ -24,6 +24,13 @@ const BLOBS: &str = "blobs/";
 
 const MANIFEST: &str = "manifest.json";
 
+/// Bytes of a member's header.
+const HEADER_BYTES: usize = 512;
+
+/// What every archive has in its first header, and where.
+const MAGIC: &[u8] = b"ustar";
+const MAGIC_AT: usize = 257;
+
 /// What is in a backup. The serialised form is a promise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -135,19 +142,34 @@ fn header(bytes: u64) -> tar::Header {
     header
 }
 
+/// A file that begins like an archive of ours.
+fn open(file: &Path) -> io::Result<BufReader<File>> {
+    let mut file = File::open(file)?;
+    let mut header = Vec::with_capacity(HEADER_BYTES);
+    (&file).take(HEADER_BYTES as u64).read_to_end(&mut header)?;
+    if !header.get(MAGIC_AT..).is_some_and(|rest| rest.starts_with(MAGIC)) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "this is not a backup of Heliograph. If it was encrypted or compressed, decrypt or decompress it first",
+        ));
+    }
+    file.rewind()?;
+    Ok(BufReader::new(file))
+}
+
 /// What an archive says is in it, without a look at the rest: whether it is, [`examine`] finds out.
 ///
 /// # Errors
 /// `InvalidData` for anything whose end is not a backup's, in words for the operator.
 pub(super) fn manifest(file: &Path) -> io::Result<Manifest> {
-    let mut archive = tar::Archive::new(BufReader::new(File::open(file)?));
+    let mut archive = tar::Archive::new(open(file)?);
     let mut manifest = None;
-    for entry in archive.entries_with_seek()? {
-        let mut entry = entry?;
-        let name = entry.path()?.to_string_lossy().into_owned();
+    for entry in archive.entries_with_seek().map_err(unread)? {
+        let mut entry = entry.map_err(unread)?;
+        let name = entry.path().map_err(unread)?.to_string_lossy().into_owned();
         if name == MANIFEST {
             let mut text = Vec::new();
-            entry.read_to_end(&mut text)?;
+            entry.read_to_end(&mut text).map_err(unread)?;
             manifest = Some(read_manifest(&text)?);
         }
     }
@@ -159,23 +181,23 @@ pub(super) fn manifest(file: &Path) -> io::Result<Manifest> {
 /// # Errors
 /// `InvalidData` for anything else than a whole backup, in words for the operator.
 pub(super) fn examine(file: &Path) -> io::Result<(Manifest, BTreeMap<String, Place>)> {
-    let mut archive = tar::Archive::new(BufReader::new(File::open(file)?));
+    let mut archive = tar::Archive::new(open(file)?);
     let (mut found, mut places, mut manifest) = (BTreeMap::new(), BTreeMap::new(), None);
-    for entry in archive.entries()? {
-        let entry = entry?;
-        let name = entry.path()?.to_string_lossy().into_owned();
+    for entry in archive.entries().map_err(unread)? {
+        let entry = entry.map_err(unread)?;
+        let name = entry.path().map_err(unread)?.to_string_lossy().into_owned();
         let place = Place { offset: entry.raw_file_position(), bytes: entry.size() };
         let mut hashed = Hashed::new(entry);
         if name == MANIFEST {
             let mut text = Vec::new();
-            hashed.read_to_end(&mut text)?;
+            hashed.read_to_end(&mut text).map_err(unread)?;
             manifest = Some(read_manifest(&text)?);
             continue;
         }
         if name != DATABASE && key_of(&name).is_none() {
             return Err(broken("it holds a file that no backup of ours holds"));
         }
-        io::copy(&mut hashed, &mut io::sink())?;
+        io::copy(&mut hashed, &mut io::sink()).map_err(unread)?;
         let (bytes, sha256) = hashed.end();
         found.insert(name.clone(), Member { bytes, sha256 });
         places.insert(name, place);
@@ -194,6 +216,19 @@ fn read_manifest(text: &[u8]) -> io::Result<Manifest> {
         return Err(broken("another version of Heliograph wrote it"));
     }
     Ok(manifest)
+}
+
+/// What went wrong with reading an archive. The library's words may quote bytes of the file, which are somebody's, or which
+/// no terminal shows.
+#[expect(clippy::needless_pass_by_value, reason = "an adapter for `map_err`, which hands over the error")]
+fn unread(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::Other
+        | io::ErrorKind::InvalidData
+        | io::ErrorKind::InvalidInput
+        | io::ErrorKind::UnexpectedEof => broken("it is cut off or damaged"),
+        of_the_disk => of_the_disk.into(),
+    }
 }
 
 fn broken(why: &str) -> io::Error {

@@ -289,6 +289,34 @@ async fn a_backup_that_is_not_whole_is_refused_before_anything_is_put_back() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_no_backup_is_refused_without_a_byte_of_it() {
+    on_each_engine(async |t: TestBackend| {
+        usual_day(&t).await;
+        let folder = tempfile::tempdir().unwrap();
+        let whole = folder.path().join("clinic.backup");
+        make(&t, &whole).await;
+        let mut torn = std::fs::read(&whole).unwrap();
+        // In the checksum of the first header, which the library quotes.
+        torn[148..156].copy_from_slice(b"\x1B[31mXX\xFF");
+        let encrypted = [b"age-encryption.org/v1\n".as_slice(), &[0xFE; 4000]].concat();
+        let compressed = [b"\x1F\x8B\x08\x00".as_slice(), &[0xFE; 4000]].concat();
+        for (bytes, words) in [
+            (encrypted, "decrypt or decompress it first"),
+            (compressed, "decrypt or decompress it first"),
+            (torn, "it is cut off or damaged"),
+        ] {
+            let file = folder.path().join("other.backup");
+            std::fs::write(&file, bytes).unwrap();
+            let refused = failure(Place::new(&t, folder.path()).restore(&file).await);
+            assert!(refused.message.contains(words), "{:?}", refused.message);
+            assert!(refused.message.is_ascii() && !refused.message.contains(char::is_control));
+        }
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_photo_whose_bytes_changed_is_kept_and_told() {
     on_each_engine(async |t: TestBackend| {
         usual_day(&t).await;
