@@ -39,9 +39,14 @@ impl Error {
         Failure::new(FailureCode::NotFound, format!("This {what} does not exist (any more).")).into()
     }
 
-    /// Whether the database or the blob store cannot be reached at the moment, so that the same may work later.
+    /// Whether the database or the blob store cannot be reached at the moment, or a blob cannot be read, so that the same
+    /// may work later.
     pub(crate) fn is_outage(&self) -> bool {
-        matches!(self, Self::Store(StoreError::Unavailable(_)) | Self::Blobs(BlobError::Unavailable(_)))
+        matches!(
+            self,
+            Self::Store(StoreError::Unavailable(_))
+                | Self::Blobs(BlobError::Unavailable(_) | BlobError::Unreadable(_))
+        )
     }
 
     /// A failure of another kind.

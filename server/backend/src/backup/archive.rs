@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// The form that this version writes, and the only one that it reads.
@@ -44,7 +44,7 @@ pub struct Manifest {
     pub made_at: Millis,
     /// Everything beside this manifest, by name.
     pub members: BTreeMap<String, Member>,
-    /// Blobs that rows name and that were not there.
+    /// Blobs that rows name and that were not there, or could not be read.
     pub missing: Vec<String>,
     /// Originals that are in it with other bytes than their rows say.
     #[serde(default)]
@@ -105,21 +105,40 @@ impl Writer {
         &self.members
     }
 
-    /// Adds a member.
-    pub(super) fn with(mut self, name: String, mut content: File) -> io::Result<Self> {
-        content.rewind()?;
-        let bytes = content.metadata()?.len();
+    /// Adds a member. One whose content cannot be read to its end is left out, and why is told beside.
+    pub(super) fn with(mut self, name: String, content: &File) -> io::Result<(Self, Option<io::Error>)> {
+        let begin = self.tar.get_mut().stream_position()?;
+        match self.append(&name, content) {
+            Ok(member) => {
+                self.members.insert(name, member);
+                Ok((self, None))
+            }
+            Err(Failed::Writing(error)) => Err(error),
+            Err(Failed::Reading(error)) => {
+                // Part of it may stand there already.
+                let file = self.tar.get_mut();
+                file.seek(SeekFrom::Start(begin))?;
+                file.get_ref().set_len(begin)?;
+                Ok((self, Some(error)))
+            }
+        }
+    }
+
+    fn append(&mut self, name: &str, mut content: &File) -> Result<Member, Failed> {
+        content.rewind().map_err(Failed::Reading)?;
+        let bytes = content.metadata().map_err(Failed::Reading)?.len();
         let mut hashed = Hashed::new(content.take(bytes));
-        self.tar.append_data(&mut header(bytes), &name, &mut hashed)?;
+        let appended = self.tar.append_data(&mut header(bytes), name, &mut hashed);
+        if let Some(error) = hashed.unread.take() {
+            return Err(Failed::Reading(error));
+        }
+        appended.map_err(Failed::Writing)?;
         let (read, sha256) = hashed.end();
         if read != bytes {
-            return Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "a file became shorter while it was read",
-            ));
+            let shorter = "it became shorter while it was read";
+            return Err(Failed::Reading(io::Error::new(io::ErrorKind::UnexpectedEof, shorter)));
         }
-        self.members.insert(name, Member { bytes, sha256 });
-        Ok(self)
+        Ok(Member { bytes, sha256 })
     }
 
     /// Puts the archive in its place, where it survives a power cut.
@@ -132,6 +151,12 @@ impl Writer {
         std::fs::rename(&self.path, target)?;
         File::open(super::folder_of(target))?.sync_all()
     }
+}
+
+/// What ended a member: its content, or the archive.
+enum Failed {
+    Reading(io::Error),
+    Writing(io::Error),
 }
 
 fn header(bytes: u64) -> tar::Header {
@@ -240,11 +265,13 @@ struct Hashed<R> {
     inner: R,
     hash: Sha256,
     bytes: u64,
+    /// Why it cannot be read on.
+    unread: Option<io::Error>,
 }
 
 impl<R> Hashed<R> {
     fn new(inner: R) -> Self {
-        Self { inner, hash: Sha256::new(), bytes: 0 }
+        Self { inner, hash: Sha256::new(), bytes: 0, unread: None }
     }
 
     /// How much was read, and its SHA-256 in hexadecimal.
@@ -255,7 +282,15 @@ impl<R> Hashed<R> {
 
 impl<R: Read> Read for Hashed<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
+        let read = match self.inner.read(buffer) {
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+            Err(error) => {
+                let kind = error.kind();
+                self.unread = Some(error);
+                return Err(kind.into());
+            }
+        };
         self.hash.update(&buffer[..read]);
         self.bytes += read as u64;
         Ok(read)

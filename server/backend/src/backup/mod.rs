@@ -10,6 +10,7 @@ pub use archive::{Engine, Manifest, Member};
 pub use restore::{Database, Restored, hold_back, restore};
 
 use crate::clock::is_untouched_for;
+use crate::doctor::Trouble;
 use crate::media::blobs::{BlobError, BlobKey};
 use crate::media::inventory::{self, Original};
 use crate::{Backend, Error, Result, Store};
@@ -41,10 +42,12 @@ pub struct Made {
     pub blobs: usize,
     /// Bytes of everything.
     pub bytes: u64,
-    /// Photos and files that the database names and that do not lie in the blob store (any more).
+    /// Photos and files that the database named and that are not in it.
     pub missing: usize,
-    /// Of these, those that were not deleted while the backup was made: the database names them still.
+    /// Of these, those that do not lie in the blob store although the database names them still.
     pub lost: usize,
+    /// Of these, those that lie there and cannot be read.
+    pub unreadable: usize,
     /// Originals that are in it with other bytes than those that came. They may be all there is of them.
     pub damaged: usize,
 }
@@ -68,18 +71,34 @@ pub async fn make(backend: &Backend, file: &Path, tell: &mut dyn FnMut(&str)) ->
     let has_database = backend.store.copy_into(&snapshot).await?;
     let rows = if has_database { open(&snapshot).await? } else { backend.store.clone() };
     let writer = Writer::create(scratch.path()).map_err(of_file(&folder))?;
-    let mut packing = Packing { backend, writer, missing: Vec::new(), altered: Vec::new(), file, tell };
+    let mut packing = Packing { backend, writer, left_out: Vec::new(), altered: Vec::new(), file, tell };
     packing = packing.blobs(&rows).await?;
     if has_database {
         rows.close().await;
         let database = File::open(&snapshot).map_err(of_file(&snapshot))?;
-        packing = packing.member(DATABASE.to_owned(), database).await?;
+        let (packed, unread) = packing.member(DATABASE.to_owned(), database).await?;
+        packing = packed;
+        if let Some(error) = unread {
+            return Err(of_file(&snapshot)(error));
+        }
     }
-    let Packing { writer, missing, altered, tell, .. } = packing;
-    let lost = lost(backend, &missing).await?;
+    let Packing { writer, left_out, altered, tell, .. } = packing;
+    let (mut lost, mut unreadable) = (0, 0);
+    for LeftOut { key, unread } in still_named(backend, &left_out).await? {
+        match unread {
+            Some(why) => {
+                unreadable += 1;
+                tell(why);
+            }
+            None => {
+                lost += 1;
+                tell(&format!("{}: {}", key.path(), Trouble::OriginalMissing.words()));
+            }
+        }
+    }
     let damaged = damaged(backend, &altered).await?;
     for key in &damaged {
-        tell(&format!("{}: its bytes are not those that came", key.path()));
+        tell(&format!("{}: {}", key.path(), Trouble::OriginalAltered.words()));
     }
     let manifest = Manifest {
         format: archive::FORMAT,
@@ -87,15 +106,16 @@ pub async fn make(backend: &Backend, file: &Path, tell: &mut dyn FnMut(&str)) ->
         engine: if has_database { Engine::Sqlite } else { Engine::Postgres },
         made_at,
         members: writer.members().clone(),
-        missing: missing.iter().map(BlobKey::path).collect(),
+        missing: left_out.iter().map(|left_out| left_out.key.path()).collect(),
         damaged: damaged.iter().map(BlobKey::path).collect(),
     };
     let made = Made {
         database: has_database,
         blobs: manifest.members.len() - usize::from(has_database),
         bytes: manifest.members.values().map(|member| member.bytes).sum(),
-        missing: missing.len(),
+        missing: left_out.len(),
         lost,
+        unreadable,
         damaged: damaged.len(),
     };
     let target = file.to_owned();
@@ -103,11 +123,18 @@ pub async fn make(backend: &Backend, file: &Path, tell: &mut dyn FnMut(&str)) ->
     Ok(made)
 }
 
+/// What a backup has to do without.
+struct LeftOut {
+    key: BlobKey,
+    /// Why it cannot be read; absent where nothing lies under the key.
+    unread: Option<String>,
+}
+
 /// A backup while it is written.
 struct Packing<'a> {
     backend: &'a Backend,
     writer: Writer,
-    missing: Vec<BlobKey>,
+    left_out: Vec<LeftOut>,
     /// Originals with other bytes than their rows said, and the hash that these said.
     altered: Vec<(BlobKey, Vec<u8>)>,
     file: &'a Path,
@@ -128,20 +155,34 @@ impl Packing<'_> {
     }
 
     async fn blob(mut self, key: &BlobKey) -> Result<Self> {
-        let blob = match self.backend.blobs.open_file(key).await {
-            Ok(blob) => blob,
-            Err(BlobError::Missing) => {
-                self.missing.push(*key);
-                return Ok(self);
+        let backend = self.backend;
+        let packed = match backend.blobs.open_file(key).await {
+            Ok(blob) => {
+                let (packed, unread) = self.member(archive::name_of(key), blob).await?;
+                self = packed;
+                match unread {
+                    Some(error) => Err(backend.blobs.broken_off(key, &error).await),
+                    None => Ok(()),
+                }
             }
+            Err(error) => Err(error),
+        };
+        let unread = match packed {
+            Ok(()) => return Ok(self.with_progress()),
+            Err(BlobError::Missing) => None,
+            Err(BlobError::Unreadable(why)) => Some(why),
             Err(error) => return Err(error.into()),
         };
-        self = self.member(archive::name_of(key), blob).await?;
+        self.left_out.push(LeftOut { key: *key, unread });
+        Ok(self)
+    }
+
+    fn with_progress(self) -> Self {
         let there = self.writer.members().len();
         if there.is_multiple_of(TOLD_EVERY) {
             (self.tell)(&format!("{there} photos and files"));
         }
-        Ok(self)
+        self
     }
 
     /// What was packed of an original with what its row says. Copies made of it have no hash: they can be made again.
@@ -153,21 +194,25 @@ impl Packing<'_> {
         }
     }
 
-    async fn member(self, name: String, content: File) -> Result<Self> {
-        let Self { backend, writer, missing, altered, file, tell } = self;
-        let writer = blocking(move || writer.with(name, content)).await.map_err(of_file(file))?;
-        Ok(Self { backend, writer, missing, altered, file, tell })
+    /// Answers also why the content cannot be read, where that is so; the rest goes on without it.
+    async fn member(self, name: String, content: File) -> Result<(Self, Option<io::Error>)> {
+        let Self { backend, writer, left_out, altered, file, tell } = self;
+        let with = blocking(move || writer.with(name, &content));
+        let (writer, unread) = with.await.map_err(of_file(file))?;
+        Ok((Self { backend, writer, left_out, altered, file, tell }, unread))
     }
 }
 
-/// How many of these the database names still.
-async fn lost(backend: &Backend, missing: &[BlobKey]) -> Result<usize> {
-    let mut lost = 0;
+/// Those that the database names still: the others were deleted meanwhile.
+async fn still_named<'a>(backend: &Backend, left_out: &'a [LeftOut]) -> Result<Vec<&'a LeftOut>> {
+    let mut named = Vec::new();
     let mut tx = backend.store.read().await?;
-    for key in missing {
-        lost += usize::from(inventory::names(&mut tx, key).await?);
+    for one in left_out {
+        if inventory::names(&mut tx, &one.key).await? {
+            named.push(one);
+        }
     }
-    Ok(lost)
+    Ok(named)
 }
 
 /// Those whose rows say the same still: one that was deleted or fetched anew meanwhile is not damaged.

@@ -3,6 +3,7 @@
 mod folder;
 mod key;
 mod memory;
+mod reading;
 mod s3;
 
 pub use key::{BlobKey, Variant};
@@ -13,7 +14,6 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use model::Millis;
 use sha2::{Digest, Sha256};
-use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 use url::Url;
@@ -27,6 +27,9 @@ pub enum BlobError {
     /// It cannot be reached, is full, or is not set up as it must be. Nothing is known about the blob.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// The store answers, and this one blob cannot be read: its key, and why.
+    #[error("{0}")]
+    Unreadable(String),
     /// The store answers, and nothing lies under this key.
     #[error("missing")]
     Missing,
@@ -183,26 +186,7 @@ impl Blobs {
             Place::Folder(place) => place.get(&key.path(), range).await,
             Place::Memory(place) => place.get(&key.path(), range),
         };
-        counted("get", found)
-    }
-
-    /// A blob as a file of this machine, for readers that take no stream. It vanishes when it is closed.
-    pub(crate) async fn open_file(&self, key: &BlobKey) -> Result<File, BlobError> {
-        if let Place::Folder(place) = &self.0 {
-            return counted("get", place.open(&key.path()).await);
-        }
-        let mut body = self.get(key, None).await?.stream;
-        // A folder for temporary files that is missing is no missing blob.
-        let of_temporary =
-            |error: std::io::Error| BlobError::Unavailable(format!("a temporary file: {error}"));
-        let unlinked = tokio::task::spawn_blocking(tempfile::tempfile).await.map_err(interrupted)?;
-        let mut file = tokio::fs::File::from_std(unlinked.map_err(of_temporary)?);
-        while let Some(chunk) = body.next().await {
-            let chunk = chunk.map_err(broken_off(key))?;
-            tokio::io::AsyncWriteExt::write_all(&mut file, &chunk).await.map_err(of_temporary)?;
-        }
-        tokio::io::AsyncWriteExt::flush(&mut file).await.map_err(of_temporary)?;
-        Ok(file.into_std().await)
+        counted("get", self.judged(key, found).await)
     }
 
     /// Copies a blob inside the store; the bytes do not travel through the server where the store can avoid it.
@@ -212,7 +196,7 @@ impl Blobs {
             Place::Folder(place) => place.copy(&from.path(), &to.path()).await,
             Place::Memory(place) => place.copy(&from.path(), &to.path()),
         };
-        counted("copy", copied)
+        counted("copy", self.judged(from, copied).await)
     }
 
     /// Takes a blob away; fine when there is none.
@@ -235,27 +219,15 @@ impl Blobs {
             Place::Folder(place) => place.size(&key.path()).await,
             Place::Memory(place) => place.size(&key.path()),
         };
-        match size {
+        match self.judged(key, size).await {
             Ok(size) => Ok(Some(size)),
             Err(BlobError::Missing) => Ok(None),
             Err(error) => counted("size", Err(error)),
         }
     }
 
-    /// Reads a blob to its end and tells what lies there.
-    pub(crate) async fn digest(&self, key: &BlobKey) -> Result<Stored, BlobError> {
-        let mut body = self.get(key, None).await?.stream;
-        let mut hash = Sha256::new();
-        let mut size = 0;
-        while let Some(chunk) = body.next().await {
-            let chunk = chunk.map_err(broken_off(key))?;
-            size += chunk.len() as u64;
-            hash.update(&chunk);
-        }
-        Ok(Stored { size, sha256: hash.finalize().to_vec() })
-    }
-
-    /// Everything that lies in the store, in no order. What comes or goes meanwhile may be among it or not.
+    /// Everything that lies in the store, in no order. What comes or goes meanwhile may be among it or not. After what is
+    /// `Unreadable` there is more.
     pub fn list(&self) -> BoxStream<'static, Result<Listed, BlobError>> {
         match &self.0 {
             Place::S3(place) => place.list(),
@@ -311,16 +283,12 @@ impl Blobs {
 fn counted<T>(operation: &'static str, result: Result<T, BlobError>) -> Result<T, BlobError> {
     let error = match &result {
         Err(BlobError::Unavailable(_)) => "unavailable",
+        Err(BlobError::Unreadable(_)) => "unreadable",
         Err(BlobError::Missing) => "missing",
         Ok(_) | Err(BlobError::Interrupted | BlobError::TooLarge) => return result,
     };
     metrics::counter!("blob_errors_total", "operation" => operation, "error" => error).increment(1);
     result
-}
-
-/// A blob whose bytes ended in an error.
-fn broken_off(key: &BlobKey) -> impl FnOnce(std::io::Error) -> BlobError {
-    move |error| BlobError::Unavailable(format!("{}: {}", key.path(), error.kind()))
 }
 
 /// A blocking task that did not end well.

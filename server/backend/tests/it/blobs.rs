@@ -176,7 +176,26 @@ async fn an_operator_is_told_which_file_of_a_folder_is_broken() {
     let put = blobs.put_bytes(&key, "image/jpeg", Bytes::from_static(b"x")).await;
     assert!(matches!(&put, Err(BlobError::Unavailable(words)) if words.starts_with(&at)), "{put:?}");
     let size = blobs.size(&key).await;
-    assert!(matches!(&size, Err(BlobError::Unavailable(words)) if words.starts_with(&at)), "{size:?}");
+    assert!(matches!(&size, Err(BlobError::Unreadable(words)) if words.starts_with(&at)), "{size:?}");
+}
+
+#[tokio::test]
+async fn one_blob_that_cannot_be_read_is_told_from_a_folder_that_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("media");
+    let blobs = Blobs::folder(&root).await.unwrap();
+    let key = key(&Clock::system());
+    std::fs::create_dir_all(root.join(key.path())).unwrap();
+    let about_it =
+        |error: BlobError| matches!(error, BlobError::Unreadable(words) if words.starts_with(&key.path()));
+    assert!(blobs.get(&key, None).await.err().is_some_and(about_it));
+    assert!(blobs.size(&key).await.err().is_some_and(about_it));
+    assert!(blobs.copy(&key, &key.variant(Variant::Fitted(1))).await.err().is_some_and(about_it));
+    // The same, and the folder takes nothing any more.
+    std::fs::remove_dir(root.join(".incoming")).unwrap();
+    std::fs::write(root.join(".incoming"), "in the way").unwrap();
+    assert!(matches!(blobs.get(&key, None).await, Err(BlobError::Unavailable(_))));
+    assert!(matches!(blobs.size(&key).await, Err(BlobError::Unavailable(_))));
 }
 
 #[tokio::test]

@@ -80,7 +80,8 @@ async fn open_target(url: &str) -> Result<Store, CommandError> {
 
 pub(super) async fn backup(backend: &Backend, file: &Path) -> Result<(), CommandError> {
     let made = backup::make(backend, file, &mut progress).await?;
-    let Made { database, blobs, bytes, missing, lost, damaged } = made;
+    let Made { database, blobs, bytes, missing, lost, unreadable, damaged } = made;
+    let deleted = missing - lost - unreadable;
     say(&format!("{}: {blobs} photos and files, {bytes} bytes.", file.display()))?;
     if !database {
         say(
@@ -88,19 +89,20 @@ pub(super) async fn backup(backend: &Backend, file: &Path) -> Result<(), Command
              pg_dump --format=custom --file=heliograph.dump \"$DATABASE_URL\"",
         )?;
     }
-    if missing > lost {
-        say(&format!("{} photos and files were deleted meanwhile.", missing - lost))?;
+    if deleted > 0 {
+        say(&format!("{deleted} photos and files were deleted meanwhile."))?;
     }
     say(
         "The keys are not in it. Keep the files keys/master.key and keys/phone.key of the data folder (or the values of \
          HELIOGRAPH_MASTER_KEY and PHONE_HASH_KEY) apart from it: without them no server starts on it.\n\
          Texts, names and photos stand in it readable: encrypt it (age, gpg) before it leaves the machine.",
     )?;
-    if lost + damaged > 0 {
+    if lost + unreadable + damaged > 0 {
         return Err(CommandError::Refused(format!(
             "of the photos and files that the database names, {lost} are not in the store for photos, and so not in this \
-             backup, and {damaged} are in it with other bytes than those that came; it holds the rest. heliograph doctor \
-             tells which, and heliograph doctor --repair may mend them from another copy: keep older backups until then"
+             backup, {unreadable} are there and cannot be read, and so not in this backup either, and {damaged} are in it \
+             with other bytes than those that came; it holds the rest. Which they are stands above; heliograph doctor tells \
+             where staff see them, and heliograph doctor --repair mends what it can: keep older backups until then"
         )));
     }
     Ok(())

@@ -4,7 +4,7 @@ use super::{BlobBody, BlobError, Listed, interrupted};
 use crate::clock::is_untouched_for;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use std::fs::{DirBuilder, File};
+use std::fs::{DirBuilder, File, Metadata};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -84,15 +84,20 @@ impl Folder {
 
     pub(super) async fn open(&self, path: &str) -> Result<File, BlobError> {
         let target = self.target(path);
-        blocking(move || File::open(target)).await.map_err(unread(path))
+        let open = move || {
+            let file = File::open(target)?;
+            is_file(&file.metadata()?)?;
+            Ok(file)
+        };
+        blocking(open).await.map_err(unread)
     }
 
     pub(super) async fn get(&self, path: &str, range: Option<Range<u64>>) -> Result<BlobBody, BlobError> {
         let mut file = tokio::fs::File::from_std(self.open(path).await?);
-        let size = file.metadata().await.map_err(unread(path))?.len();
+        let size = file.metadata().await.map_err(unread)?.len();
         let stream = match range {
             Some(range) => {
-                file.seek(io::SeekFrom::Start(range.start)).await.map_err(unread(path))?;
+                file.seek(io::SeekFrom::Start(range.start)).await.map_err(unread)?;
                 ReaderStream::new(file.take(range.end.saturating_sub(range.start))).boxed()
             }
             None => ReaderStream::with_capacity(file, 64 * 1024).boxed(),
@@ -128,7 +133,12 @@ impl Folder {
 
     pub(super) async fn size(&self, path: &str) -> Result<u64, BlobError> {
         let target = self.target(path);
-        Ok(blocking(move || std::fs::metadata(target)).await.map_err(unread(path))?.len())
+        let size = move || {
+            let facts = std::fs::metadata(target)?;
+            is_file(&facts)?;
+            Ok(facts.len())
+        };
+        blocking(size).await.map_err(unread)
     }
 
     pub(super) fn list(&self) -> BoxStream<'static, Result<Listed, BlobError>> {
@@ -156,6 +166,12 @@ impl Folder {
         // A disk that is full has room for the name of a file.
         trial.write(&[0; TRIAL]).await?;
         trial.file.flush().await.map_err(broken(ITSELF))
+    }
+
+    /// Whether the disk is there. Of one that is gone, what is in memory would still be told: it has to write.
+    pub(super) async fn answers(&self) -> Result<(), BlobError> {
+        let writer = self.writer("").await?;
+        writer.file.sync_all().await.map_err(broken(INCOMING))
     }
 }
 
@@ -207,14 +223,25 @@ fn sweep(incoming: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Tells of every file below `root`, but those that are still on their way in, and what is the file system's own.
+/// Tells of every file below `root`, but those that are still on their way in, and what is the file system's own. A folder
+/// in it that nobody lets us into is told, and the others are looked at.
 fn walk(root: &Path, found: &mpsc::Sender<Result<Listed, BlobError>>) -> Result<(), BlobError> {
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
         let at = below(root, &folder);
         // A folder goes with its last blob.
-        let entries = unless_gone(std::fs::read_dir(&folder)).map_err(broken(&at))?;
-        let Some(entries) = entries else { continue };
+        let entries = match unless_gone(std::fs::read_dir(&folder)) {
+            Ok(Some(entries)) => entries,
+            Ok(None) => continue,
+            Err(error) if folder != root && error.kind() == io::ErrorKind::PermissionDenied => {
+                let unreadable = BlobError::Unreadable(format!("{at}: {error}"));
+                if found.blocking_send(Err(unreadable)).is_err() {
+                    return Ok(());
+                }
+                continue;
+            }
+            Err(error) => return Err(broken(&at)(error)),
+        };
         for entry in entries {
             let entry = entry.map_err(broken(&at))?;
             let path = entry.path();
@@ -258,12 +285,20 @@ fn broken(at: &str) -> impl FnOnce(io::Error) -> BlobError {
     move |error| BlobError::Unavailable(format!("{at}: {}", error.kind()))
 }
 
-/// An error while reading, and where.
-fn unread(at: &str) -> impl FnOnce(io::Error) -> BlobError {
-    move |error| match error.kind() {
+/// An error while reading one blob.
+#[expect(clippy::needless_pass_by_value, reason = "an adapter for `map_err`, which hands over the error")]
+fn unread(error: io::Error) -> BlobError {
+    match error.kind() {
         io::ErrorKind::NotFound => BlobError::Missing,
-        _ => broken(at)(error),
+        // A task that did not end well.
+        io::ErrorKind::Other => BlobError::Unavailable(error.to_string()),
+        _ => BlobError::Unreadable(error.to_string()),
     }
+}
+
+/// A folder can be opened, and has a size.
+fn is_file(facts: &Metadata) -> io::Result<()> {
+    if facts.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(()) }
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {

@@ -155,7 +155,7 @@ impl S3 {
         let Bucket { client, name, .. } = &*self.0;
         let get = client.get_object().bucket(name).key(self.0.key(path));
         let Some(range) = range else {
-            let got = get.send().await.map_err(failed)?;
+            let got = get.send().await.map_err(unread)?;
             let size = got.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
             return Ok(BlobBody { size, stream: stream(got.body) });
         };
@@ -165,7 +165,7 @@ impl S3 {
             return Ok(BlobBody { size, stream: futures::stream::empty().boxed() });
         }
         let asked = format!("bytes={}-{}", range.start, range.end - 1);
-        let got = get.range(asked).send().await.map_err(failed)?;
+        let got = get.range(asked).send().await.map_err(unread)?;
         Ok(BlobBody { size, stream: stream(got.body) })
     }
 
@@ -399,6 +399,19 @@ where
             }
             .to_owned(),
         ),
+    }
+}
+
+/// An error while reading: an object may be archived, or kept from us alone.
+fn unread<E>(error: SdkError<E, aws_sdk_s3::config::http::HttpResponse>) -> BlobError
+where
+    SdkError<E, aws_sdk_s3::config::http::HttpResponse>: ProvideErrorMetadata,
+{
+    match error.code() {
+        Some(code @ ("InvalidObjectState" | "AccessDenied")) => {
+            BlobError::Unreadable(format!("S3 answered {code}"))
+        }
+        _ => failed(error),
     }
 }
 
