@@ -76,6 +76,19 @@ fn a_clinic_is_backed_up_put_back_moved_and_found_whole() {
     assert!(!refused.status.success() && scratched.exists(), "what there is of it is kept all the same");
     let words = String::from_utf8_lossy(&refused.stderr);
     assert!(words.contains("1 are in it with other bytes") && words.contains("doctor --repair"), "{words}");
+    std::fs::remove_file(&photo).unwrap();
+    std::fs::create_dir(&photo).unwrap();
+    let without = folder.path().join("without.backup");
+    let refused = heliograph(&old, &["backup", without.to_str().unwrap()]);
+    assert!(!refused.status.success() && without.exists(), "the rest is kept all the same");
+    let words = String::from_utf8_lossy(&refused.stderr);
+    let key = photo.strip_prefix(&media).unwrap().display().to_string();
+    assert!(words.contains("1 are there and cannot be read"), "{words}");
+    assert!(words.contains(&format!("{key}: is a directory")), "{words}");
+    let told = heliograph(&old, &["doctor"]);
+    let words = String::from_utf8_lossy(&told.stderr);
+    assert!(!told.status.success() && words.contains(": cannot be read ("), "{words}");
+    std::fs::remove_dir(&photo).unwrap();
     std::fs::write(&photo, bytes).unwrap();
 
     let elsewhere = folder.path().join("elsewhere");

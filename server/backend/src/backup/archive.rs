@@ -296,3 +296,41 @@ impl<R: Read> Read for Hashed<R> {
         Ok(read)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_to_its_end_leaves_nothing_in_the_archive() {
+        let folder = tempfile::tempdir().unwrap();
+        let content = folder.path().join("content");
+        std::fs::write(&content, [7; 100_000]).unwrap();
+        let readable = File::open(&content).unwrap();
+        let unreadable = File::options().append(true).open(&content).unwrap();
+        let mut writer = Writer::create(folder.path()).unwrap();
+        let id = "0190a5d2-7c1e-7aaa-8bbb-0123456789ab";
+        for (variant, content, is_there) in
+            [("original", &readable, true), ("tile", &unreadable, false), ("screen", &readable, true)]
+        {
+            let (with, unread) = writer.with(format!("blobs/mms/inbound/{id}/{variant}"), content).unwrap();
+            assert_eq!(unread.is_none(), is_there, "{unread:?}");
+            writer = with;
+        }
+        let manifest = Manifest {
+            format: FORMAT,
+            version: String::new(),
+            engine: Engine::Postgres,
+            made_at: 0,
+            members: writer.members().clone(),
+            missing: Vec::new(),
+            damaged: Vec::new(),
+        };
+        let target = folder.path().join("clinic.backup");
+        writer.finish(&manifest, &target).unwrap();
+        let (found, places) = examine(&target).unwrap();
+        assert_eq!((found, places.len()), (manifest, 2));
+    }
+}

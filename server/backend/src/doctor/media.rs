@@ -29,9 +29,10 @@ const AT_ONCE: usize = 500;
 impl Examination<'_> {
     /// A store in which nothing lies at all is most likely a disk that is not there: nothing is repaired then.
     pub(super) async fn refuse_empty_store(&self) -> Result<()> {
-        if let Some(first) = self.backend.blobs.list().next().await {
-            first?;
-            return Ok(());
+        match self.backend.blobs.list().next().await {
+            Some(Ok(_) | Err(BlobError::Unreadable(_))) => return Ok(()),
+            Some(Err(error)) => return Err(error.into()),
+            None => {}
         }
         if inventory::all(&self.backend.store).try_next().await?.is_some() {
             return Err(Error::failure(
@@ -56,25 +57,26 @@ impl Examination<'_> {
     async fn original(&mut self, original: &Original) -> Result<()> {
         self.report.originals += 1;
         self.report.renditions += original.renditions.len() as u64;
-        let stored = match self.backend.blobs.digest(&original.key).await {
-            Ok(stored) => Some(stored),
-            Err(BlobError::Missing) => None,
-            Err(error) => return Err(error.into()),
-        };
-        let trouble = match &stored {
-            None => Trouble::OriginalMissing,
-            Some(stored) if original.sha256.as_ref().is_some_and(|noted| *noted != stored.sha256) => {
-                Trouble::OriginalAltered
+        let (trouble, why) = match self.backend.blobs.digest(&original.key).await {
+            Ok(stored) if original.sha256.as_ref().is_none_or(|noted| *noted == stored.sha256) => {
+                return self.whole(original, &stored).await;
             }
-            Some(stored) => return self.whole(original, stored).await,
+            Ok(_) => (Trouble::OriginalAltered, None),
+            Err(BlobError::Missing) => (Trouble::OriginalMissing, None),
+            Err(BlobError::Unreadable(why)) => (Trouble::Unreadable, Some(why)),
+            Err(error) => return Err(error.into()),
         };
         if !self.still_noted(original).await? {
             return Ok(());
         }
-        let repaired = self.repair
-            && (self.copy_twin(original).await? || (stored.is_none() && self.fetch_again(original).await?));
-        self.found(trouble, original.id().to_string(), repaired);
-        Ok(())
+        // What cannot be read may be whole: once the operator has seen to it, it can be.
+        let repair = self.repair && trouble != Trouble::Unreadable;
+        let copied = repair && self.copy_twin(original).await?;
+        let is_altered = trouble == Trouble::OriginalAltered;
+        let fetched = repair && !copied && self.fetch_again(original, is_altered).await?;
+        self.found_of(trouble, original, why, copied || fetched).await?;
+        // Of what comes again, copies are made again.
+        if fetched { Ok(()) } else { self.renditions(original, copied).await }
     }
 
     /// The original is what it was; what is noted of it and made from it may not be.
@@ -83,21 +85,39 @@ impl Examination<'_> {
             if self.repair {
                 self.note_size(original, stored.size).await?;
             }
-            self.found(Trouble::SizeWrong, original.id().to_string(), self.repair);
+            self.found_of(Trouble::SizeWrong, original, None, self.repair).await?;
         }
+        self.renditions(original, true).await
+    }
+
+    /// What is made of an original; `is_whole`: the original is, so that it can be made again.
+    async fn renditions(&mut self, original: &Original, is_whole: bool) -> Result<()> {
         if original.state != AttachmentState::Ready || !kind::is_picture(&original.media_type) {
             return Ok(());
         }
-        let mut complete = !original.renditions.is_empty();
+        let mut complete = !(is_whole && original.renditions.is_empty());
+        let mut unreadable = Vec::new();
         for rendition in &original.renditions {
             let key = original.key.variant(Variant::Rendition(rendition.role));
-            complete &= self.backend.blobs.size(&key).await? == Some(rendition.facts.byte_size);
+            match self.backend.blobs.size(&key).await {
+                Ok(size) => complete &= size == Some(rendition.facts.byte_size),
+                Err(BlobError::Unreadable(why)) => unreadable.push(why),
+                Err(error) => return Err(error.into()),
+            }
         }
-        if !complete && self.still_noted(original).await? {
-            if self.repair {
+        if (complete && unreadable.is_empty()) || !self.still_noted(original).await? {
+            return Ok(());
+        }
+        // What cannot be read stands in the way of what would be made in its place.
+        let repair = self.repair && is_whole && unreadable.is_empty();
+        for why in unreadable {
+            self.found_of(Trouble::Unreadable, original, Some(why), false).await?;
+        }
+        if !complete {
+            if repair {
                 self.make_again(original).await?;
             }
-            self.found(Trouble::RenditionMissing, original.id().to_string(), self.repair);
+            self.found_of(Trouble::RenditionMissing, original, None, repair).await?;
         }
         Ok(())
     }
@@ -161,15 +181,15 @@ impl Examination<'_> {
                     self.backend.blobs.copy(&twin, &original.key).await?;
                     return Ok(true);
                 }
-                Ok(_) | Err(BlobError::Missing) => {}
+                Ok(_) | Err(BlobError::Missing | BlobError::Unreadable(_)) => {}
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(false)
     }
 
-    /// The carrier may still have it.
-    async fn fetch_again(&self, original: &Original) -> Result<bool> {
+    /// The carrier may still have it. Bytes that lie there, although others than those that came, are kept aside.
+    async fn fetch_again(&self, original: &Original, is_altered: bool) -> Result<bool> {
         let (Owner::Attachment(id), BlobKey::Inbound(..)) = (original.owner, original.key) else {
             return Ok(false);
         };
@@ -178,6 +198,9 @@ impl Examination<'_> {
         let remote = offered_at(backend, &mut look, id).await?;
         drop(look);
         let Some(remote) = remote else { return Ok(false) };
+        if is_altered {
+            backend.blobs.copy(&original.key, &original.key.variant(Variant::Damaged)).await?;
+        }
         let mut tx = backend.store.write().await?;
         let arriving = AttachmentState::Arriving;
         if !attachment::shift(backend, &mut tx, id, original.state, arriving, None).await? {
@@ -236,8 +259,16 @@ impl Examination<'_> {
         while let Some(page) = pages.next().await {
             let mut keys = Vec::with_capacity(page.len());
             for listed in page {
+                let path = match listed {
+                    Ok(listed) => listed.path,
+                    Err(BlobError::Unreadable(folder)) => {
+                        self.found(Trouble::Unreadable, folder, false);
+                        continue;
+                    }
+                    Err(error) => return Err(error.into()),
+                };
                 self.report.blobs += 1;
-                match BlobKey::from_path(&listed?.path) {
+                match BlobKey::from_path(&path) {
                     Some(key) => keys.push(key),
                     None => self.report.strange += 1,
                 }
@@ -287,7 +318,9 @@ fn owner(key: &BlobKey) -> Uuid {
 fn is_ours(key: &BlobKey) -> bool {
     match key {
         BlobKey::Outbound(..) => true,
-        BlobKey::Inbound(_, variant) | BlobKey::Image(_, _, variant) => *variant != Variant::Original,
+        BlobKey::Inbound(_, variant) | BlobKey::Image(_, _, variant) => {
+            !matches!(variant, Variant::Original | Variant::Damaged)
+        }
     }
 }
 

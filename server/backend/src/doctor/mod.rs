@@ -5,6 +5,7 @@
 mod conversations;
 mod media;
 mod waiting;
+mod whereabouts;
 
 use crate::{Backend, Result};
 
@@ -15,6 +16,8 @@ pub enum Trouble {
     OriginalMissing,
     /// It lies there with other bytes than those that came.
     OriginalAltered,
+    /// It, or a copy made of it, lies there and cannot be read.
+    Unreadable,
     /// Its bytes are right, and their number in the database is wrong.
     SizeWrong,
     /// A copy that is made of it is missing or cut off.
@@ -39,6 +42,7 @@ impl Trouble {
         match self {
             Self::OriginalMissing => "missing from the store for photos",
             Self::OriginalAltered => "its bytes are not those that came",
+            Self::Unreadable => "cannot be read",
             Self::SizeWrong => "its size is noted wrongly",
             Self::RenditionMissing => "a copy made of it is missing",
             Self::NobodysBlob => "lies in the store for photos, and nothing names it",
@@ -58,6 +62,8 @@ pub struct Finding {
     pub trouble: Trouble,
     /// Which row or blob; ids alone, which say nothing about anybody.
     pub id: String,
+    /// Why it cannot be read, and where staff see it. Names nobody.
+    pub about: Vec<String>,
     /// Whether it was repaired, or a job that will was recorded.
     pub repaired: bool,
 }
@@ -114,7 +120,11 @@ struct Examination<'a> {
 
 impl Examination<'_> {
     fn found(&mut self, trouble: Trouble, id: String, repaired: bool) {
-        let finding = Finding { trouble, id, repaired };
+        self.found_about(trouble, id, Vec::new(), repaired);
+    }
+
+    fn found_about(&mut self, trouble: Trouble, id: String, about: Vec<String>, repaired: bool) {
+        let finding = Finding { trouble, id, about, repaired };
         (self.tell)(&finding);
         self.report.findings.push(finding);
     }

@@ -2,7 +2,7 @@
 
 use crate::moving::{elsewhere, usual_day};
 use crate::photos::{
-    announces, carrier_offers, handed_out, jpeg, newest_message, opened, photo_arrives, uploads,
+    announces, carrier_offers, gathered, handed_out, jpeg, newest_message, opened, photo_arrives, uploads,
 };
 use crate::twilio::{
     arrives, asked_to_send, carrier_accepts, draft, failure, inbox_ids, is_read, text, texts, to,
@@ -96,6 +96,50 @@ async fn an_original_that_is_missing_is_fetched_again_while_the_carrier_has_it()
 }
 
 #[tokio::test]
+async fn bytes_that_changed_are_kept_aside_and_the_carrier_is_asked_for_those_that_came() {
+    on_each_engine(async |t: TestBackend| {
+        let photo = jpeg(1);
+        let id = photo_arrives(&t, 1, 0, &photo).await.attachments[0].id;
+        let original = inbound(id, Variant::Original);
+        let others = Bytes::from_static(b"\xFF\xD8 other bytes");
+        t.backend.blobs.put_bytes(&original, "image/jpeg", others.clone()).await.unwrap();
+        is_repaired(&t, Trouble::OriginalAltered, 1).await;
+        let shown = photos::shown(&t, id).await;
+        assert!(opened(&t.backend, &shown.original_url.unwrap()).await.unwrap().1 == photo);
+        let aside = t.backend.blobs.get(&inbound(id, Variant::Damaged), None).await.unwrap();
+        assert_eq!(gathered(aside.stream).await.unwrap(), others);
+
+        // A patient sent it: it is not deleted with time.
+        t.backend.clock.advance(Duration::from_secs(25 * 3600));
+        is_read(&t, &text(&t, 2, 0, "Good morning")).await;
+        assert_eq!(found(&t, true).await, NOTHING);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn staff_are_told_where_a_damaged_photo_is_shown() {
+    on_each_engine(async |t: TestBackend| {
+        let id = photo_arrives(&t, 1, 0, &jpeg(1)).await.attachments[0].id;
+        t.alter("DELETE FROM journal_entry").await;
+        t.backend.blobs.delete(&inbound(id, Variant::Original)).await.unwrap();
+        t.backend.blobs.delete(&inbound(id, Variant::Rendition(RenditionRole::Tile))).await.unwrap();
+        let findings = doctor::examine(&t.backend, true, &mut |_| {}).await.unwrap().findings;
+        let troubles: Vec<Trouble> = findings.iter().map(|finding| finding.trouble).collect();
+        assert_eq!(troubles, [Trouble::OriginalMissing, Trouble::RenditionMissing]);
+        let page = format!("https://clinic.example/c/{}", inbox_ids(&t).await[0]);
+        for finding in findings {
+            assert_eq!((finding.id, finding.repaired), (id.to_string(), false));
+            let [about] = finding.about.as_slice() else { panic!("{:?}", finding.about) };
+            assert!(about.starts_with("in the message of 20") && about.ends_with(&page), "{about}");
+        }
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_was_made_of_a_lost_original_is_shown_on() {
     on_each_engine(async |t: TestBackend| {
         let id = photo_arrives(&t, 1, 0, &jpeg(1)).await.attachments[0].id;
@@ -122,7 +166,10 @@ async fn nothing_is_repaired_while_the_store_is_not_there() {
         let there = elsewhere(&t, t.backend.store.clone(), Blobs::memory());
         let refused = failure(doctor::examine(&there, true, &mut |_| {}).await);
         assert!(refused.message.contains("Is its disk there"), "{}", refused.message);
-        assert_eq!(doctor::examine(&there, false, &mut |_| {}).await.unwrap().left(), 3);
+        let findings = doctor::examine(&there, false, &mut |_| {}).await.unwrap().findings;
+        let times = |trouble| findings.iter().filter(|finding| finding.trouble == trouble).count();
+        assert_eq!((times(Trouble::OriginalMissing), times(Trouble::RenditionMissing)), (3, 3));
+        assert_eq!(findings.len(), 6);
         assert_eq!(found(&t, false).await, NOTHING);
         t
     })

@@ -44,5 +44,6 @@ mod silences;
 mod templates;
 mod threads;
 mod twilio;
+mod unreadable;
 mod waiting_photos;
 mod whatsapp;

@@ -167,9 +167,10 @@ fn say_held_back(held_back: u64) -> Result<(), CommandError> {
 
 pub(super) async fn doctor(backend: &Backend, repair: bool) -> Result<(), CommandError> {
     let mut tell = |finding: &Finding| {
-        let Finding { trouble, id, repaired } = finding;
+        let Finding { trouble, id, about, repaired } = finding;
+        let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join("; ")) };
         let end = if *repaired { " (repaired)" } else { "" };
-        progress(&format!("{id}: {}{end}", trouble.words()));
+        progress(&format!("{id}: {}{about}{end}", trouble.words()));
     };
     let report = doctor::examine(backend, repair, &mut tell).await?;
     let Report { originals, renditions, blobs, strange, conversations, findings } = &report;
