@@ -16,6 +16,9 @@ use tables::Table;
 
 pub use tables::unnamed_tables;
 
+/// How many changes open screens were told of.
+const CHANGES_TOLD: &str = "SELECT CAST(COALESCE(SUM(seq), 0) AS BIGINT) FROM live_counter";
+
 /// What was moved.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Moved {
@@ -149,7 +152,24 @@ async fn refuse_foreign(from: &mut Tx, to: &mut Tx, tables: &[Table]) -> Result<
     if theirs.iter().any(|key| !ours.contains(key)) {
         return Err(refused("The other database was written with other keys. Name an empty database."));
     }
+    if has_worked(from, to).await? {
+        return Err(refused(
+            "A server has worked with the other database since it was copied, and what it changed there would be lost. \
+             Name an empty database; if nothing that happened there is needed, empty it first.",
+        ));
+    }
     Ok(())
+}
+
+/// Whether a server has worked with `to`: a copy is without what one notes of its work, and open screens were told of no
+/// more changes there than here.
+async fn has_worked(from: &mut Tx, to: &mut Tx) -> Result<bool> {
+    for name in tables::OF_WORK {
+        if rows::count(to, name).await? > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(to.number(CHANGES_TOLD, args![]).await? > from.number(CHANGES_TOLD, args![]).await?)
 }
 
 /// What differs as soon as anybody works with the database: how many rows each table has, and how many changes open
@@ -159,8 +179,7 @@ async fn state(tx: &mut Tx) -> Result<Vec<i64>> {
     for name in tables::TABLES {
         state.push(rows::count(tx, name).await?);
     }
-    let told = "SELECT CAST(COALESCE(SUM(seq), 0) AS BIGINT) FROM live_counter";
-    state.push(tx.number(told, args![]).await?);
+    state.push(tx.number(CHANGES_TOLD, args![]).await?);
     Ok(state)
 }
 

@@ -42,15 +42,19 @@ pub(super) const TABLES: &[&str] = &[
 const LEFT_BEHIND: &[&str] = &[
     // About one database alone.
     "_sqlx_migrations",
+    // The database fills it itself, from `message`.
+    "message_index",
+];
+
+/// What a server notes of its own work, and what begins anew as well: where there is any, one has worked.
+pub(super) const OF_WORK: &[&str] = &[
+    // When recurring work is due next: at once, in another place.
+    "schedule",
     // They count the last minutes.
     "sign_in_attempt",
     "request_window",
-    // When recurring work is due next: at once, in another place.
-    "schedule",
-    // Says nothing: it was written to see whether it can be.
+    // Written to see whether it can be: a server was asked how it is.
     "readiness_trial",
-    // The database fills it itself, from `message`.
-    "message_index",
 ];
 
 /// Columns that refer to tables that come later.
@@ -105,7 +109,7 @@ pub async fn unnamed_tables(store: &Store) -> Result<Vec<String>> {
         }
     };
     let rows: Vec<(String,)> = tx.all(sql, args![]).await?;
-    let known = |name: &str| TABLES.contains(&name) || LEFT_BEHIND.contains(&name);
+    let known = |name: &str| [TABLES, LEFT_BEHIND, OF_WORK].iter().any(|names| names.contains(&name));
     Ok(rows.into_iter().map(|(name,)| name).filter(|name| !known(name)).collect())
 }
 

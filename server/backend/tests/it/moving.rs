@@ -5,10 +5,11 @@ use crate::photos::{files_below, jpeg, photo_arrives, uploads};
 use crate::twilio::{carrier_accepts, draft, failure, is_read, text, to};
 use backend::images::{self, Filter};
 use backend::media::blobs::{BlobKey, Variant};
-use backend::testing::{TestBackend, on_each_engine, postgres};
+use backend::testing::{TestBackend, alter, on_each_engine, postgres};
 use backend::transfer::{self, Moved};
 use backend::{
-    Backend, Blobs, Parts, Store, canary, conversations, lines, live, messages, patients, sign_in, staff,
+    Backend, Blobs, Parts, Store, canary, conversations, lines, live, messages, patients, schedule, sign_in,
+    staff,
 };
 use model::conversation::{InboxQuery, ThreadFrom};
 use model::link::LinkOptions;
@@ -183,6 +184,33 @@ async fn what_belongs_to_somebody_else_is_never_touched() {
         assert!(refused.message.contains("rows that this one has not"), "{}", refused.message);
         assert_eq!(other.count("SELECT COUNT(*) FROM organisation").await, 1);
         assert_eq!(other.count("SELECT COUNT(*) FROM message").await, 0);
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_copy_that_a_server_has_worked_with_is_never_written_over() {
+    on_each_engine(async |t: TestBackend| {
+        usual_day(&t).await;
+        let folder = tempfile::tempdir().unwrap();
+        for store in databases(&folder).await {
+            run(&t.backend, Some(&store), None).await.unwrap();
+            let there = elsewhere(&t, store.clone(), Blobs::memory());
+            let is_refused = async || {
+                let refused = failure(run(&t.backend, Some(&store), None).await);
+                assert!(refused.message.contains("A server has worked with"), "{}", refused.message);
+            };
+            // Whoever was told of something there worked with it, whatever it was.
+            alter(&there, "UPDATE live_counter SET seq = seq + 1").await;
+            is_refused().await;
+            alter(&there, "UPDATE live_counter SET seq = seq - 1").await;
+            assert_eq!(run(&t.backend, Some(&store), None).await.unwrap().rows_written, 0);
+            // What a server does as soon as it starts.
+            schedule::run_due(&there).await.unwrap();
+            is_refused().await;
+            store.close().await;
+        }
         t
     })
     .await;
