@@ -123,6 +123,15 @@ fn a_clinic_is_backed_up_put_back_moved_and_found_whole() {
     assert!(said(&heliograph(&new, &["doctor"])).contains("Nothing is wrong"));
     assert!(!heliograph(&new, &["restore", backup]).status.success(), "nothing is put over what is there");
 
+    for nested in [new.join("media/moved"), new.clone()] {
+        let refused = heliograph(&new, &["migrate", "--blobs", nested.to_str().unwrap()]);
+        let words = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && words.contains("Name a folder beside it"), "{words}");
+        assert!(
+            !new.join("media/moved").exists() && !new.join(".incoming").exists(),
+            "nothing is made there"
+        );
+    }
     let target = format!("sqlite:{}", folder.path().join("moved.db").display());
     let photos = folder.path().join("moved-photos");
     let moving = ["migrate", "--to", &target, "--blobs", photos.to_str().unwrap()];

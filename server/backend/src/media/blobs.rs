@@ -246,6 +246,14 @@ impl Blobs {
         }
     }
 
+    /// Whether this is a folder, and one of it and the other one lies in the other.
+    pub(crate) async fn is_nested(&self, other: &Path) -> Result<bool, BlobError> {
+        match &self.0 {
+            Place::Folder(place) => place.is_nested(other).await,
+            Place::S3(_) | Place::Memory(_) => Ok(false),
+        }
+    }
+
     /// Whether blobs can be stored now.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod tables;
 use crate::store::{Store, Tx, args};
 use crate::{Backend, Blobs, Error, Result};
 use model::FailureCode;
+use std::path::Path;
 use tables::Table;
 
 pub use tables::unnamed_tables;
@@ -99,6 +100,21 @@ async fn refuse_same(backend: &Backend, store: Option<&Store>, blobs: Option<&Bl
         ));
     }
     Ok(())
+}
+
+/// A folder for photos that lies in the one of now would be copied into itself, and go with it when that is deleted; one
+/// around it would hold two stores. To be asked before the folder is made.
+///
+/// # Errors
+/// `Conflict`, with words for the operator.
+pub async fn refuse_nested(backend: &Backend, folder: &Path) -> Result<()> {
+    if !backend.blobs.is_nested(folder).await? {
+        return Ok(());
+    }
+    Err(refused(format!(
+        "--blobs: {} lies inside the folder in which the photos are now, or around it. Name a folder beside it.",
+        folder.display()
+    )))
 }
 
 async fn move_rows(

@@ -290,6 +290,27 @@ async fn nothing_is_copied_onto_itself() {
     .await;
 }
 
+#[tokio::test]
+async fn a_folder_for_photos_lies_beside_the_other_one() {
+    let t = TestBackend::new(None).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (path, link) = (folder.path().join("data/media"), folder.path().join("link"));
+    let there = elsewhere(&t, t.backend.store.clone(), Blobs::folder(&path).await.unwrap());
+    std::os::unix::fs::symlink(folder.path().join("data"), &link).unwrap();
+    for nested in
+        ["data/media/new", "data", "data/media/a/b/../c", "link/media/new", "none/../data/media/x", "link"]
+    {
+        let refused = failure(transfer::refuse_nested(&there, &folder.path().join(nested)).await);
+        assert_eq!(refused.code, FailureCode::Conflict);
+        assert!(refused.message.contains("Name a folder beside it"), "{}", refused.message);
+    }
+    // The folder itself is refused in words of its own.
+    for beside in ["data/media-new", "data/media/../new", "new", "link/media"] {
+        transfer::refuse_nested(&there, &folder.path().join(beside)).await.unwrap();
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is made");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_written_meanwhile_is_noticed() {
     on_each_engine(async |t: TestBackend| {

@@ -17,13 +17,16 @@ pub(super) async fn migrate(
     to: Option<&str>,
     blobs: Option<&str>,
 ) -> Result<(), CommandError> {
+    let named = blobs.map(|place| BlobPlace::named(place, settings)).transpose()?;
+    if let Some(BlobPlace::Folder(folder)) = &named {
+        transfer::refuse_nested(backend, folder).await?;
+    }
     let store = match to {
         Some(url) => Some(open_target(url).await?),
         None => None,
     };
-    let place = match blobs {
+    let place = match named {
         Some(place) => {
-            let place = BlobPlace::named(place, settings)?;
             let blobs = setup::open_blobs(&place).await.map_err(SetupError::from)?;
             blobs.ready().await.map_err(SetupError::from)?;
             Some(blobs)

@@ -8,7 +8,7 @@ use std::fs::{DirBuilder, File, Metadata};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::{NamedTempFile, TempPath};
@@ -161,6 +161,14 @@ impl Folder {
         Ok((ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()))
     }
 
+    /// Whether one of the two lies in the other. `other` need not be there yet.
+    pub(super) async fn is_nested(&self, other: &Path) -> Result<bool, BlobError> {
+        let (ours, theirs) = (self.root.clone(), other.to_owned());
+        let both = blocking(move || Ok((leads_to(&ours)?, leads_to(&theirs)?))).await;
+        let (ours, theirs) = both.map_err(broken(&other.to_string_lossy()))?;
+        Ok(ours != theirs && (ours.starts_with(&theirs) || theirs.starts_with(&ours)))
+    }
+
     pub(super) async fn ready(&self) -> Result<(), BlobError> {
         let mut trial = self.writer(ITSELF).await?;
         // A disk that is full has room for the name of a file.
@@ -274,6 +282,23 @@ fn unless_gone<T>(found: io::Result<T>) -> io::Result<Option<T>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Where a path leads, through every link; what is not there yet leads nowhere else.
+fn leads_to(path: &Path) -> io::Result<PathBuf> {
+    let mut place = PathBuf::new();
+    for part in std::path::absolute(path)?.components() {
+        match part {
+            Component::ParentDir => {
+                place.pop();
+            }
+            part => place.push(part),
+        }
+        if let Some(there) = unless_gone(place.canonicalize())? {
+            place = there;
+        }
+    }
+    Ok(place)
 }
 
 fn make_private(folder: &Path) -> io::Result<()> {
