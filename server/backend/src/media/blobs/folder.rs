@@ -86,7 +86,7 @@ impl Folder {
         let target = self.target(path);
         let open = move || {
             let file = File::open(target)?;
-            is_file(&file.metadata()?)?;
+            refuse_folder(&file.metadata()?)?;
             Ok(file)
         };
         blocking(open).await.map_err(unread)
@@ -135,7 +135,7 @@ impl Folder {
         let target = self.target(path);
         let size = move || {
             let facts = std::fs::metadata(target)?;
-            is_file(&facts)?;
+            refuse_folder(&facts)?;
             Ok(facts.len())
         };
         blocking(size).await.map_err(unread)
@@ -322,7 +322,7 @@ fn unread(error: io::Error) -> BlobError {
 }
 
 /// A folder can be opened, and has a size.
-fn is_file(facts: &Metadata) -> io::Result<()> {
+fn refuse_folder(facts: &Metadata) -> io::Result<()> {
     if facts.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(()) }
 }
 
