@@ -67,6 +67,9 @@ pub struct Config {
     pub metrics_token: Option<Secret>,
 }
 
+/// Photos, in the data folder.
+pub(crate) const MEDIA: &str = "media";
+
 /// Below the folder of the built browser files: which file has which hashed name.
 const MANIFEST: &str = "pkg/manifest.json";
 
@@ -236,7 +239,7 @@ fn app_url(text: &str) -> Result<Url, ConfigError> {
 fn blob_place(raw: &Settings, data: &Path) -> Result<BlobPlace, ConfigError> {
     match given(&raw.aws_s3_bucket) {
         Some(bucket) => s3_place(raw, bucket, given(&raw.aws_s3_folder).unwrap_or_default()),
-        None => Ok(BlobPlace::Folder(data.join("media"))),
+        None => Ok(BlobPlace::Folder(data.join(MEDIA))),
     }
 }
 

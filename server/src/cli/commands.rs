@@ -2,13 +2,11 @@
 
 mod lines;
 mod moving;
+mod serving;
 mod supervise;
 
 use super::{Command, Jobs, Org, Staff, Token};
-use crate::App;
 use crate::config::{BlobPlace, Config, ConfigError, Settings, env_example};
-use crate::listening::Listening;
-use crate::serve::{Duty, GRACE_OF_THE_REPLACED, serve_as};
 use crate::setup::{self, SetupError};
 use backend::store::sqlite_file;
 use backend::{Backend, demo, jobs, organisations, staff, tokens};
@@ -16,14 +14,8 @@ use model::phone::Country;
 use model::staff::{Invitation, Role};
 use model::{Failure, FailureCode, OrgId};
 use std::ffi::OsString;
-use std::future::pending;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
 use std::path::Path;
-use tokio::io::Interest;
-use tokio::net::unix::pipe;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 /// Why a command did not do what it should.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +59,7 @@ pub(super) async fn run(
     let config = Config::from_settings(settings)?;
     match command {
         Command::Serve { demo, role, kept } => {
-            return serve_until_told(&config, demo.map(Into::into), role, kept).await;
+            return serving::run(&config, demo.map(Into::into), role, kept).await;
         }
         Command::Supervise { web, workers } => return supervise::run(&config, options, web, workers).await,
         _ => {}
@@ -85,7 +77,7 @@ pub(super) async fn run(
         refuse_if_missing(photos, "the folder for photos is not there")?;
     }
     let backend = setup::open(&config, config.public_base(config.addr)).await?;
-    let done = once(command, &backend, settings).await;
+    let done = once(command, &backend, &config, settings).await;
     backend.store.close().await;
     done.map_err(|error| match error {
         CommandError::NoOrganisation(words) => CommandError::Refused(format!(
@@ -147,12 +139,17 @@ fn refuse_if_missing(path: &Path, missing: &str) -> Result<(), CommandError> {
     Err(CommandError::Refused(format!("{}: {what}", path.display())))
 }
 
-async fn once(command: Command, backend: &Backend, settings: &Settings) -> Result<(), CommandError> {
+async fn once(
+    command: Command,
+    backend: &Backend,
+    config: &Config,
+    settings: &Settings,
+) -> Result<(), CommandError> {
     match command {
         // Opening it migrated it.
         Command::Migrate { to: None, blobs: None } => say("The database is up to date."),
         Command::Migrate { to, blobs } => {
-            moving::migrate(backend, settings, to.as_deref(), blobs.as_deref()).await
+            moving::migrate(backend, config, settings, to.as_deref(), blobs.as_deref()).await
         }
         Command::Doctor { repair } => moving::doctor(backend, repair).await,
         Command::Backup { file } => moving::backup(backend, &file).await,
@@ -205,122 +202,6 @@ async fn once(command: Command, backend: &Backend, settings: &Settings) -> Resul
             Ok(())
         }
     }
-}
-
-async fn serve_until_told(
-    config: &Config,
-    demo: Option<demo::Scene>,
-    duty: Duty,
-    kept: bool,
-) -> Result<(), CommandError> {
-    if !duty.serves() {
-        if demo.is_some() {
-            return Err(CommandError::Refused(
-                "--demo: a worker has no pages; give it to a web process".to_owned(),
-            ));
-        }
-        if config.app_url.is_none() {
-            return Err(CommandError::Refused(
-                "APP_URL: a worker needs it; it is where the web processes are reached".to_owned(),
-            ));
-        }
-    }
-    let listening = listen(config).await?;
-    let address = listening.listener.local_addr()?;
-    let base = config.public_base(address);
-    let backend = setup::open(config, base.clone()).await?;
-    // Before it says that it is there: from then on it may be told to stop.
-    let signals = Signals::listen(kept)?;
-    if duty.serves() {
-        say(&format!("Heliograph is at {}", base.as_str().trim_end_matches('/')))?;
-        let link = match demo {
-            Some(scene) => demo::seed(&backend, scene).await?,
-            None => setup::first_admin(config, &backend).await?,
-        };
-        if let Some(link) = link {
-            say(&format!("Sign in once with {link}"))?;
-        }
-    } else {
-        say(&format!("A worker answers /metrics at http://{address}"))?;
-    }
-    if duty != Duty::All {
-        warn_of_simulators(&backend).await?;
-    }
-    let app = App::new(backend, config);
-    let told = CancellationToken::new();
-    tokio::spawn(signals.heed(told.clone(), app.hurrying.clone()));
-    Ok(serve_as(duty, listening, app, told.cancelled_owned()).await?)
-}
-
-/// What a process can be told by its operator.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    /// Another process has taken the place of this one.
-    quit: Signal,
-    /// What this process prints, where its end is to be noticed: a keeper that was killed could tell it nothing.
-    read_by_keeper: Option<pipe::Sender>,
-}
-
-impl Signals {
-    fn listen(kept: bool) -> io::Result<Self> {
-        let printed = || pipe::Sender::from_owned_fd(io::stdout().as_fd().try_clone_to_owned()?);
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
-            read_by_keeper: kept.then(printed).transpose()?,
-        })
-    }
-
-    /// Passes on that the process is to stop, and whether in a hurry.
-    async fn heed(mut self, stop: CancellationToken, hurry: CancellationToken) {
-        let is_replaced = tokio::select! {
-            () = Self::stop(&mut self.terminate, &mut self.interrupt) => false,
-            () = Self::left_alone(self.read_by_keeper.as_ref()) => false,
-            _ = self.quit.recv() => true,
-        };
-        tracing::info!("stopping; what is under way is finished first");
-        stop.cancel();
-        if is_replaced {
-            let sooner = Self::stop(&mut self.terminate, &mut self.interrupt);
-            // Either way it was long enough.
-            let _ = tokio::time::timeout(GRACE_OF_THE_REPLACED, sooner).await;
-        }
-        hurry.cancel();
-    }
-
-    /// The pipe has no reader any more.
-    async fn left_alone(printed: Option<&pipe::Sender>) {
-        match printed {
-            Some(pipe) if pipe.ready(Interest::ERROR).await.is_ok() => {
-                tracing::warn!("the process that keeps this one is gone");
-            }
-            _ => pending().await,
-        }
-    }
-
-    async fn stop(terminate: &mut Signal, interrupt: &mut Signal) {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    }
-}
-
-async fn listen(config: &Config) -> Result<Listening, CommandError> {
-    Listening::open(config.addr).await.map_err(|cause| CommandError::Listen { addr: config.addr, cause })
-}
-
-/// What a simulated carrier knows is in the memory of one process: of several, each would have phones of its own.
-async fn warn_of_simulators(backend: &Backend) -> Result<(), CommandError> {
-    if !backend::lines::simulators(backend).await?.is_empty() {
-        tracing::warn!(
-            "there are simulator lines: simulated phones are whole with exactly one web process, which workers reach \
-             at APP_URL"
-        );
-    }
-    Ok(())
 }
 
 fn role(word: &str) -> Result<Role, CommandError> {

@@ -1,7 +1,10 @@
 //! The commands that copy, keep and check everything, as an operator runs them.
 
+use crate::processes::{Clinic, started};
+use backend::testing;
+use rustix::process::Signal;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// Runs the program with a data folder of its own, and with no settings but those that are named.
 pub(crate) fn heliograph(data: &Path, args: &[&str]) -> Output {
@@ -132,11 +135,21 @@ fn a_clinic_is_backed_up_put_back_moved_and_found_whole() {
             "nothing is made there"
         );
     }
-    let target = format!("sqlite:{}", folder.path().join("moved.db").display());
-    let photos = folder.path().join("moved-photos");
+    let moved = folder.path().join("moved");
+    std::fs::create_dir(&moved).unwrap();
+    let target = format!("sqlite:{}", moved.join("clinic.db").display());
+    let photos = moved.join("media");
     let moving = ["migrate", "--to", &target, "--blobs", photos.to_str().unwrap()];
     assert!(said(&heliograph(&new, &moving)).contains("are equal in both"));
-    assert!(said(&heliograph(&new, &moving)).contains("(0 of them written now)"));
+    let again = said(&heliograph(&new, &moving));
+    assert!(again.contains("(0 of them written now)"), "{again}");
+    let found = Command::new(env!("CARGO_BIN_EXE_heliograph"))
+        .env_clear()
+        .envs(again.lines().filter_map(|line| line.strip_prefix("  ")?.split_once('=')))
+        .current_dir(&moved)
+        .arg("doctor")
+        .output();
+    assert!(said(&found.unwrap()).contains("Nothing is wrong"), "with the settings that it told");
     let own = format!("sqlite:{}", new.join("heliograph.db").display());
     let onto_itself = heliograph(&new, &["migrate", "--to", &own]);
     assert!(!onto_itself.status.success(), "nothing would have moved");
@@ -150,4 +163,25 @@ fn a_clinic_is_backed_up_put_back_moved_and_found_whole() {
         assert!(!refused.status.success());
         assert!(String::from_utf8_lossy(&refused.stderr).contains(words), "{refused:?}");
     }
+}
+
+#[tokio::test]
+async fn a_database_with_which_a_server_works_is_neither_held_back_nor_written_over() {
+    let Some(url) = testing::postgres().await else { return };
+    let clinic = Clinic::new(Some(url.clone())).await;
+    let mut command = clinic.command();
+    command.arg("serve");
+    let (server, _) = started(command).await;
+    let restore = async || clinic.command().arg("restore").stderr(Stdio::piped()).output().await.unwrap();
+    let refused = restore().await;
+    assert!(!refused.status.success(), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("A server is connected"), "{refused:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let other = folder.path().join("other");
+    said(&heliograph(&other, &["demo"]));
+    let refused = heliograph(&other, &["migrate", "--to", &url]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--to: a server is connected"), "{refused:?}");
+    server.tell(Signal::TERM);
+    server.ends().await;
+    said(&restore().await);
 }

@@ -67,7 +67,7 @@ impl Clinic {
     }
 
     /// The program, with this clinic's data.
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         self.with_settings(Command::new(env!("CARGO_BIN_EXE_heliograph")))
     }
 

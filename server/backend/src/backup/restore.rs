@@ -108,13 +108,14 @@ fn refuse_unfit(engine: Engine, database: Database<'_>) -> Result<()> {
         (Engine::Sqlite, Database::File(file)) => {
             // A log that lies beside it would be taken for the new database's own.
             let log = PathBuf::from(format!("{}-wal", file.display()));
-            if log.exists() || file.metadata().is_ok_and(|facts| facts.len() > 0) {
-                return Err(refused(format!(
+            let is_used = file.metadata().is_ok_and(|facts| facts.len() > 0);
+            let in_the_way = if is_used { Some(file) } else { log.exists().then_some(log.as_path()) };
+            in_the_way.map_or(Ok(()), |there| {
+                Err(refused(format!(
                     "{} exists already. Restore into an empty data folder.",
-                    file.display()
-                )));
-            }
-            Ok(())
+                    there.display()
+                )))
+            })
         }
         (Engine::Postgres, Database::Server(_)) => Ok(()),
     }
@@ -180,8 +181,14 @@ async fn put_database_back(file: &Path, place: Place, target: &Path, made_at: Mi
 /// To be called before a server starts on a database that was put back, by whichever tool. Answers how many there are.
 ///
 /// # Errors
-/// `Conflict`, with words for the operator, when nothing was put back.
+/// `Conflict`, with words for the operator, when nothing was put back, or a server works on it.
 pub async fn hold_back(store: &Store, made_at: Millis) -> Result<u64> {
+    if store.is_used_by_others().await? {
+        return Err(refused(
+            "A server is connected to this database, and what it is about to send would be held back with the rest. Stop \
+             it first.",
+        ));
+    }
     let mut tx = store.write().await?;
     // The engines describe themselves each in its own way.
     let tables = match tx.is_postgres() {

@@ -20,6 +20,9 @@ use tokio::time::timeout;
 /// What processes on one PostgreSQL database call each other on.
 const CHANNEL: &str = "heliograph";
 
+/// How PostgreSQL lists the connections of a process, with its id behind.
+const PROCESS: &str = "heliograph";
+
 /// How long a transaction waits for its connection to PostgreSQL before the database counts as too busy.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
@@ -78,7 +81,9 @@ impl Store {
     /// An unknown scheme is refused rather than becoming a new, empty file.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(STATEMENTS);
+            let options = PgConnectOptions::from_str(url)?
+                .statement_cache_capacity(STATEMENTS)
+                .application_name(&format!("{PROCESS} {}", std::process::id()));
             let pool = PgPoolOptions::new()
                 .max_connections(CONNECTIONS)
                 .acquire_timeout(ACQUIRE)
@@ -134,6 +139,17 @@ impl Store {
     /// Whether this is PostgreSQL, which several processes may share.
     pub fn is_postgres(&self) -> bool {
         matches!(self.0, Pools::Postgres(_))
+    }
+
+    /// Whether other processes of ours are connected to this database. SQLite knows nothing of them.
+    pub async fn is_used_by_others(&self) -> Result<bool, StoreError> {
+        if !self.is_postgres() {
+            return Ok(false);
+        }
+        let others = "SELECT COUNT(*) FROM pg_stat_activity
+                      WHERE datname = current_database() AND application_name LIKE $1
+                        AND application_name <> current_setting('application_name')";
+        Ok(self.read().await?.number(others, args![format!("{PROCESS} %")]).await? > 0)
     }
 
     /// Something to read from. On PostgreSQL each query sees a moment of its own; see [`snapshot`](Self::snapshot).

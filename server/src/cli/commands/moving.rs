@@ -1,7 +1,7 @@
 //! Copies of everything: into another place, into a backup, and back.
 
 use super::{CommandError, say};
-use crate::config::{BlobPlace, Config, KeySource, Settings, make_private_file, make_private_folder};
+use crate::config::{BlobPlace, Config, KeySource, MEDIA, Settings, make_private_file, make_private_folder};
 use crate::setup::{self, SetupError};
 use backend::backup::{self, Database, Made, Restored};
 use backend::doctor::{self, Finding, Report};
@@ -13,6 +13,7 @@ use std::path::Path;
 
 pub(super) async fn migrate(
     backend: &Backend,
+    config: &Config,
     settings: &Settings,
     to: Option<&str>,
     blobs: Option<&str>,
@@ -25,9 +26,9 @@ pub(super) async fn migrate(
         Some(url) => Some(open_target(url).await?),
         None => None,
     };
-    let place = match named {
+    let place = match &named {
         Some(place) => {
-            let blobs = setup::open_blobs(&place).await.map_err(SetupError::from)?;
+            let blobs = setup::open_blobs(place).await.map_err(SetupError::from)?;
             blobs.ready().await.map_err(SetupError::from)?;
             Some(blobs)
         }
@@ -56,12 +57,53 @@ pub(super) async fn migrate(
              copied stays: put them back and run this again, or go on without them where they are lost for good"
         )));
     }
+    say("Now start the server with these settings, and otherwise with those of before:\n")?;
+    for line in settings_for_copy(config, to, named.as_ref())? {
+        say(&format!("  {line}"))?;
+    }
     say(
-        "Now set DATABASE_URL and AWS_S3_BUCKET (or HELIOGRAPH_DATA) to the new places, keep HELIOGRAPH_MASTER_KEY and \
-         PHONE_HASH_KEY or their files as they are, and start the server there. Without the same keys nothing that is \
-         sealed can be read. Nothing was changed in the old places: keep them until the new ones have proved themselves, \
-         and never start a server on both.",
+        "\nWithout the same keys nothing that is sealed can be read. Nothing was changed in the old places: keep them \
+         until the new ones have proved themselves, and never start a server on both.",
     )
+}
+
+/// What finds the copy, and what was not copied: the database and the keys are looked for in the data folder unless they are
+/// named, and that may be another one now.
+fn settings_for_copy(
+    config: &Config,
+    to: Option<&str>,
+    place: Option<&BlobPlace>,
+) -> io::Result<Vec<String>> {
+    let absolute = |path: &Path| Ok::<_, io::Error>(std::path::absolute(path)?.display().to_string());
+    let mut lines = Vec::new();
+    match sqlite_file(to.unwrap_or(config.database_url.expose())) {
+        Some(file) => lines.push(format!("DATABASE_URL=sqlite:{}", absolute(file)?)),
+        None if to.is_some() => lines.push("DATABASE_URL=…   (what you gave as --to)".to_owned()),
+        None => {}
+    }
+    match place {
+        None => {}
+        Some(BlobPlace::S3 { bucket, folder, .. }) => {
+            lines.push(format!("AWS_S3_BUCKET={bucket}"));
+            lines.push(format!("AWS_S3_FOLDER={folder}"));
+        }
+        Some(BlobPlace::Folder(folder)) => {
+            let (whole, data) = (absolute(folder)?, absolute(folder.parent().unwrap_or(folder))?);
+            lines.push(match folder.file_name().is_some_and(|name| name == MEDIA) {
+                true => format!("HELIOGRAPH_DATA={data}"),
+                false => format!("HELIOGRAPH_DATA={data}   (once {whole} is renamed to {MEDIA})"),
+            });
+            lines.push("AWS_S3_BUCKET=".to_owned());
+        }
+    }
+    for (setting, key) in
+        [("HELIOGRAPH_MASTER_KEY_FILE", &config.master_key), ("PHONE_HASH_KEY_FILE", &config.phone_key)]
+    {
+        if let KeySource::Own(path) | KeySource::File(path) = key {
+            lines.push(format!("{setting}={}", absolute(path)?));
+        }
+    }
+    Ok(lines)
 }
 
 /// Migrated, and with SQLite readable by its owner only.
@@ -77,6 +119,11 @@ async fn open_target(url: &str) -> Result<Store, CommandError> {
     let unusable =
         |error: StoreError| CommandError::Refused(format!("--to: the database cannot be used: {error}"));
     let store = Store::connect(url).await.map_err(unusable)?;
+    if store.is_used_by_others().await.map_err(unusable)? {
+        return Err(CommandError::Refused(
+            "--to: a server is connected to this database. Stop it first".to_owned(),
+        ));
+    }
     store.migrate().await.map_err(unusable)?;
     Ok(store)
 }

@@ -2,7 +2,8 @@
 //!
 //! All web processes take their connections from one socket, which stays open whoever of them comes and goes.
 
-use super::{CommandError, listen, say, warn_of_simulators};
+use super::serving::{listen, warn_of_simulators};
+use super::{CommandError, say};
 use crate::config::Config;
 use crate::serve::{Duty, GRACE, GRACE_OF_THE_REPLACED};
 use crate::setup;
