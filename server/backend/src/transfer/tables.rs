@@ -44,15 +44,16 @@ const LEFT_BEHIND: &[&str] = &[
     "_sqlx_migrations",
     // The database fills it itself, from `message`.
     "message_index",
+    // It counts the last minutes, of PostgreSQL alone.
+    "request_window",
 ];
 
 /// What a server notes of its own work, and what begins anew as well: where there is any, one has worked.
 pub(super) const OF_WORK: &[&str] = &[
     // When recurring work is due next: at once, in another place.
     "schedule",
-    // They count the last minutes.
+    // It counts the last minutes.
     "sign_in_attempt",
-    "request_window",
     // Written to see whether it can be: a server was asked how it is.
     "readiness_trial",
 ];
