@@ -10,6 +10,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
+/// Tells a process that it is one of several.
+const KEPT: &str = "HELIOGRAPH_KEPT";
+
 /// Text with patients, pictures included.
 #[derive(Parser)]
 #[command(name = "heliograph", version, disable_help_subcommand = true, max_term_width = 110)]
@@ -31,7 +34,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Duty::All)]
         role: Duty,
         /// One of several: stops as if it were told to, once nobody reads what it prints. Whoever keeps it has ended then.
-        #[arg(long, hide = true)]
+        #[arg(long, env = KEPT, hide = true)]
         kept: bool,
     },
     /// Serve through several processes that share one address, and start again those that end. SIGHUP replaces them one by

@@ -11,7 +11,6 @@ pub use raw::Settings;
 pub(crate) use raw::given_as_options;
 
 use backend::limits::PerMinute;
-use backend::staff::is_email;
 use std::collections::HashSet;
 use std::fmt;
 use std::net::SocketAddr;
@@ -55,6 +54,7 @@ pub struct Config {
     pub program: PathBuf,
     /// The built browser files.
     pub site: PathBuf,
+    site_is_named: bool,
     /// What the first admin signs in with.
     pub admin_email: String,
     /// Private `host:port` pairs that may be fetched from all the same.
@@ -163,11 +163,9 @@ impl Config {
             )?,
             program: std::env::current_exe()
                 .map_err(|_| wrong("PATH", "the program's own file cannot be found"))?,
-            site: match given(&raw.site) {
-                Some(site) => built_site(site)?,
-                None => site_beside_the_program(),
-            },
-            admin_email: admin_email(given(&raw.admin_email).unwrap_or(raw::ADMIN_EMAIL))?,
+            site: given(&raw.site).map_or_else(site_beside_the_program, PathBuf::from),
+            site_is_named: given(&raw.site).is_some(),
+            admin_email: given(&raw.admin_email).unwrap_or(raw::ADMIN_EMAIL).to_owned(),
             allow_private: allow_private(given(&raw.allow_private).unwrap_or_default())?,
             client_address_header: given(&raw.client_address_header)
                 .map(|name| {
@@ -183,6 +181,22 @@ impl Config {
             metrics_token: given(&raw.metrics_token).map(|token| Secret(token.to_owned())),
             data,
         })
+    }
+
+    /// To be asked by what serves pages: without what is built there, every one is empty. Nothing is said of the place where
+    /// they are looked for when none is named.
+    ///
+    /// # Errors
+    /// Names the folder.
+    pub(crate) fn require_pages(&self) -> Result<(), ConfigError> {
+        if !self.site_is_named || self.site.join(MANIFEST).is_file() {
+            return Ok(());
+        }
+        let problem = format!(
+            "{} holds no built pages; name the folder `site` that came with the program, or that `cargo xtask site` printed",
+            self.site.display()
+        );
+        Err(ConfigError { setting: "HELIOGRAPH_SITE", problem })
     }
 
     /// The public base: the one that is set, else the address that is listened on.
@@ -272,29 +286,6 @@ fn allow_private(list: &str) -> Result<HashSet<String>, ConfigError> {
             _ => Err(wrong("HELIOGRAPH_ALLOW_PRIVATE", "write host:port pairs with commas between them")),
         })
         .collect()
-}
-
-/// Nobody would be let in on the first start with an address that is none.
-fn admin_email(text: &str) -> Result<String, ConfigError> {
-    if !is_email(text) {
-        return Err(wrong(
-            "HELIOGRAPH_ADMIN_EMAIL",
-            "write an e-mail address, for example admin@clinic.example",
-        ));
-    }
-    Ok(text.to_owned())
-}
-
-/// Without what is built there, every page is empty.
-fn built_site(site: &str) -> Result<PathBuf, ConfigError> {
-    let folder = PathBuf::from(site);
-    if !folder.join(MANIFEST).is_file() {
-        let problem = format!(
-            "{site} holds no built pages; name the folder `site` that came with the program, or that `cargo xtask site` printed"
-        );
-        return Err(ConfigError { setting: "HELIOGRAPH_SITE", problem });
-    }
-    Ok(folder)
 }
 
 fn site_beside_the_program() -> PathBuf {

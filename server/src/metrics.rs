@@ -81,7 +81,8 @@ pub(crate) async fn metrics(
     for (part, ready) in [("database", database), ("blobs", blobs)] {
         metrics::gauge!("storage_ready", "part" => part).set(if ready { 1.0 } else { 0.0 });
     }
-    if let Err(error) = backend::jobs::measure(&app.backend).await {
+    // Whoever collects waits for some seconds only, and one that is away is not asked twice.
+    if database && let Err(error) = backend::jobs::measure(&app.backend).await {
         // What this process counted by itself is told all the same.
         tracing::warn!(%error, "what stands aside could not be counted");
     }

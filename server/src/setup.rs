@@ -125,10 +125,14 @@ fn setting_of(which: WhichKey) -> &'static str {
 /// On the very first start: an organisation to begin with, and the one-time link of its admin. `None` later.
 ///
 /// # Errors
-/// When the database cannot take it.
+/// When the database cannot take it; `Invalid` for an address that is none, before anything is made: nobody would be let in.
 pub async fn first_admin(config: &Config, backend: &Backend) -> backend::Result<Option<String>> {
     if backend::organisations::any(backend).await? {
         return Ok(None);
+    }
+    if !backend::staff::is_email(&config.admin_email) {
+        let problem = "Write an e-mail address, for example admin@clinic.example.";
+        return Err(backend::Error::invalid("HELIOGRAPH_ADMIN_EMAIL", problem));
     }
     let org = backend::organisations::create(backend, "My clinic", Country::AU).await?;
     let invitation = backend::staff::add(backend, org, &config.admin_email, "Admin", Role::Admin).await?;

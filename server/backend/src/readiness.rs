@@ -8,13 +8,13 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 /// Bytes that the database is given: about as much as a message with all that it brings along.
-const FILLING: usize = 32 * 1024;
+const FILLING: usize = 16 * 1024;
 
 /// How long what was found is good for: whoever asks all the time does not keep the disk busy.
-const HOLDS: Duration = Duration::from_secs(1);
+const HOLDS: Duration = Duration::from_secs(5);
 
-/// Whoever would wait for longer than this is not served either.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Whoever would wait for longer than this is not served in time either. Whoever asks may wait for some seconds only.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What can be written now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct Readiness {
 #[derive(Debug, Default)]
 pub(crate) struct LastFound(Mutex<Option<(Instant, Readiness)>>);
 
-/// Tries both, unless that was done within the last second.
+/// Tries both, unless that was done some seconds ago.
 pub async fn find(backend: &Backend) -> Readiness {
     let mut last = backend.last_found().0.lock().await;
     if let Some((at, found)) = *last
@@ -48,7 +48,7 @@ pub async fn find(backend: &Backend) -> Readiness {
 async fn write_row(backend: &Backend) -> Result<()> {
     // Never the bytes of before, which SQLite would leave as they are.
     let filling = random_bytes::<32>().repeat(FILLING / 32);
-    let mut tx = backend.store.write().await?;
+    let mut tx = backend.store.write_first().await?;
     tx.execute(
         "INSERT INTO readiness_trial (id, filling) VALUES (1, $1)
          ON CONFLICT (id) DO UPDATE SET filling = excluded.filling",

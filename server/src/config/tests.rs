@@ -133,12 +133,14 @@ fn keys_are_made_once_and_kept_from_others() {
 }
 
 #[test]
-fn a_place_that_holds_no_pages_is_refused_and_so_is_an_admin_without_an_address() {
+fn a_place_that_holds_no_pages_is_refused_by_what_serves_them() {
     let folder = tempfile::tempdir().unwrap();
     let site = folder.path().to_str().unwrap();
-    assert!(problem(&["--site", site]).starts_with("HELIOGRAPH_SITE: "), "{site} is empty");
+    let config = Config::from_settings(&settings(&["--site", site])).unwrap();
+    let refused = config.require_pages().unwrap_err().to_string();
+    assert!(refused.starts_with("HELIOGRAPH_SITE: ") && refused.contains(site), "{refused}");
     std::fs::create_dir(folder.path().join("pkg")).unwrap();
-    std::fs::write(folder.path().join("pkg/manifest.json"), "{}").unwrap();
-    assert_eq!(Config::from_settings(&settings(&["--site", site])).unwrap().site, folder.path());
-    assert!(problem(&["--admin-email", "admin"]).starts_with("HELIOGRAPH_ADMIN_EMAIL: "));
+    std::fs::write(folder.path().join(MANIFEST), "{}").unwrap();
+    config.require_pages().unwrap();
+    Config::from_settings(&Settings::default()).unwrap().require_pages().expect("none is named");
 }

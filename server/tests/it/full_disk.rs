@@ -2,7 +2,7 @@
 
 use crate::processes::{Clinic, brings, started};
 use crate::running::{Asking, client};
-use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
 use tokio::process::Command;
 
 /// The program on a disk that can be filled: whoever ignores the signal is told of its limit as of a disk's.
@@ -10,7 +10,8 @@ const ON_SUCH_A_DISK: &str = "trap '' XFSZ; exec \"$HELIOGRAPH\" serve";
 
 /// From now on no file of the process takes bytes at this offset or after.
 fn ends_at(process: Pid, bytes: Option<u64>) {
-    prlimit(Some(process), Resource::Fsize, Rlimit { current: bytes, maximum: None }).unwrap();
+    let maximum = getrlimit(Resource::Fsize).maximum;
+    prlimit(Some(process), Resource::Fsize, Rlimit { current: bytes.or(maximum), maximum }).unwrap();
 }
 
 #[tokio::test]

@@ -203,7 +203,7 @@ impl Asking {
         Answer::of(self.request(method, path).json(&body).send().await.unwrap()).await
     }
 
-    /// Waits until `/readyz` says this of database and blobs: what it found is good for a second.
+    /// Waits until `/readyz` says this of database and blobs: what it found is good for some seconds.
     pub(crate) async fn readiness_becomes(&self, database: &str, blobs: &str) {
         let parts = json!({"database": database, "blobs": blobs, "process": "ready"});
         let found = async {

@@ -71,6 +71,14 @@ fn organisations_are_told_apart_by_their_names() {
 }
 
 #[test]
+fn nothing_is_made_for_an_admin_without_an_address() {
+    let desk = Desk::new();
+    let refused = desk.refused(&["serve", "--addr", "127.0.0.1:0", "--admin-email", "admin"]);
+    names(&refused, &["HELIOGRAPH_ADMIN_EMAIL: Write an e-mail address"]);
+    assert_eq!(desk.said(&["org", "list"]), "", "the next start is the first one still");
+}
+
+#[test]
 fn a_number_is_one_line_whose_first_real_carrier_takes_the_simulators_place() {
     let desk = Desk::new();
     desk.said(&["org", "add", "Harbour Clinic"]);

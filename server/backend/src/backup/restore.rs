@@ -183,11 +183,13 @@ async fn put_database_back(file: &Path, place: Place, target: &Path, made_at: Mi
 /// # Errors
 /// `Conflict`, with words for the operator, when nothing was put back, or a server works on it.
 pub async fn hold_back(store: &Store, made_at: Millis) -> Result<u64> {
-    if store.is_used_by_others().await? {
-        return Err(refused(
-            "A server is connected to this database, and what it is about to send would be held back with the rest. Stop \
-             it first.",
-        ));
+    let others = store.others().await?;
+    if !others.is_empty() {
+        return Err(refused(format!(
+            "A server is connected to this database, as process {} of PostgreSQL, and what it is about to send would be held \
+             back with the rest. Stop it first; if its machine is gone, have pg_terminate_backend end the process.",
+            others.join(", ")
+        )));
     }
     let mut tx = store.write().await?;
     // The engines describe themselves each in its own way.

@@ -72,8 +72,9 @@ impl Examination<'_> {
         // What cannot be read may be whole: once the operator has seen to it, it can be.
         let repair = self.repair && trouble != Trouble::Unreadable;
         let copied = repair && self.copy_twin(original).await?;
-        let is_altered = trouble == Trouble::OriginalAltered;
-        let fetched = repair && !copied && self.fetch_again(original, is_altered).await?;
+        // What lies there is never put at risk: the carrier may answer with something else.
+        let is_gone = trouble == Trouble::OriginalMissing;
+        let fetched = repair && is_gone && !copied && self.fetch_again(original).await?;
         self.found_of(trouble, original, why, copied || fetched).await?;
         // Of what comes again, copies are made again.
         if fetched { Ok(()) } else { self.renditions(original, copied).await }
@@ -188,8 +189,8 @@ impl Examination<'_> {
         Ok(false)
     }
 
-    /// The carrier may still have it. Bytes that lie there, although others than those that came, are kept aside.
-    async fn fetch_again(&self, original: &Original, is_altered: bool) -> Result<bool> {
+    /// The carrier may still have it.
+    async fn fetch_again(&self, original: &Original) -> Result<bool> {
         let (Owner::Attachment(id), BlobKey::Inbound(..)) = (original.owner, original.key) else {
             return Ok(false);
         };
@@ -198,9 +199,6 @@ impl Examination<'_> {
         let remote = offered_at(backend, &mut look, id).await?;
         drop(look);
         let Some(remote) = remote else { return Ok(false) };
-        if is_altered {
-            backend.blobs.copy(&original.key, &original.key.variant(Variant::Damaged)).await?;
-        }
         let mut tx = backend.store.write().await?;
         let arriving = AttachmentState::Arriving;
         if !attachment::shift(backend, &mut tx, id, original.state, arriving, None).await? {
@@ -318,9 +316,7 @@ fn owner(key: &BlobKey) -> Uuid {
 fn is_ours(key: &BlobKey) -> bool {
     match key {
         BlobKey::Outbound(..) => true,
-        BlobKey::Inbound(_, variant) | BlobKey::Image(_, _, variant) => {
-            !matches!(variant, Variant::Original | Variant::Damaged)
-        }
+        BlobKey::Inbound(_, variant) | BlobKey::Image(_, _, variant) => *variant != Variant::Original,
     }
 }
 

@@ -125,7 +125,7 @@ pub(crate) async fn names(tx: &mut Tx, key: &BlobKey) -> Result<bool> {
             let rendition = "SELECT COUNT(*) FROM rendition WHERE owner_id = $1 AND role = $2";
             tx.number(rendition, args![id, role.as_str()]).await?
         }
-        Variant::Damaged | Variant::Fitted(_) => 0,
+        Variant::Fitted(_) => 0,
     };
     Ok(rows > 0)
 }

@@ -260,7 +260,7 @@ async fn described(backend: &Backend, key: &BlobKey) -> Result<Option<(String, S
         }
     };
     Ok(owner.map(|(file_name, media_type)| match (key, variant) {
-        (_, Variant::Original | Variant::Damaged) => (file_name, media_type),
+        (_, Variant::Original) => (file_name, media_type),
         (BlobKey::Outbound(..), Variant::Rendition(_) | Variant::Fitted(_)) => {
             (TO_PATIENTS.to_owned(), kind::RENDITION.to_owned())
         }

@@ -4,6 +4,7 @@ use super::StoreError;
 use super::migrations::{migrate_postgres, migrate_sqlite};
 use super::transaction::{Engine, Tx, sqlite_arguments};
 use super::value::args;
+use crate::clock::random_bytes;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPool, PgPoolOptions, Postgres};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -12,7 +13,7 @@ use sqlx::{Connection as _, Transaction};
 use std::future::ready;
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
@@ -20,7 +21,8 @@ use tokio::time::timeout;
 /// What processes on one PostgreSQL database call each other on.
 const CHANNEL: &str = "heliograph";
 
-/// How PostgreSQL lists the connections of a process, with its id behind.
+/// How PostgreSQL lists the connections of our processes, with something behind that each has for itself: on other machines,
+/// and in containers, they may have the same id.
 const PROCESS: &str = "heliograph";
 
 /// How long a transaction waits for its connection to PostgreSQL before the database counts as too busy.
@@ -83,7 +85,7 @@ impl Store {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let options = PgConnectOptions::from_str(url)?
                 .statement_cache_capacity(STATEMENTS)
-                .application_name(&format!("{PROCESS} {}", std::process::id()));
+                .application_name(own_name());
             let pool = PgPoolOptions::new()
                 .max_connections(CONNECTIONS)
                 .acquire_timeout(ACQUIRE)
@@ -141,15 +143,25 @@ impl Store {
         matches!(self.0, Pools::Postgres(_))
     }
 
-    /// Whether other processes of ours are connected to this database. SQLite knows nothing of them.
-    pub async fn is_used_by_others(&self) -> Result<bool, StoreError> {
+    /// Connections of other processes of ours to this database, each as PostgreSQL knows it: its process, and the address it
+    /// comes from. SQLite knows nothing of them.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub async fn others(&self) -> Result<Vec<String>, StoreError> {
         if !self.is_postgres() {
-            return Ok(false);
+            return Ok(Vec::new());
         }
-        let others = "SELECT COUNT(*) FROM pg_stat_activity
-                      WHERE datname = current_database() AND application_name LIKE $1
-                        AND application_name <> current_setting('application_name')";
-        Ok(self.read().await?.number(others, args![format!("{PROCESS} %")]).await? > 0)
+        let sql = "SELECT CAST(pid AS BIGINT), host(client_addr) FROM pg_stat_activity
+                   WHERE datname = current_database() AND application_name LIKE $1 AND application_name <> $2
+                   ORDER BY pid";
+        let rows: Vec<(i64, Option<String>)> =
+            self.read().await?.all(sql, args![format!("{PROCESS} %"), own_name()]).await?;
+        let told = |(pid, address): (i64, Option<String>)| match address {
+            Some(address) => format!("{pid} from {address}"),
+            None => pid.to_string(),
+        };
+        Ok(rows.into_iter().map(told).collect())
     }
 
     /// Something to read from. On PostgreSQL each query sees a moment of its own; see [`snapshot`](Self::snapshot).
@@ -243,6 +255,13 @@ impl Store {
             Pools::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// What this process is called among the connections to PostgreSQL.
+fn own_name() -> &'static str {
+    static NAME: LazyLock<String> =
+        LazyLock::new(|| format!("{PROCESS} {}", hex::encode(random_bytes::<8>())));
+    &NAME
 }
 
 /// What keeps the pool from connecting: it tries until its time is up, and tells that alone.

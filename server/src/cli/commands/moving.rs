@@ -61,6 +61,12 @@ pub(super) async fn migrate(
     for line in settings_for_copy(config, to, named.as_ref())? {
         say(&format!("  {line}"))?;
     }
+    if [&config.master_key, &config.phone_key].iter().any(|key| matches!(key, KeySource::Own(_))) {
+        say(
+            "\nThe keys were not copied: these are their files in the old data folder. Copy them to where the new server \
+             keeps them, and name the copies, before that folder is deleted.",
+        )?;
+    }
     say(
         "\nWithout the same keys nothing that is sealed can be read. Nothing was changed in the old places: keep them \
          until the new ones have proved themselves, and never start a server on both.",
@@ -119,10 +125,12 @@ async fn open_target(url: &str) -> Result<Store, CommandError> {
     let unusable =
         |error: StoreError| CommandError::Refused(format!("--to: the database cannot be used: {error}"));
     let store = Store::connect(url).await.map_err(unusable)?;
-    if store.is_used_by_others().await.map_err(unusable)? {
-        return Err(CommandError::Refused(
-            "--to: a server is connected to this database. Stop it first".to_owned(),
-        ));
+    let others = store.others().await.map_err(unusable)?;
+    if !others.is_empty() {
+        let others = others.join(", ");
+        return Err(CommandError::Refused(format!(
+            "--to: a server is connected to this database, as process {others} of PostgreSQL. Stop it first"
+        )));
     }
     store.migrate().await.map_err(unusable)?;
     Ok(store)

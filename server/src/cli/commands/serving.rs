@@ -33,6 +33,9 @@ pub(super) async fn run(
             ));
         }
     }
+    if duty.serves() {
+        config.require_pages()?;
+    }
     let listening = listen(config).await?;
     let address = listening.listener.local_addr()?;
     let base = config.public_base(address);

@@ -4,6 +4,7 @@
 
 use super::serving::{listen, warn_of_simulators};
 use super::{CommandError, say};
+use crate::cli::KEPT;
 use crate::config::Config;
 use crate::serve::{Duty, GRACE, GRACE_OF_THE_REPLACED};
 use crate::setup;
@@ -61,6 +62,7 @@ pub(super) async fn run(
 ) -> Result<(), CommandError> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut hang_up = signal(SignalKind::hangup())?;
+    config.require_pages()?;
     let socket = listen(config).await?.listener.into_std()?;
     let base = config.public_base(socket.local_addr()?);
     prepare(config, &base, web).await?;
@@ -201,7 +203,9 @@ impl Process {
     async fn start(fleet: &Fleet, duty: Duty) -> io::Result<Self> {
         let mut command = Command::new(&fleet.program);
         command
-            .args(["serve", "--kept", "--role", duty.as_str()])
+            .args(["serve", "--role", duty.as_str()])
+            // Not as an option, which a program of before would refuse.
+            .env(KEPT, "true")
             .envs(fleet.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             // Of a group of its own: it is told to stop by us, not by the terminal too.

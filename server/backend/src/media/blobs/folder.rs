@@ -1,7 +1,7 @@
 //! Blobs in a folder that only the server's user can read.
 
 use super::{BlobBody, BlobError, Listed, interrupted};
-use crate::clock::is_untouched_for;
+use crate::clock::{is_untouched_for, random_bytes};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use std::fs::{DirBuilder, File, Metadata};
@@ -26,7 +26,7 @@ const LOST_AND_FOUND: &str = "lost+found";
 const ITSELF: &str = "the folder itself";
 
 /// Bytes that are written to find out whether the disk takes any.
-const TRIAL: usize = 32 * 1024;
+const TRIAL: usize = 16 * 1024;
 
 /// Whoever wrote nothing to a file on its way in for so long was killed.
 const NEVER_ARRIVES: Duration = Duration::from_secs(24 * 3600);
@@ -108,8 +108,14 @@ impl Folder {
     pub(super) async fn copy(&self, from: &str, to: &str) -> Result<(), BlobError> {
         let mut original = tokio::fs::File::from_std(self.open(from).await?);
         let mut writer = self.writer(to).await?;
-        tokio::io::copy(&mut original, &mut writer.file).await.map_err(broken(to))?;
-        writer.finish().await
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let read = original.read(&mut buffer).await.map_err(unread)?;
+            if read == 0 {
+                return writer.finish().await;
+            }
+            writer.write(&buffer[..read]).await?;
+        }
     }
 
     pub(super) async fn delete(&self, path: &str) -> Result<(), BlobError> {
@@ -170,10 +176,12 @@ impl Folder {
     }
 
     pub(super) async fn ready(&self) -> Result<(), BlobError> {
+        let noise = random_bytes::<TRIAL>().to_vec();
         let mut trial = self.writer(ITSELF).await?;
-        // A disk that is full has room for the name of a file.
-        trial.write(&[0; TRIAL]).await?;
-        trial.file.flush().await.map_err(broken(ITSELF))
+        // A disk that is full has room for the name of a file, and some say so only when it is to be durable.
+        trial.write(&noise).await?;
+        trial.file.flush().await.map_err(broken(ITSELF))?;
+        trial.file.sync_data().await.map_err(broken(ITSELF))
     }
 
     /// Whether the disk is there. Of one that is gone, what is in memory would still be told: it has to write.

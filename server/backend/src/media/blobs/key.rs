@@ -27,8 +27,6 @@ pub enum Variant {
     Original,
     /// A rendition.
     Rendition(RenditionRole),
-    /// An original whose bytes changed, aside since its carrier was asked for it again: what comes may be something else.
-    Damaged,
     /// A carrier copy of at most so many bytes, for a carrier that takes less than the usual one.
     Fitted(u64),
 }
@@ -46,16 +44,13 @@ impl Variant {
         match self {
             Self::Original => "original".into(),
             Self::Rendition(role) => role.as_str().into(),
-            Self::Damaged => "damaged".into(),
             Self::Fitted(most) => format!("{FITTED}{most}").into(),
         }
     }
 
     fn from_word(word: &str) -> Option<Self> {
-        match word {
-            "original" => return Some(Self::Original),
-            "damaged" => return Some(Self::Damaged),
-            _ => {}
+        if word == "original" {
+            return Some(Self::Original);
         }
         if let Some(most) = word.strip_prefix(FITTED) {
             return most.parse().ok().map(Self::Fitted);
@@ -95,7 +90,7 @@ impl BlobKey {
         match self {
             Self::Outbound(_, variant) | Self::Inbound(_, variant) | Self::Image(_, _, variant) => {
                 match variant {
-                    Variant::Original | Variant::Damaged => "application/octet-stream",
+                    Variant::Original => "application/octet-stream",
                     Variant::Rendition(_) | Variant::Fitted(_) => kind::RENDITION,
                 }
             }
@@ -127,7 +122,7 @@ mod tests {
     fn a_key_is_read_back_from_its_path_and_from_no_other_spelling() {
         let id = "0190a5d2-7c1e-7aaa-8bbb-0123456789ab";
         let patient: PatientId = "0190a5d2-7c1e-7aaa-8bbb-0123456789ac".parse().unwrap();
-        for variant in Variant::OF_UPLOAD.into_iter().chain([Variant::Damaged, Variant::Fitted(300_000)]) {
+        for variant in Variant::OF_UPLOAD.into_iter().chain([Variant::Fitted(300_000)]) {
             for key in [
                 BlobKey::Outbound(id.parse().unwrap(), variant),
                 BlobKey::Inbound(id.parse().unwrap(), variant),

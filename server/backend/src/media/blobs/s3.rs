@@ -402,15 +402,14 @@ where
     }
 }
 
-/// An error while reading: an object may be archived, or kept from us alone.
+/// An error while reading: an object may be archived. That one is kept from us tells nothing of it alone, since a policy keeps
+/// them all.
 fn unread<E>(error: SdkError<E, aws_sdk_s3::config::http::HttpResponse>) -> BlobError
 where
     SdkError<E, aws_sdk_s3::config::http::HttpResponse>: ProvideErrorMetadata,
 {
     match error.code() {
-        Some(code @ ("InvalidObjectState" | "AccessDenied")) => {
-            BlobError::Unreadable(format!("S3 answered {code}"))
-        }
+        Some(code @ "InvalidObjectState") => BlobError::Unreadable(format!("S3 answered {code}")),
         _ => failed(error),
     }
 }
