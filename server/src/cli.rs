@@ -276,7 +276,7 @@ pub fn main() -> ExitCode {
     if let Err(error) = dotenvy::from_path(".env")
         && !error.not_found()
     {
-        eprintln!("heliograph: .env cannot be read: {error}");
+        eprintln!("heliograph: .env cannot be read: {}", words_for(&error));
         return ExitCode::FAILURE;
     }
     let arguments = Cli::command().get_matches();
@@ -298,9 +298,25 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// What is wrong with a file of settings, without a value of it: it may be a secret, and this goes into a log.
+fn words_for(error: &dotenvy::Error) -> String {
+    match error {
+        dotenvy::Error::LineParse(line, _) => {
+            let name = line.split('=').next().unwrap_or_default().trim();
+            let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            let which = if is_name && line.contains('=') { name } else { "a line without a name" };
+            format!(
+                "{which}: write NAME=value, and a value with a blank, a quote or a $ in it in single quotes"
+            )
+        }
+        other => other.to_string(),
+    }
+}
+
 /// Logs to standard error: for people on a terminal, as JSON otherwise. `RUST_LOG` says how much.
 fn log() {
-    let quiet = "warn,server=info,backend=info,providers=info";
+    // What S3's library warns of is told by us, shorter.
+    let quiet = "warn,server=info,backend=info,providers=info,aws_config=error,aws_smithy_runtime=error";
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet));
     let to_stderr = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -34,6 +34,19 @@ pub enum SetupError {
         /// What is wrong.
         cause: io::Error,
     },
+    /// Keys without what was written with them.
+    #[error(
+        "DATABASE_URL: there is no database at {}, though {} is the key of one. Is its disk there, and is it the right \
+         place? If the database is lost, put it back with heliograph restore; to begin anew, move the key away",
+        file.display(),
+        key.display()
+    )]
+    DatabaseLost {
+        /// Where it should be.
+        file: PathBuf,
+        /// A key that was made for it.
+        key: PathBuf,
+    },
     /// A file that holds a key, or should.
     #[error("{setting}: the file of this key: {cause}")]
     KeyFile {
@@ -145,6 +158,16 @@ fn prepare_data(config: &Config) -> Result<(), SetupError> {
     make_private_folder(&config.data)
         .map_err(|cause| SetupError::Data { folder: config.data.clone(), cause })?;
     let Some(file) = sqlite_file(config.database_url.expose()) else { return Ok(()) };
+    let is_new = std::fs::metadata(file).map_or(true, |facts| facts.len() == 0);
+    for key in [&config.master_key, &config.phone_key] {
+        // We make a key only once there is a database.
+        if let KeySource::Own(key) = key
+            && is_new
+            && key.exists()
+        {
+            return Err(SetupError::DatabaseLost { file: file.to_owned(), key: key.clone() });
+        }
+    }
     match make_private_file(file) {
         Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => {
             Err(SetupError::Database { file: file.to_owned(), cause })

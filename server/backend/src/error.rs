@@ -60,6 +60,13 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::Failure(failure) => failure,
+            Error::Blobs(BlobError::Unreadable(why)) => {
+                tracing::error!(why, "a photo or file cannot be read");
+                Self::new(
+                    FailureCode::Unavailable,
+                    "This photo or file cannot be read at the moment. Tell whoever runs the server; heliograph doctor says why.",
+                )
+            }
             error if error.is_outage() => {
                 tracing::error!(%error, "storage is unavailable");
                 Self::new(

@@ -6,7 +6,7 @@ pub use own_password::change_password;
 
 use crate::clock::{millis, random_token};
 use crate::keys::Purpose;
-use crate::store::{Tx, args};
+use crate::store::{Tx, Value, args};
 use crate::{Backend, Caller, Error, Result, organisations};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
@@ -242,13 +242,8 @@ pub async fn caller_by_session(backend: &Backend, token: &str) -> Result<Option<
     drop(tx);
     let Some(row) = row else { return Ok(None) };
     if row.last_seen_at.is_none_or(|seen| seen < now - millis(SEEN_EVERY)) {
-        let mut tx = backend.store.write().await?;
-        tx.execute(
-            "UPDATE membership SET last_seen_at = $3 WHERE org_id = $1 AND staff_id = $2",
-            args![row.org_id, row.staff_id, now],
-        )
-        .await?;
-        tx.commit().await?;
+        let sql = "UPDATE membership SET last_seen_at = $3 WHERE org_id = $1 AND staff_id = $2";
+        note_seen(backend, sql, args![row.org_id, row.staff_id, now]).await;
     }
     Ok(Some(Caller {
         org_id: row.org_id.into(),
@@ -256,6 +251,18 @@ pub async fn caller_by_session(backend: &Backend, token: &str) -> Result<Option<
         staff_id: Some(row.staff_id.into()),
         token_id: None,
     }))
+}
+
+/// Notes that somebody is here. Whoever only reads is answered also while nothing can be written.
+async fn note_seen(backend: &Backend, sql: &'static str, values: Vec<Value>) {
+    let noted = async {
+        let mut tx = backend.store.write().await?;
+        tx.execute(sql, values).await?;
+        tx.commit().await
+    };
+    if let Err(error) = noted.await {
+        tracing::warn!(%error, "who is here could not be noted");
+    }
 }
 
 /// Who a bearer token belongs to, if it holds.
@@ -278,9 +285,7 @@ pub async fn caller_by_api_token(backend: &Backend, token: &str) -> Result<Optio
     drop(tx);
     let Some(row) = row else { return Ok(None) };
     if row.last_used_at.is_none_or(|used| used < now - millis(SEEN_EVERY)) {
-        let mut tx = backend.store.write().await?;
-        tx.execute("UPDATE api_token SET last_used_at = $2 WHERE id = $1", args![row.id, now]).await?;
-        tx.commit().await?;
+        note_seen(backend, "UPDATE api_token SET last_used_at = $2 WHERE id = $1", args![row.id, now]).await;
     }
     Ok(Some(Caller {
         org_id: row.org_id.into(),

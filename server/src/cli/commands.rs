@@ -155,7 +155,10 @@ async fn once(
         Command::Backup { file } => moving::backup(backend, &file).await,
         Command::Demo => match demo::seed(backend, demo::Scene::Full).await? {
             Some(link) => say(&format!("Sign in once with {link}")),
-            None => say("There is an organisation already, and its admin has a password."),
+            None => say(
+                "There is an organisation already, and no admin of a demo who was never signed in. heliograph staff reset \
+                 ADDRESS prints a new link for a person.",
+            ),
         },
         Command::Org(Org::Add { name, country }) => {
             let country = Country::from_code(&country).ok_or_else(|| {

@@ -34,6 +34,10 @@ async fn a_process_whose_disk_is_full_says_so_and_goes_on_once_there_is_room() {
         assert!(metrics.contains(&format!("storage_ready{{part=\"{part}\"}} 0\n")), "{metrics}");
     }
 
+    let token = Some(clinic.token.clone());
+    let staff = Asking { bearer: token, ..asking.clone() };
+    assert_eq!(staff.get("/api/conversations").await.status, 200, "what is there can be read");
+
     ends_at(program.id().unwrap(), None);
     asking.readiness_becomes("ready", "ready").await;
     assert_eq!(brought(2).await, 200);

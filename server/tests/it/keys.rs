@@ -29,6 +29,23 @@ async fn a_key_that_is_lost_before_there_is_an_organisation_is_refused_as_well()
 }
 
 #[tokio::test]
+async fn a_database_that_is_lost_is_never_replaced_by_an_empty_one() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path(), &[]).await.unwrap().store.close().await;
+    let database = folder.path().join("heliograph.db");
+    std::fs::remove_file(&database).unwrap();
+    let refused = async || open(folder.path(), &[]).await.map(drop).unwrap_err().to_string();
+    let words = refused().await;
+    assert!(
+        words.starts_with("DATABASE_URL: there is no database at") && words.contains("restore"),
+        "{words}"
+    );
+    assert!(!database.exists());
+    std::fs::write(&database, "").unwrap();
+    assert_eq!(refused().await, words, "an empty file is none either");
+}
+
+#[tokio::test]
 async fn what_cannot_be_opened_is_told_by_the_setting_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("not there/key").display().to_string();

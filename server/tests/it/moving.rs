@@ -93,6 +93,8 @@ fn a_clinic_is_backed_up_put_back_moved_and_found_whole() {
     assert!(!told.status.success() && words.contains(": cannot be read ("), "{words}");
     std::fs::remove_dir(&photo).unwrap();
     std::fs::write(&photo, bytes).unwrap();
+    let again = said(&heliograph(&folder.path().join("again"), &["restore", scratched.to_str().unwrap()]));
+    assert!(again.contains("1 of them had other bytes than those that came"), "{again}");
 
     let elsewhere = folder.path().join("elsewhere");
     for command in [
@@ -165,23 +167,43 @@ fn a_clinic_is_backed_up_put_back_moved_and_found_whole() {
     }
 }
 
-#[tokio::test]
-async fn a_database_with_which_a_server_works_is_neither_held_back_nor_written_over() {
-    let Some(url) = testing::postgres().await else { return };
-    let clinic = Clinic::new(Some(url.clone())).await;
+async fn is_neither_held_back_nor_written_over_while_a_server_works(database: Option<String>) {
+    let clinic = Clinic::new(database.clone()).await;
     let mut command = clinic.command();
     command.arg("serve");
     let (server, _) = started(command).await;
-    let restore = async || clinic.command().arg("restore").stderr(Stdio::piped()).output().await.unwrap();
-    let refused = restore().await;
-    assert!(!refused.status.success(), "{refused:?}");
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("A server is connected"), "{refused:?}");
     let folder = tempfile::tempdir().unwrap();
     let other = folder.path().join("other");
-    said(&heliograph(&other, &["demo"]));
-    let refused = heliograph(&other, &["migrate", "--to", &url]);
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("--to: a server is connected"), "{refused:?}");
+    let copy = format!("sqlite:{}", folder.path().join("copy.db").display());
+    let run =
+        async |args: &[&str]| clinic.command().args(args).stderr(Stdio::piped()).output().await.unwrap();
+    for args in [&["restore"][..], &["migrate", "--to", &copy]] {
+        let refused = run(args).await;
+        let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && words.contains("heliograph: A server "), "{words}");
+        assert!(words.contains("Stop it first"), "{words}");
+    }
+    if let Some(url) = &database {
+        said(&heliograph(&other, &["demo"]));
+        let refused = heliograph(&other, &["migrate", "--to", url]);
+        assert!(
+            String::from_utf8_lossy(&refused.stderr).contains("--to: A server is connected"),
+            "{refused:?}"
+        );
+    }
     server.tell(Signal::TERM);
     server.ends().await;
-    said(&restore().await);
+    said(&run(&["restore"]).await);
+}
+
+#[tokio::test]
+async fn a_database_is_left_alone_while_a_server_works_with_it() {
+    is_neither_held_back_nor_written_over_while_a_server_works(None).await;
+}
+
+#[tokio::test]
+async fn a_database_is_left_alone_while_a_server_works_with_it_on_postgres() {
+    if let Some(url) = testing::postgres().await {
+        is_neither_held_back_nor_written_over_while_a_server_works(Some(url)).await;
+    }
 }

@@ -79,6 +79,24 @@ fn nothing_is_made_for_an_admin_without_an_address() {
 }
 
 #[test]
+fn a_file_of_settings_that_cannot_be_read_is_told_without_a_value() {
+    let desk = Desk::new();
+    let secret = "postgres://clinic:pw Secret-1@127.0.0.1/heliograph";
+    for (text, words) in [
+        (
+            format!("APP_URL=https://clinic.example\nDATABASE_URL={secret}\n"),
+            "DATABASE_URL: write NAME=value",
+        ),
+        (format!("{secret}\n"), "a line without a name"),
+    ] {
+        std::fs::write(desk.0.path().join(".env"), text).unwrap();
+        let refused = desk.refused(&["org", "list"]);
+        names(&refused, &[".env cannot be read", words, "single quotes"]);
+        assert!(!refused.contains("Secret") && !refused.contains("clinic:"), "{refused}");
+    }
+}
+
+#[test]
 fn a_number_is_one_line_whose_first_real_carrier_takes_the_simulators_place() {
     let desk = Desk::new();
     desk.said(&["org", "add", "Harbour Clinic"]);

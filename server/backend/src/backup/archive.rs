@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use tempfile::TempPath;
 
 /// The form that this version writes, and the only one that it reads.
 pub(super) const FORMAT: u32 = 1;
@@ -148,7 +149,8 @@ impl Writer {
         let mut writer = self.tar.into_inner()?;
         writer.flush()?;
         writer.get_ref().sync_all()?;
-        std::fs::rename(&self.path, target)?;
+        // Somebody may have made one of that name meanwhile.
+        TempPath::try_from_path(self.path)?.persist_noclobber(target)?;
         File::open(super::folder_of(target))?.sync_all()
     }
 }
@@ -306,6 +308,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_to_its_end_leaves_nothing_in_the_archive() {
         let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("late")).unwrap();
         let content = folder.path().join("content");
         std::fs::write(&content, [7; 100_000]).unwrap();
         let readable = File::open(&content).unwrap();
@@ -330,6 +333,9 @@ mod tests {
         };
         let target = folder.path().join("clinic.backup");
         writer.finish(&manifest, &target).unwrap();
+        let late = Writer::create(&folder.path().join("late")).unwrap();
+        let refused = late.finish(&manifest, &target).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists, "it was made meanwhile, and stays");
         let (found, places) = examine(&target).unwrap();
         assert_eq!((found, places.len()), (manifest, 2));
     }

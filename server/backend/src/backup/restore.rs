@@ -3,7 +3,7 @@
 use super::archive::{self, DATABASE, Engine, Manifest, Place};
 use super::{blocking, folder_of, make_private_file, of_file, open, private_folder, refused};
 use crate::media::blobs::{BlobError, BlobKey};
-use crate::store::args;
+use crate::store::{args, file_used_by};
 use crate::{Blobs, Error, Result, Store};
 use futures::StreamExt;
 use model::Millis;
@@ -40,6 +40,8 @@ pub struct Restored {
     pub held_back: u64,
     /// Photos and files that were missing already when the backup was made.
     pub missing: usize,
+    /// Photos that had other bytes already then than those that came.
+    pub damaged: usize,
 }
 
 /// Checks all of a backup, then puts its photos and files into `blobs` and a SQLite database into its file. That comes
@@ -78,6 +80,7 @@ pub async fn restore(
         blobs: 0,
         held_back,
         missing: manifest.missing.len(),
+        damaged: manifest.damaged.len(),
     };
     for (name, place) in &places {
         let Some(key) = archive::key_of(name) else { continue };
@@ -106,6 +109,9 @@ fn refuse_unfit(engine: Engine, database: Database<'_>) -> Result<()> {
              that pg_restore made.",
         )),
         (Engine::Sqlite, Database::File(file)) => {
+            if let Some(server) = file_used_by(file)? {
+                return Err(refused(server));
+            }
             // A log that lies beside it would be taken for the new database's own.
             let log = PathBuf::from(format!("{}-wal", file.display()));
             let is_used = file.metadata().is_ok_and(|facts| facts.len() > 0);
@@ -183,13 +189,8 @@ async fn put_database_back(file: &Path, place: Place, target: &Path, made_at: Mi
 /// # Errors
 /// `Conflict`, with words for the operator, when nothing was put back, or a server works on it.
 pub async fn hold_back(store: &Store, made_at: Millis) -> Result<u64> {
-    let others = store.others().await?;
-    if !others.is_empty() {
-        return Err(refused(format!(
-            "A server is connected to this database, as process {} of PostgreSQL, and what it is about to send would be held \
-             back with the rest. Stop it first; if its machine is gone, have pg_terminate_backend end the process.",
-            others.join(", ")
-        )));
+    if let Some(server) = store.used_by().await? {
+        return Err(refused(format!("{server} What it is about to send would be held back with the rest.")));
     }
     let mut tx = store.write().await?;
     // The engines describe themselves each in its own way.

@@ -255,7 +255,7 @@ async fn require_free_number(tx: &mut Tx, org: OrgId, number: NumberId) -> Resul
         None => Ok(()),
         Some((name,)) => Err(Error::invalid(
             "number",
-            format!("The line “{name}” has this number already. A further carrier is added to that line."),
+            format!("The line “{name}” has this number already. Add a further carrier to that line instead."),
         )),
     }
 }

@@ -254,6 +254,13 @@ impl Blobs {
         }
     }
 
+    /// From now on a folder in which nothing lies is unavailable: its disk is not there. A bucket that is not there says so.
+    pub(crate) fn expect_content(&self) {
+        if let Place::Folder(place) = &self.0 {
+            place.expect_content();
+        }
+    }
+
     /// Whether blobs can be stored now.
     ///
     /// # Errors

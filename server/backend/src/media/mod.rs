@@ -16,6 +16,7 @@ use crate::store::{Tx, args};
 use crate::{Backend, Caller, Error, Result};
 use attachment::Attachment;
 use blobs::Variant;
+use futures::TryStreamExt;
 use model::media::{AttachmentState, AttachmentView};
 use model::staff::Permission;
 use model::{AttachmentId, FailureCode, MessageId, OrgId};
@@ -27,6 +28,19 @@ const UNSENT_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// Uploads that a sweep looks at in one go.
 const SWEPT_AT_ONCE: usize = 100;
+
+/// To be called by what serves: from now on a folder for photos in which nothing lies is taken for a disk that is not there,
+/// if the database names any photo.
+///
+/// # Errors
+/// Of the database.
+pub async fn expect_stored(backend: &Backend) -> Result<()> {
+    let mut originals = inventory::all(&backend.store);
+    if originals.try_next().await?.is_some() {
+        backend.blobs.expect_content();
+    }
+    Ok(())
+}
 
 /// One attachment or upload.
 pub async fn get(backend: &Backend, caller: &Caller, id: AttachmentId) -> Result<AttachmentView> {

@@ -1,6 +1,7 @@
 //! The two engines: how each is opened, and how a transaction begins on it.
 
 use super::StoreError;
+use super::file::{self, DatabaseFile};
 use super::migrations::{migrate_postgres, migrate_sqlite};
 use super::transaction::{Engine, Tx, sqlite_arguments};
 use super::value::args;
@@ -72,6 +73,7 @@ enum Pools {
         read: SqlitePool,
         /// Whoever holds it waits for the writer's connection; see [`Store::write_first`].
         turn: Arc<Mutex<()>>,
+        file: Arc<DatabaseFile>,
     },
     Postgres(PgPool),
 }
@@ -102,8 +104,8 @@ impl Store {
                 .await;
             return match pool {
                 Ok(pool) => Ok(Self(Pools::Postgres(pool))),
-                Err(sqlx::Error::PoolTimedOut) => Err(why_not(&options).await.into()),
-                Err(error) => Err(error.into()),
+                Err(sqlx::Error::PoolTimedOut) => Err(not_let_in(why_not(&options).await)),
+                Err(error) => Err(not_let_in(error)),
             };
         }
         let file = sqlite_file(url).ok_or(StoreError::UnknownEngine)?;
@@ -127,7 +129,8 @@ impl Store {
         let writer = options.clone().pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
         let write = pool(1, writer).await?;
         let read = pool(8, options.read_only(true).create_if_missing(false)).await?;
-        Ok(Self(Pools::Sqlite { write, read, turn: Arc::default() }))
+        let file = Arc::new(DatabaseFile::opened(file).map_err(sqlx::Error::Io)?);
+        Ok(Self(Pools::Sqlite { write, read, turn: Arc::default(), file }))
     }
 
     /// Applies the migrations that are missing.
@@ -143,25 +146,37 @@ impl Store {
         matches!(self.0, Pools::Postgres(_))
     }
 
-    /// Connections of other processes of ours to this database, each as PostgreSQL knows it: its process, and the address it
-    /// comes from. SQLite knows nothing of them.
+    /// Tells others that a server works with this database, until the process ends. PostgreSQL lists its connections.
+    ///
+    /// # Errors
+    /// When that cannot be noted beside the file.
+    pub fn hold(&self) -> Result<(), StoreError> {
+        match &self.0 {
+            Pools::Sqlite { file, .. } => Ok(file.hold().map_err(sqlx::Error::Io)?),
+            Pools::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Which other process of ours works with this database, if one does, and what to do, in words for the operator.
     ///
     /// # Errors
     /// Of the database.
-    pub async fn others(&self) -> Result<Vec<String>, StoreError> {
-        if !self.is_postgres() {
-            return Ok(Vec::new());
+    pub async fn used_by(&self) -> Result<Option<String>, StoreError> {
+        if let Pools::Sqlite { file, .. } = &self.0 {
+            return Ok(file.held_by_a_server().map_err(sqlx::Error::Io)?.map(|lock| stop_the_server(&lock)));
         }
         let sql = "SELECT CAST(pid AS BIGINT), host(client_addr) FROM pg_stat_activity
                    WHERE datname = current_database() AND application_name LIKE $1 AND application_name <> $2
                    ORDER BY pid";
         let rows: Vec<(i64, Option<String>)> =
             self.read().await?.all(sql, args![format!("{PROCESS} %"), own_name()]).await?;
-        let told = |(pid, address): (i64, Option<String>)| match address {
-            Some(address) => format!("{pid} from {address}"),
-            None => pid.to_string(),
-        };
-        Ok(rows.into_iter().map(told).collect())
+        let Some((pid, address)) = rows.first() else { return Ok(None) };
+        let address = address.as_deref().unwrap_or("this machine");
+        Ok(Some(format!(
+            "A server is connected to this database: process {pid} of PostgreSQL, from {address}, and {} more. Stop it \
+             first; what a machine left behind that is gone, pg_terminate_backend ends.",
+            rows.len() - 1
+        )))
     }
 
     /// Something to read from. On PostgreSQL each query sees a moment of its own; see [`snapshot`](Self::snapshot).
@@ -223,7 +238,10 @@ impl Store {
     ) -> Result<Tx, StoreError> {
         let engine = match &self.0 {
             // Taking the lock at the start: a reader that turns writer half-way can only fail.
-            Pools::Sqlite { write, .. } => Engine::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Sqlite { write, file, .. } => {
+                file.must_be_there()?;
+                Engine::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?)
+            }
             Pools::Postgres(pool) => Engine::Postgres(begin(pool).await?),
         };
         Ok(Tx::begun(engine, "write", asked, turn))
@@ -257,11 +275,31 @@ impl Store {
     }
 }
 
+/// As [`Store::used_by`], of a file that may be gone.
+///
+/// # Errors
+/// When its lock cannot be looked at.
+pub fn file_used_by(path: &Path) -> Result<Option<String>, StoreError> {
+    Ok(file::held_by_a_server(path).map_err(sqlx::Error::Io)?.map(|lock| stop_the_server(&lock)))
+}
+
+fn stop_the_server(lock: &Path) -> String {
+    format!("A server works with this database, and holds {}. Stop it first.", lock.display())
+}
+
 /// What this process is called among the connections to PostgreSQL.
 fn own_name() -> &'static str {
     static NAME: LazyLock<String> =
         LazyLock::new(|| format!("{PROCESS} {}", hex::encode(random_bytes::<8>())));
     &NAME
+}
+
+/// A server that answers and lets nobody in says why in words; where in its source they stand is nobody's business.
+fn not_let_in(error: sqlx::Error) -> StoreError {
+    match &error {
+        sqlx::Error::Database(cause) => StoreError::Refused(cause.message().to_owned()),
+        _ => error.into(),
+    }
 }
 
 /// What keeps the pool from connecting: it tries until its time is up, and tells that alone.

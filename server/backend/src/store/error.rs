@@ -6,8 +6,11 @@ use sqlx::migrate::MigrateError;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The address names no engine that we know.
-    #[error("DATABASE_URL must begin with sqlite: or postgres:")]
+    #[error("the address of a database begins with sqlite: or postgres:")]
     UnknownEngine,
+    /// Its server answers, and lets us not in.
+    #[error("PostgreSQL refuses: {0}")]
+    Refused(String),
     /// It cannot be reached, is full, or too busy: nothing was changed.
     #[error("unavailable: {0}")]
     Unavailable(#[source] sqlx::Error),

@@ -6,11 +6,12 @@
 
 mod engine;
 mod error;
+mod file;
 mod migrations;
 mod transaction;
 mod value;
 
-pub use engine::{Store, sqlite_file};
+pub use engine::{Store, file_used_by, sqlite_file};
 pub use error::StoreError;
 pub use transaction::Tx;
 pub(crate) use value::{Kind, Value, args, placeholders, rows_at_once};

@@ -3,10 +3,12 @@
 use crate::twilio::*;
 use backend::inbox::{self, Accepted};
 use backend::providers::WebhookRequest;
+use backend::readiness;
 use backend::testing::{TestBackend, on_each_engine};
 use futures::future::join_all;
 use model::FailureCode;
 use model::line::ProviderKind;
+use std::fs;
 
 /// From now on nothing more fits.
 async fn fills_up(t: &TestBackend) {
@@ -79,4 +81,20 @@ async fn what_does_not_fit_is_refused_and_taken_when_there_is_room_again() {
         t
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_would_go_into_a_file_that_was_moved_away_is_refused_and_taken_when_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, away) = (folder.path().join("clinic.db"), folder.path().join("away.db"));
+    let t = TestBackend::new(Some(&format!("sqlite:{}", file.display()))).await;
+    arrives(&t, &text(&t, 1, 0, "Before")).await.unwrap();
+    fs::rename(&file, &away).unwrap();
+    assert_eq!(failure(arrives(&t, &text(&t, 2, 0, "Meanwhile")).await).code, FailureCode::Unavailable);
+    assert!(!readiness::find(&t.backend).await.database);
+    fs::write(&file, "another one").unwrap();
+    assert_eq!(failure(arrives(&t, &text(&t, 2, 0, "Meanwhile")).await).code, FailureCode::Unavailable);
+    fs::rename(&away, &file).unwrap();
+    assert_eq!(arrives(&t, &text(&t, 2, 0, "Meanwhile")).await.unwrap(), Accepted::Journalled);
+    t.backend.store.close().await;
 }

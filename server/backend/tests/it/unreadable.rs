@@ -7,7 +7,7 @@ use crate::twilio::failure;
 use backend::doctor::{self, Trouble};
 use backend::media::blobs::{BlobError, BlobKey, Variant};
 use backend::testing::{TestBackend, on_each_engine};
-use backend::{Backend, Blobs, Error, backup, transfer};
+use backend::{Backend, Blobs, Error, backup, media, transfer};
 use model::media::RenditionRole;
 use std::path::Path;
 
@@ -93,6 +93,38 @@ async fn a_store_that_is_away_ends_both() {
         assert!(!file.exists());
         let examined = doctor::examine(&b, false, &mut |_| {}).await;
         assert!(matches!(examined, Err(Error::Blobs(BlobError::Unavailable(_)))), "{examined:?}");
+        t
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_folder_whose_disk_is_not_there_takes_nothing_until_it_is() {
+    on_each_engine(async |t: TestBackend| {
+        usual_day(&t).await;
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, place) = (folder.path().join("disk"), folder.path().join("media"));
+        let full = Blobs::folder(&disk).await.unwrap();
+        transfer::run(&t.backend, None, Some(&full), &mut |_: &str| {}).await.unwrap();
+        let there = elsewhere(&t, t.backend.store.clone(), Blobs::folder(&place).await.unwrap());
+        there.blobs.ready().await.expect("nobody said that something must be in it");
+        media::expect_stored(&there).await.unwrap();
+        for _ in 0..2 {
+            let refused = there.blobs.ready().await;
+            assert!(
+                matches!(&refused, Err(BlobError::Unavailable(why)) if why.contains("its disk")),
+                "{refused:?}"
+            );
+        }
+        let key = BlobKey::Outbound(t.backend.clock.new_id(), Variant::Original);
+        assert!(
+            matches!(there.blobs.size(&key).await, Err(BlobError::Unavailable(_))),
+            "it may be on that disk"
+        );
+        std::fs::remove_dir_all(&place).unwrap();
+        std::fs::rename(&disk, &place).unwrap();
+        there.blobs.ready().await.unwrap();
+        assert_eq!(there.blobs.size(&key).await.unwrap(), None);
         t
     })
     .await;

@@ -22,6 +22,13 @@ pub(super) async fn migrate(
     if let Some(BlobPlace::Folder(folder)) = &named {
         transfer::refuse_nested(backend, folder).await?;
     }
+    if to.is_some()
+        && let Some(server) = backend.store.used_by().await.map_err(SetupError::from)?
+    {
+        return Err(CommandError::Refused(format!(
+            "{server} What it does meanwhile would be missing in the copy. Photos alone can be copied beside it: without --to"
+        )));
+    }
     let store = match to {
         Some(url) => Some(open_target(url).await?),
         None => None,
@@ -125,12 +132,8 @@ async fn open_target(url: &str) -> Result<Store, CommandError> {
     let unusable =
         |error: StoreError| CommandError::Refused(format!("--to: the database cannot be used: {error}"));
     let store = Store::connect(url).await.map_err(unusable)?;
-    let others = store.others().await.map_err(unusable)?;
-    if !others.is_empty() {
-        let others = others.join(", ");
-        return Err(CommandError::Refused(format!(
-            "--to: a server is connected to this database, as process {others} of PostgreSQL. Stop it first"
-        )));
+    if let Some(server) = store.used_by().await.map_err(unusable)? {
+        return Err(CommandError::Refused(format!("--to: {server}")));
     }
     store.migrate().await.map_err(unusable)?;
     Ok(store)
@@ -180,14 +183,19 @@ pub(super) async fn restore(config: &Config, file: Option<&Path>) -> Result<(), 
             restored
         }
     };
-    let Restored { database, blobs, held_back, missing, .. } = restored?;
-    say(&format!("{blobs} photos and files were put back, each with the bytes it had."))?;
+    let Restored { database, blobs, held_back, missing, damaged, .. } = restored?;
+    say(&format!("{blobs} photos and files were put back, each with the bytes it had in the backup."))?;
     if database {
         say("The database was put back.")?;
     }
     say_held_back(held_back)?;
     if missing > 0 {
         say(&format!("{missing} photos and files were missing already when the backup was made."))?;
+    }
+    if damaged > 0 {
+        say(&format!(
+            "{damaged} of them had other bytes than those that came already then; an older backup may have them whole."
+        ))?;
     }
     for key in [&config.master_key, &config.phone_key] {
         if let KeySource::Own(path) = key

@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tempfile::{NamedTempFile, TempPath};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
@@ -34,6 +35,8 @@ const NEVER_ARRIVES: Duration = Duration::from_secs(24 * 3600);
 #[derive(Clone)]
 pub(super) struct Folder {
     root: Arc<Path>,
+    /// Something must lie in it, and nobody has seen anything yet.
+    expects: Arc<AtomicBool>,
 }
 
 pub(super) struct Writer {
@@ -47,7 +50,7 @@ pub(super) struct Writer {
 
 impl Folder {
     pub(super) async fn new(root: &Path) -> Result<Self, BlobError> {
-        let folder = Self { root: root.into() };
+        let folder = Self { root: root.into(), expects: Arc::default() };
         let made = folder.root.clone();
         blocking(move || {
             let incoming = made.join(INCOMING);
@@ -64,12 +67,35 @@ impl Folder {
         Ok(folder)
     }
 
+    /// From now on an empty folder is taken for one whose disk is not there, until something lies in it.
+    pub(super) fn expect_content(&self) {
+        self.expects.store(true, Ordering::Relaxed);
+    }
+
+    /// Where a disk is to be mounted and is not, photos would be stored beside it, and those on it would seem lost.
+    async fn must_be_there(&self) -> Result<(), BlobError> {
+        if !self.expects.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let root = self.root.clone();
+        if blocking(move || is_empty(&root)).await.map_err(broken(ITSELF))? {
+            return Err(BlobError::Unavailable(
+                "the folder for photos is empty, and the database names photos: is its disk there? If they are lost for \
+                 good, any file in the folder lets the server go on"
+                    .to_owned(),
+            ));
+        }
+        self.expects.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// `path` is a key's: it has no `..` and does not begin with `/`.
     fn target(&self, path: &str) -> PathBuf {
         self.root.join(path)
     }
 
     pub(super) async fn writer(&self, path: &str) -> Result<Writer, BlobError> {
+        self.must_be_there().await?;
         let incoming = self.root.join(INCOMING);
         // Only the owner can read a temporary file, and a rename keeps that.
         let temporary = blocking(move || NamedTempFile::new_in(incoming)).await.map_err(broken(INCOMING))?;
@@ -83,6 +109,7 @@ impl Folder {
     }
 
     pub(super) async fn open(&self, path: &str) -> Result<File, BlobError> {
+        self.must_be_there().await?;
         let target = self.target(path);
         let open = move || {
             let file = File::open(target)?;
@@ -138,6 +165,7 @@ impl Folder {
     }
 
     pub(super) async fn size(&self, path: &str) -> Result<u64, BlobError> {
+        self.must_be_there().await?;
         let target = self.target(path);
         let size = move || {
             let facts = std::fs::metadata(target)?;
@@ -225,6 +253,17 @@ fn keep(mut path: TempPath, root: &Path, target: &Path) -> io::Result<()> {
         File::open(folder)?.sync_all()?;
     }
     Ok(())
+}
+
+/// But for what is made in it anyway.
+fn is_empty(root: &Path) -> io::Result<bool> {
+    for entry in std::fs::read_dir(root)? {
+        let name = entry?.file_name();
+        if name != INCOMING && name != LOST_AND_FOUND {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Takes away what never arrived. Several processes share the folder, so that the rest may be on its way.

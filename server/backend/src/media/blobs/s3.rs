@@ -379,7 +379,6 @@ fn stream(body: ByteStream) -> super::ByteStream {
 }
 
 /// What the store's error means; without the request's address, which is a name of somebody's photo.
-#[expect(clippy::needless_pass_by_value, reason = "an adapter for `map_err`, which hands over the error")]
 fn failed<E>(error: SdkError<E, aws_sdk_s3::config::http::HttpResponse>) -> BlobError
 where
     SdkError<E, aws_sdk_s3::config::http::HttpResponse>: ProvideErrorMetadata,
@@ -394,6 +393,10 @@ where
         (None, _) => BlobError::Unavailable(
             match error {
                 SdkError::TimeoutError(_) => "S3 did not answer in time",
+                SdkError::DispatchFailure(failure) if failure.is_other() => {
+                    "S3 cannot be asked: mostly AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are missing, and the machine has \
+                     no role of its own"
+                }
                 SdkError::DispatchFailure(_) => "S3 cannot be reached",
                 _ => "the request to S3 could not be made",
             }
