@@ -10,6 +10,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
+/// Settings, in the folder where a command is run.
+const ENV_FILE: &str = ".env";
+
 /// Tells a process that it is one of several.
 const KEPT: &str = "HELIOGRAPH_KEPT";
 
@@ -273,7 +276,7 @@ enum Jobs {
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     // Before threads exist; what the environment says already wins over the file.
-    if let Err(error) = dotenvy::from_path(".env")
+    if let Err(error) = dotenvy::from_path(ENV_FILE)
         && !error.not_found()
     {
         eprintln!("heliograph: .env cannot be read: {}", words_for(&error));
@@ -300,17 +303,13 @@ pub fn main() -> ExitCode {
 
 /// What is wrong with a file of settings, without a value of it: it may be a secret, and this goes into a log.
 fn words_for(error: &dotenvy::Error) -> String {
-    match error {
-        dotenvy::Error::LineParse(line, _) => {
-            let name = line.split('=').next().unwrap_or_default().trim();
-            let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-            let which = if is_name && line.contains('=') { name } else { "a line without a name" };
-            format!(
-                "{which}: write NAME=value, and a value with a blank, a quote or a $ in it in single quotes"
-            )
-        }
-        other => other.to_string(),
-    }
+    let dotenvy::Error::LineParse(wrong, _) = error else { return error.to_string() };
+    let text = std::fs::read_to_string(ENV_FILE).unwrap_or_default();
+    let number = text.lines().position(|line| line.contains(wrong.trim()));
+    let line = number.map_or_else(|| "a line of it".to_owned(), |number| format!("line {}", number + 1));
+    format!(
+        "{line} is no setting. Write NAME=value, and a value with a blank, a quote or a $ in it in single quotes"
+    )
 }
 
 /// Logs to standard error: for people on a terminal, as JSON otherwise. `RUST_LOG` says how much.
