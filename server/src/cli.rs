@@ -305,7 +305,8 @@ pub fn main() -> ExitCode {
 fn words_for(error: &dotenvy::Error) -> String {
     let dotenvy::Error::LineParse(wrong, _) = error else { return error.to_string() };
     let text = std::fs::read_to_string(ENV_FILE).unwrap_or_default();
-    let number = text.lines().position(|line| line.contains(wrong.trim()));
+    let is_it = |line: &str| !line.trim_start().starts_with('#') && line.trim_end().ends_with(wrong.trim());
+    let number = text.lines().position(is_it);
     let line = number.map_or_else(|| "a line of it".to_owned(), |number| format!("line {}", number + 1));
     format!(
         "{line} is no setting. Write NAME=value, and a value with a blank, a quote or a $ in it in single quotes"

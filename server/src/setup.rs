@@ -158,7 +158,10 @@ fn prepare_data(config: &Config) -> Result<(), SetupError> {
     make_private_folder(&config.data)
         .map_err(|cause| SetupError::Data { folder: config.data.clone(), cause })?;
     let Some(file) = sqlite_file(config.database_url.expose()) else { return Ok(()) };
-    let is_new = std::fs::metadata(file).map_or(true, |facts| facts.len() == 0);
+    let is_new = match std::fs::metadata(file) {
+        Ok(facts) => facts.len() == 0,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    };
     for key in [&config.master_key, &config.phone_key] {
         // We make a key only once there is a database.
         if let KeySource::Own(key) = key

@@ -14,6 +14,7 @@ use model::staff::{MIN_PASSWORD_CHARS, Me, Organisation, Role};
 use model::{Failure, FailureCode, Millis, OrgId, StaffId};
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 /// A session ends this long after it began.
@@ -36,6 +37,9 @@ const MAX_PASSWORD_CHARS: usize = 1000;
 
 /// Passwords that are hashed side by side: each takes 19 MiB, and guessing must not use the server up.
 static HASHING: Semaphore = Semaphore::const_new(3);
+
+/// Whoever is noted waits no longer for it.
+const NOTED_WITHIN: Duration = Duration::from_millis(500);
 
 /// `last_seen_at` is written at most this often.
 const SEEN_EVERY: Duration = Duration::from_secs(60);
@@ -253,15 +257,17 @@ pub async fn caller_by_session(backend: &Backend, token: &str) -> Result<Option<
     }))
 }
 
-/// Notes that somebody is here. Whoever only reads is answered also while nothing can be written.
+/// Notes that somebody is here. Whoever only reads is answered also while nothing can be written, or much is.
 async fn note_seen(backend: &Backend, sql: &'static str, values: Vec<Value>) {
     let noted = async {
         let mut tx = backend.store.write().await?;
         tx.execute(sql, values).await?;
         tx.commit().await
     };
-    if let Err(error) = noted.await {
-        tracing::warn!(%error, "who is here could not be noted");
+    match timeout(NOTED_WITHIN, noted).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "who is here could not be noted"),
+        Err(_) => tracing::warn!("who is here could not be noted in time"),
     }
 }
 

@@ -1,8 +1,11 @@
 //! A disk that is full: the process says that it keeps nothing, takes nothing it could not keep, and goes on by itself.
 
+use crate::moving::{heliograph, said};
 use crate::processes::{Clinic, brings, started};
 use crate::running::{Asking, client};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
+use std::fs;
+use std::process::Stdio;
 use tokio::process::Command;
 
 /// The program on a disk that can be filled: whoever ignores the signal is told of its limit as of a disk's.
@@ -41,6 +44,28 @@ async fn a_process_whose_disk_is_full_says_so_and_goes_on_once_there_is_room() {
     ends_at(program.id().unwrap(), None);
     asking.readiness_becomes("ready", "ready").await;
     assert_eq!(brought(2).await, 200);
+    program.tell(Signal::TERM);
+    program.ends().await;
+}
+
+#[tokio::test]
+async fn a_photo_disk_that_is_not_mounted_is_told_and_taken_up_when_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, away) = (folder.path().join("data"), folder.path().join("away"));
+    said(&heliograph(&data, &["demo"]));
+    fs::rename(data.join("media"), &away).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_heliograph"));
+    command
+        .args(["serve", "--addr", "127.0.0.1:0", "--data"])
+        .arg(&data)
+        .current_dir(folder.path())
+        .stdout(Stdio::piped());
+    let (program, base) = started(command).await;
+    let asking = Asking { base, bearer: None, client: client() };
+    asking.readiness_becomes("ready", "unavailable").await;
+    fs::remove_dir_all(data.join("media")).unwrap();
+    fs::rename(&away, data.join("media")).unwrap();
+    asking.readiness_becomes("ready", "ready").await;
     program.tell(Signal::TERM);
     program.ends().await;
 }

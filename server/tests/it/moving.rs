@@ -177,7 +177,9 @@ async fn is_neither_held_back_nor_written_over_while_a_server_works(database: Op
     let copy = format!("sqlite:{}", folder.path().join("copy.db").display());
     let run =
         async |args: &[&str]| clinic.command().args(args).stderr(Stdio::piped()).output().await.unwrap();
-    for args in [&["restore"][..], &["migrate", "--to", &copy]] {
+    let backup = folder.path().join("clinic.backup").display().to_string();
+    said(&run(&["backup", &backup]).await);
+    for args in [&["restore"][..], &["restore", &backup], &["migrate", "--to", &copy]] {
         let refused = run(args).await;
         let words = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(!refused.status.success() && words.contains("heliograph: A server "), "{words}");

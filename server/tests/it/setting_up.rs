@@ -83,7 +83,10 @@ fn a_file_of_settings_that_cannot_be_read_is_told_without_a_value() {
     let desk = Desk::new();
     let secret = "postgres://clinic:pw Secret-1@127.0.0.1/heliograph";
     for (text, words) in [
-        (format!("APP_URL=https://clinic.example\nDATABASE_URL={secret}\n"), "line 2 is no setting"),
+        (
+            format!("APP_URL=https://clinic.example\n# {secret}\nDATABASE_URL={secret}\n"),
+            "line 3 is no setting",
+        ),
         (format!("{secret}\n"), "line 1 is no setting"),
     ] {
         std::fs::write(desk.0.path().join(".env"), text).unwrap();

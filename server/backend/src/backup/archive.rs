@@ -150,7 +150,13 @@ impl Writer {
         writer.flush()?;
         writer.get_ref().sync_all()?;
         // Somebody may have made one of that name meanwhile.
-        TempPath::try_from_path(self.path)?.persist_noclobber(target)?;
+        match TempPath::try_from_path(self.path)?.persist_noclobber(target) {
+            // Some file systems know no such rename.
+            Err(failed) if failed.error.kind() != io::ErrorKind::AlreadyExists => {
+                failed.path.persist(target)?;
+            }
+            kept => kept?,
+        }
         File::open(super::folder_of(target))?.sync_all()
     }
 }

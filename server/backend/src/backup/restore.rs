@@ -108,23 +108,23 @@ fn refuse_unfit(engine: Engine, database: Database<'_>) -> Result<()> {
             "This backup was made beside PostgreSQL and holds photos and files only. Set DATABASE_URL to the database \
              that pg_restore made.",
         )),
-        (Engine::Sqlite, Database::File(file)) => {
-            if let Some(server) = file_used_by(file)? {
-                return Err(refused(server));
-            }
-            // A log that lies beside it would be taken for the new database's own.
-            let log = PathBuf::from(format!("{}-wal", file.display()));
-            let is_used = file.metadata().is_ok_and(|facts| facts.len() > 0);
-            let in_the_way = if is_used { Some(file) } else { log.exists().then_some(log.as_path()) };
-            in_the_way.map_or(Ok(()), |there| {
-                Err(refused(format!(
-                    "{} exists already. Restore into an empty data folder.",
-                    there.display()
-                )))
-            })
-        }
+        (Engine::Sqlite, Database::File(file)) => refuse_database(file),
         (Engine::Postgres, Database::Server(_)) => Ok(()),
     }
+}
+
+/// A place where a database is already, or a server works with one.
+fn refuse_database(file: &Path) -> Result<()> {
+    if let Some(server) = file_used_by(file)? {
+        return Err(refused(server));
+    }
+    // A log that lies beside it would be taken for the new database's own.
+    let log = PathBuf::from(format!("{}-wal", file.display()));
+    let is_used = file.metadata().is_ok_and(|facts| facts.len() > 0);
+    let in_the_way = if is_used { Some(file) } else { log.exists().then_some(log.as_path()) };
+    in_the_way.map_or(Ok(()), |there| {
+        Err(refused(format!("{} exists already. Restore into an empty data folder.", there.display())))
+    })
 }
 
 async fn refuse_used(manifest: &Manifest, blobs: &Blobs) -> Result<()> {
@@ -170,6 +170,8 @@ async fn put_database_back(file: &Path, place: Place, target: &Path, made_at: Mi
     if PathBuf::from(format!("{}-wal", fresh.display())).exists() {
         return Err(Error::Inconsistent("a database that was closed left its log"));
     }
+    // A server may have been started since.
+    refuse_database(target)?;
     let (from, to) = (fresh, target.to_owned());
     blocking(move || {
         File::open(&from)?.sync_all()?;

@@ -11,7 +11,9 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Connection as _, Transaction};
+use std::fs::File;
 use std::future::ready;
+use std::io;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
@@ -109,9 +111,16 @@ impl Store {
             };
         }
         let file = sqlite_file(url).ok_or(StoreError::UnknownEngine)?;
+        // Not by the pool: connections that it opens later would make an empty one where this was moved away.
+        match File::options().write(true).create_new(true).open(file) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(sqlx::Error::Io(error).into());
+            }
+            _ => {}
+        }
         let options = SqliteConnectOptions::new()
             .filename(file)
-            .create_if_missing(true)
+            .create_if_missing(false)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             // A commit that was acknowledged survives a power cut.
@@ -128,7 +137,7 @@ impl Store {
         };
         let writer = options.clone().pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
         let write = pool(1, writer).await?;
-        let read = pool(8, options.read_only(true).create_if_missing(false)).await?;
+        let read = pool(8, options.read_only(true)).await?;
         let file = Arc::new(DatabaseFile::opened(file).map_err(sqlx::Error::Io)?);
         Ok(Self(Pools::Sqlite { write, read, turn: Arc::default(), file }))
     }
@@ -239,8 +248,10 @@ impl Store {
         let engine = match &self.0 {
             // Taking the lock at the start: a reader that turns writer half-way can only fail.
             Pools::Sqlite { write, file, .. } => {
+                let begun = write.begin_with("BEGIN IMMEDIATE").await?;
+                // After the wait for the one writer.
                 file.must_be_there()?;
-                Engine::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?)
+                Engine::Sqlite(begun)
             }
             Pools::Postgres(pool) => Engine::Postgres(begin(pool).await?),
         };

@@ -5,7 +5,7 @@ use crate::App;
 use crate::config::Config;
 use crate::listening::Listening;
 use crate::serve::{Duty, GRACE_OF_THE_REPLACED, serve_as};
-use crate::setup::{self, SetupError};
+use crate::setup;
 use backend::{Backend, demo};
 use std::future::pending;
 use std::io;
@@ -40,12 +40,11 @@ pub(super) async fn run(
     let address = listening.listener.local_addr()?;
     let base = config.public_base(address);
     let backend = setup::open(config, base.clone()).await?;
-    backend.store.hold().map_err(SetupError::from)?;
-    backend::media::expect_stored(&backend).await?;
-    if let Err(error) = backend.blobs.ready().await {
-        // Webhooks are taken all the same, and photos are fetched once there is a place for them.
-        tracing::error!(%error, "the store for photos cannot be used");
+    if let Err(error) = backend.store.hold() {
+        tracing::warn!(%error, "other commands cannot see that a server works with this database");
     }
+    backend::media::expect_stored(&backend).await?;
+    tokio::spawn(tell_of_missing_photos(backend.clone()));
     // Before it says that it is there: from then on it may be told to stop.
     let signals = Signals::listen(kept)?;
     if duty.serves() {
@@ -67,6 +66,13 @@ pub(super) async fn run(
     let told = CancellationToken::new();
     tokio::spawn(signals.heed(told.clone(), app.hurrying.clone()));
     Ok(serve_as(duty, listening, app, told.cancelled_owned()).await?)
+}
+
+/// Webhooks are taken all the same, and photos are fetched once there is a place for them.
+async fn tell_of_missing_photos(backend: Backend) {
+    if let Err(error) = backend.blobs.ready().await {
+        tracing::error!(%error, "the store for photos cannot be used");
+    }
 }
 
 /// What a process can be told by its operator.

@@ -146,6 +146,7 @@ impl Folder {
     }
 
     pub(super) async fn delete(&self, path: &str) -> Result<(), BlobError> {
+        self.must_be_there().await?;
         let target = self.target(path);
         let root = self.root.clone();
         let delete = move || {
